@@ -1,0 +1,84 @@
+# Everything a person does often. `make help` lists it.
+PYTHON ?= python3.11
+SCALE ?= small
+CORES ?= 2
+# Extra arguments for installing PyTorch, such as an index that has the CPU build; needed where pip's default has CUDA.
+TORCH_PIP_ARGS ?=
+ENV := .venv
+BIN := $(CURDIR)/$(ENV)/bin
+export PATH := $(BIN):$(PATH)
+SNAKEMAKE = snakemake --cores $(CORES) --config scale=$(SCALE)
+REPORT = results/$(SCALE)/report.html
+
+.PHONY: help env demo run report resume show verify commit push pull check lint format types unit test bench clean
+
+help: ## Print this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+
+env: $(ENV)/.ready ## Make the environment in .venv from the pinned requirements
+
+$(ENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(ENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_PIP_ARGS) "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: env ## Run the whole chain on a CPU at scale small, then print results and where the report is
+	$(SNAKEMAKE) all
+	@$(MAKE) --no-print-directory report show
+
+run: env ## Run the graph at SCALE (ARGS are passed to snakemake)
+	$(SNAKEMAKE) all $(ARGS)
+
+report: env ## Build the self-contained HTML report of SCALE if results are newer
+	@if [ ! -e $(REPORT) ] || [ results/$(SCALE)/provenance/records.json -nt $(REPORT) ]; then \
+	  $(SNAKEMAKE) all --report $(REPORT); fi
+
+show: env ## Print the results, and what they cost
+	@blur show --scale $(SCALE)
+
+resume: env ## Carry on after Snakemake was killed
+	blur unlock
+	$(SNAKEMAKE) all $(ARGS)
+
+verify: env ## Check all results against their manifests; drop the manifests that are wrong
+	blur verify --scale $(SCALE)
+
+commit: env ## Verify all results of SCALE, then record them with DVC
+	blur commit --scale $(SCALE)
+
+push: env ## Push recorded results of SCALE to the default remote, or to REMOTE (a DVC remote's name)
+	dvc push $(if $(REMOTE),--remote $(REMOTE))
+
+pull: env ## Fetch recorded results of SCALE from REMOTE (URL or folder); nothing they hold is run again
+	blur pull --scale $(SCALE) $(if $(REMOTE),--remote $(REMOTE))
+
+check: env ## Check every configuration file that SCALE uses
+	blur check --scale $(SCALE)
+
+lint: env ## Lint and check the format of everything
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint --config scale=ci
+
+format: env ## Format everything
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+types: env ## Check types
+	mypy
+
+unit: env ## Run the tests that need neither snakemake nor dvc
+	pytest -m "not workflow" -n 2
+
+test: env lint types unit ## Run everything that CI runs
+	pytest -m workflow
+
+bench: env ## Time the BLUR step against the weighted sum
+	python -m blur.unlearn.bench
+
+clean: ## Remove the environment and all caches, but no result
+	rm -rf $(ENV) .mypy_cache .ruff_cache .pytest_cache build

@@ -1,0 +1,31 @@
+"""Table of contents: `snakemake all` makes everything that the chosen scale asks for."""
+
+from snakemake.utils import min_version, validate
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.json")
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/unlearn.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/phases.smk"
+
+
+onsuccess:
+    export_provenance(SCALE)
+
+
+onerror:
+    export_provenance(SCALE)

@@ -1,0 +1,249 @@
+"""The command line: every stage of the graph as one command, and what surrounds the graph.
+
+A rule of the workflow and a person type the same command; settings come from the configuration files in both cases.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from blur.core.errors import BlurError, ConfigError
+from blur.core.runtime import set_threads
+
+app = typer.Typer(
+    help="Make a language model forget, and prove it. Each stage of the workflow is one command.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+derive = typer.Typer(help="Compute what a method needs from another model beforehand.", no_args_is_help=True)
+app.add_typer(derive, name="derive", rich_help_panel=None)
+
+Task = Annotated[str, typer.Option(help="A task of the scale: a file of config/tasks.")]
+Scale = Annotated[str | None, typer.Option(help="A file of config/scales; config/config.yaml names the default.")]
+Method = Annotated[str, typer.Option(help="A file of config/methods; or target, retrained.")]
+Variant = Annotated[str, typer.Option(help="A named change of the method's settings.")]
+Seed = Annotated[int, typer.Option(help="Seed of the run.")]
+Threads = Annotated[int, typer.Option(help="Threads of the numeric libraries; part of a result's identity on a CPU.")]
+Planned = Annotated[str | None, typer.Option(hidden=True, help="Key that the workflow planned this job with.")]
+
+
+def _run(stage: str, threads: int = 1, planned: str | None = None, *, scale: str | None, task: str, **names: object) -> None:
+    """Resolve the settings of one job and run its stage."""
+    set_threads(threads)
+    from blur.config import keys
+    from blur.config.plan import Plan, Run
+    from blur.core.hashing import canonical_json
+    from blur.stages.job import Job
+
+    plan = Plan("config", {"task": task, **({"scale": scale} if scale else {})})
+    identity = (task, names["figure"]) if "figure" in names else (task,)
+    run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
+    plan.require(run or Run(task, "base"))
+    key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity))
+    if planned is not None and planned != canonical_json(key):
+        raise ConfigError("settings or code changed after this job was planned", "config, src", "Run snakemake again")
+    module = {"figure": "figures"}.get(stage, stage)
+    job = Job(plan, task, run, stage, key, threads, figure=names.get("figure"))  # type: ignore[arg-type]
+    import_module(f"blur.stages.{module}").run(job)
+
+
+@app.command()
+def data(task: Task, scale: Scale = None, planned: Planned = None) -> None:
+    """Download or generate a task's data, normalise, split, check and hash it."""
+    _run("data", planned=planned, scale=scale, task=task)
+
+
+@app.command()
+def base(task: Task, scale: Scale = None, planned: Planned = None) -> None:
+    """Fetch the base model, or build it from its architecture with a tokenizer trained on the task's text."""
+    _run("base", planned=planned, scale=scale, task=task)
+
+
+@app.command()
+def train(
+    task: Task,
+    role: Annotated[str, typer.Option(help="target (all data) or retrained (without the forget set).")] = "target",
+    seed: Seed = 0,
+    scale: Scale = None,
+    threads: Threads = 1,
+    planned: Planned = None,
+) -> None:
+    """Fine-tune the target model, or the retrained one that never sees the forget set."""
+    _run("train", threads, planned, scale=scale, task=task, method=role, seed=seed)
+
+
+@derive.command("reference-sums")
+def reference_sums(
+    task: Task,
+    method: Method = "target",
+    variant: Variant = "default",
+    seed: Seed = 0,
+    scale: Scale = None,
+    threads: Threads = 1,
+    planned: Planned = None,
+) -> None:
+    """Compute the log-likelihood of each forget text under the model before unlearning (NPO reads it)."""
+    _run("reference_sums", threads, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+
+
+@derive.command("matched-lambda")
+def matched_lambda(
+    task: Task,
+    method: Method = "blur_npo",
+    variant: Variant = "default",
+    seed: Seed = 0,
+    scale: Scale = None,
+    planned: Planned = None,
+) -> None:
+    """Compute 1 / mean(xi) of a BLUR run: the constant weight that comes nearest to it."""
+    _run("matched_lambda", 1, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+
+
+@app.command()
+def unlearn(
+    task: Task,
+    method: Method,
+    variant: Variant = "default",
+    seed: Seed = 0,
+    scale: Scale = None,
+    threads: Threads = 1,
+    planned: Planned = None,
+) -> None:
+    """Unlearn the forget set with one method; carries on from the last epoch after an interruption."""
+    _run("unlearn", threads, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+
+
+@app.command()
+def evaluate(
+    task: Task,
+    method: Method,
+    variant: Variant = "default",
+    seed: Seed = 0,
+    scale: Scale = None,
+    threads: Threads = 1,
+    planned: Planned = None,
+) -> None:
+    """Write a model's raw measurements: token log-probabilities, generations, gradient norms."""
+    _run("evaluate", threads, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+
+
+@app.command()
+def metrics(
+    task: Task,
+    method: Method,
+    variant: Variant = "default",
+    seed: Seed = 0,
+    scale: Scale = None,
+    planned: Planned = None,
+) -> None:
+    """Sum a model's measurements up into metrics; runs no model."""
+    _run("metrics", 1, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+
+
+@app.command()
+def figures(
+    figure: Annotated[str, typer.Argument(help="A figure of the task's benchmark, for instance tradeoff.")],
+    task: Task,
+    scale: Scale = None,
+    planned: Planned = None,
+) -> None:
+    """Draw one figure from stored results."""
+    _run("figure", planned=planned, scale=scale, task=task, figure=figure)
+
+
+@app.command()
+def table(task: Task, scale: Scale = None, planned: Planned = None) -> None:
+    """Write a task's results table as Markdown, CSV, LaTeX and JSON."""
+    _run("table", planned=planned, scale=scale, task=task)
+
+
+@app.command()
+def show(task: Annotated[str | None, typer.Option(help="One task instead of the scale's.")] = None, scale: Scale = None) -> None:
+    """Print the results tables, what each kind of job cost, and where the report is."""
+    from blur.workflow.show import show as print_results
+
+    print_results(_plan(scale, task))
+
+
+@app.command()
+def verify(scale: Scale = None) -> None:
+    """Check all results against their manifests and drop the manifests that are wrong."""
+    from blur.workflow.verify import verify as check
+
+    problems = check(_plan(scale).name)
+    for problem in problems:
+        print(problem)
+    print(f"{len(problems)} bad results; their producers will be planned again" if problems else "all results are whole")
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def commit(scale: Scale = None) -> None:
+    """Verify all results, then record them with DVC."""
+    from blur.workflow.store import commit as record
+
+    record(_plan(scale).name)
+
+
+@app.command()
+def pull(
+    remote: Annotated[str | None, typer.Option(help="DVC remote: URL or folder; the default remote if absent.")] = None,
+    scale: Scale = None,
+) -> None:
+    """Fetch committed results so that nothing they hold is run again."""
+    from blur.workflow.store import pull as fetch
+
+    dropped = fetch(_plan(scale).name, remote)
+    for name in dropped:
+        print(f"dropped: {name}")
+    print(f"pulled; {len(dropped)} outputs will be made again" if dropped else "pulled; nothing is to be done")
+
+
+@app.command()
+def unlock() -> None:
+    """Clear Snakemake's lock after proving that its owner is dead."""
+    from blur.workflow.resume import clear_stale_lock
+
+    print("stale lock cleared" if clear_stale_lock() else "not locked")
+
+
+@app.command()
+def check(scale: Scale = None) -> None:
+    """Check every configuration file that a scale uses, and write nothing."""
+    plan = _plan(scale)
+    for task in plan.tasks:
+        plan.check(task)
+    print(f"configuration of scale {plan.name!r} is sound: {sum(len(plan.runs(t)) for t in plan.tasks)} unlearning runs")
+
+
+@app.command()
+def schemas() -> None:
+    """Write workflow/schemas/*.json from the typed configuration models."""
+    from blur.config.export import write_schemas
+
+    write_schemas()
+
+
+def _plan(scale: str | None, task: str | None = None):  # noqa: ANN202
+    from blur.config.plan import Plan
+
+    return Plan("config", {**({"scale": scale} if scale else {}), **({"task": task} if task else {})})
+
+
+def main() -> None:
+    """Run the command line; a fault of the input ends it with one line, not a traceback."""
+    try:
+        app()
+    except BlurError as error:
+        print(f"blur: error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

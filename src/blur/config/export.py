@@ -1,0 +1,26 @@
+"""JSON schemas of the configuration files, generated from the typed models: for Snakemake and for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from blur.config import schema
+from blur.core.files import write_json
+
+FOLDER = Path("workflow/schemas")
+MODELS: dict[str, type[BaseModel]] = {
+    "config": schema.MainConfig,
+    "scale": schema.ScaleConfig,
+    "task": schema.TaskConfig,
+    "benchmark": schema.BenchmarkConfig,
+    "model": schema.ModelConfig,
+    "method": schema.MethodConfig,
+}
+
+
+def write_schemas(folder: Path = FOLDER) -> None:
+    """Write ``<folder>/<file kind>.schema.json`` for every kind of file."""
+    for name, model in MODELS.items():
+        write_json(folder / f"{name}.schema.json", model.model_json_schema())

@@ -1,0 +1,165 @@
+"""The key of a job: the settings it reads and the fingerprint of the code it uses.
+
+One key per job, as canonical JSON, is the only parameter that Snakemake records: it compares several parameters as a
+set, so two swapped values would go unnoticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from blur.config.plan import Plan, Run, Task
+from blur.config.schema import RunFilter
+from blur.core.errors import DataError
+from blur.core.fingerprint import fingerprint
+from blur.core.hashing import canonical_json, sha256_file
+
+Key = dict[str, Any]
+
+
+def data_key(plan: Plan, task: str) -> Key:
+    """Key of a task's data: source, split, and the content of local files."""
+    resolved = plan.task(task)
+    settings = {
+        "data": resolved.data.model_dump(mode="json"),
+        "files": local_files(resolved),
+    }
+    return _key(settings, ["blur.stages.data", f"blur.data.{resolved.benchmark.module}"])
+
+
+def local_files(task: Task) -> dict[str, str]:
+    """Return the hashes of the files of a ``local`` source by name; empty for other sources.
+
+    Raises:
+        DataError: the folder is missing.
+    """
+    source = getattr(task.data.root, "source", None)
+    if getattr(source, "kind", None) != "local":
+        return {}
+    folder = Path(source.path)
+    if not folder.is_dir():
+        where = f"{task.layers['task.file'][0]}: data.source.path"
+        raise DataError(f"no folder {source.path!r}", where, "Put the files there, or name another folder")
+    return {p.name: sha256_file(p) for p in sorted(folder.iterdir()) if p.suffix in (".json", ".jsonl")}
+
+
+def base_key(plan: Plan, task: str) -> Key:
+    """Key of a task's base model: architecture or hub name, tokenizer, template."""
+    resolved = plan.task(task)
+    settings = {
+        "model": resolved.model.model_dump(mode="json"),
+        "texts": list(resolved.benchmark.training.target),
+    }
+    return _key(settings, ["blur.stages.base"])
+
+
+def train_key(plan: Plan, run: Run) -> Key:
+    """Key of a target or retrained model."""
+    resolved = plan.task(run.task)
+    source = getattr(resolved.config, run.method)
+    settings: dict[str, Any] = {"from": source.model_dump(mode="json"), "max_length": resolved.model.max_length}
+    if source.kind == "hub":
+        return _key({**settings, "template": resolved.model.template.model_dump(mode="json")}, ["blur.stages.train"])
+    recipe = plan.training_settings(run.task).model_copy(update={"seed": run.seed})
+    settings["train"] = recipe.model_dump(mode="json")
+    settings["sets"] = list(getattr(resolved.benchmark.training, run.method))
+    return _key(settings, ["blur.stages.train", *recipe.modules])
+
+
+def reference_sums_key(plan: Plan, run: Run) -> Key:
+    """Key of the target's log-likelihood sums on the forget sets."""
+    resolved = plan.task(run.task)
+    settings = {"sets": list(resolved.benchmark.training.forget), "max_length": resolved.model.max_length}
+    return _key(settings, ["blur.stages.reference_sums"])
+
+
+def matched_lambda_key(plan: Plan, run: Run) -> Key:
+    """Key of 1 / mean(xi) of a BLUR run."""
+    return _key({}, ["blur.stages.matched_lambda"])
+
+
+def unlearn_key(plan: Plan, run: Run) -> Key:
+    """Key of an unlearning run: its five axes and everything else it reads."""
+    resolved = plan.task(run.task)
+    recipe = plan.unlearn_settings(run)
+    settings = {
+        "unlearn": recipe.model_dump(mode="json"),
+        "epochs": plan.epoch_settings(run.task).model_dump(mode="json"),
+        "streams": {"forget": list(resolved.benchmark.training.forget), "retain": list(resolved.benchmark.training.retain)},
+        "max_length": resolved.model.max_length,
+    }
+    return _key(settings, ["blur.stages.unlearn", *recipe.modules])
+
+
+def evaluate_key(plan: Plan, run: Run) -> Key:
+    """Key of a model's raw measurements."""
+    settings = {
+        "measure": plan.measure_settings(run.task).model_dump(mode="json"),
+        "max_length": plan.task(run.task).model.max_length,
+    }
+    return _key(settings, ["blur.stages.evaluate"])
+
+
+def metrics_key(plan: Plan, run: Run) -> Key:
+    """Key of a model's metrics: their definitions, and the title and settings that the results carry."""
+    benchmark = plan.task(run.task).benchmark
+    specs = [*benchmark.metrics, *benchmark.trajectory]
+    settings = {"metrics": list(benchmark.metrics), "trajectory": list(benchmark.trajectory), "run": describe(plan, run)}
+    modules = sorted({f"blur.metrics.{spec['metric']}" for spec in specs})
+    return _key(settings, ["blur.stages.metrics", *modules])
+
+
+def describe(plan: Plan, run: Run) -> dict[str, Any]:
+    """Return what tables and figures say of a run: titles, family, settings of the update."""
+    if run.method in ("target", "retrained", "base"):
+        return {"title": run.method.capitalize(), "family": "reference", "settings": {}}
+    method = plan.method(run.method)
+    recipe = plan.unlearn_settings(run).model_dump(mode="json")
+    return {"title": method.title, "family": method.family, "settings": recipe}
+
+
+def figure_key(plan: Plan, task: str, figure: str) -> Key:
+    """Key of one figure."""
+    resolved = plan.task(task)
+    config = resolved.benchmark.figures[figure]
+    settings = {"title": resolved.config.title, "options": config.options, "module": config.module}
+    return _key(settings, ["blur.stages.figures", f"blur.report.figures.{config.module}"])
+
+
+def table_key(plan: Plan, task: str) -> Key:
+    """Key of a task's results table."""
+    resolved = plan.task(task)
+    settings = {"title": resolved.config.title, "options": resolved.benchmark.table}
+    return _key(settings, ["blur.stages.table"])
+
+
+def _key(settings: dict[str, Any], roots: list[str]) -> Key:
+    return {"settings": settings, "code": fingerprint(roots)}
+
+
+def as_parameter(make: Callable[..., Key], *args: Any) -> str:
+    """Return the canonical JSON of a key, the form in which Snakemake records it."""
+    return canonical_json(make(*args))
+
+
+def derived_inputs(plan: Plan, run: Run) -> dict[str, Run]:
+    """Return the derived data that an unlearning run reads: its name, and the run that it is derived from."""
+    inputs = {}
+    if "reference_sums" in plan.unlearn_settings(run).needs:
+        inputs["reference_sums"] = plan.task(run.task).target
+    matched = plan.method(run.method).matched_lambda.get(run.variant)
+    if matched:
+        inputs["matched_lambda"] = Run(run.task, matched.method, matched.variant, run.seed)
+    return inputs
+
+
+def is_chosen(run: Run, filters: tuple[RunFilter, ...]) -> bool:
+    """Whether a figure's filters choose a run."""
+    return any(
+        any(fnmatchcase(run.method, pattern) for pattern in chosen.methods)
+        and any(fnmatchcase(run.variant, pattern) for pattern in chosen.variants)
+        for chosen in filters
+    )

@@ -1,0 +1,233 @@
+"""The plan: which tasks and runs there are at a scale, and the resolved settings of each.
+
+Everything here is pure reading of YAML files; nothing imports torch. The Snakefile and the command line both use it,
+so that a stage typed by hand and the same stage in the graph can never differ in their settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from blur.config.load import Layer, read_yaml, suggest, validate
+from blur.config.schema import (
+    BenchmarkConfig,
+    MainConfig,
+    MethodConfig,
+    ModelConfig,
+    ScaleConfig,
+    Selection,
+    TaskConfig,
+)
+from blur.core.errors import ConfigError
+from blur.data.settings import DataSettings
+from blur.measure.settings import MeasureSettings
+from blur.models.settings import ModelSettings
+from blur.unlearn.settings import UnlearnSettings
+
+FINE_TUNING: Layer = (
+    "built-in recipe of target and retrained",
+    {"forget": [], "retain": [{"stream": "retain", "loss": "nll"}], "combine": {"name": "weighted"}},
+)
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One model of a task: ``base``, ``target``, ``retrained`` or a method's result."""
+
+    task: str
+    method: str
+    variant: str = "default"
+    seed: int = 0
+
+    @property
+    def path(self) -> str:
+        """Path of the run below each phase's folder."""
+        return f"{self.task}/{self.method}/{self.variant}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with the files it names, as they stand at one scale."""
+
+    name: str
+    config: TaskConfig
+    benchmark: BenchmarkConfig
+    data: DataSettings
+    model: ModelSettings
+    layers: Mapping[str, Layer]
+
+    @property
+    def target(self) -> Run:
+        """The model that knows everything; unlearning starts from it."""
+        return Run(self.name, "target", seed=self.config.target.seed)
+
+    @property
+    def retrained(self) -> Run | None:
+        """The model that never saw the forget set; None where the task has none."""
+        source = self.config.retrained
+        return None if source.kind == "none" else Run(self.name, "retrained", seed=source.seed)
+
+
+class Plan:
+    """All tasks, runs and settings of one scale.
+
+    Args:
+        folder: the configuration folder.
+        overrides: values that replace keys of ``config.yaml`` (``snakemake --config``).
+
+    Raises:
+        ConfigError: any file that is used is wrong; names file, key and remedy.
+    """
+
+    def __init__(self, folder: Path | str = "config", overrides: Mapping[str, Any] | None = None) -> None:
+        self.folder = Path(folder)
+        layers = [self._layer("config.yaml"), ("--config", dict(overrides or {}))]
+        self.main = validate(MainConfig, *layers)
+        self._scale_layer = self._layer(f"scales/{self.main.scale}.yaml")
+        self.scale = validate(ScaleConfig, self._scale_layer)
+        self.name = self.main.scale
+
+    def _layer(self, name: str) -> Layer:
+        return str(self.folder / name), read_yaml(self.folder / name)
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks that are run: the scale's default ones, or the one asked for."""
+        if self.main.task is None:
+            return self.scale.all
+        if self.main.task not in self.scale.tasks:
+            known = suggest(self.main.task, self.scale.tasks)
+            raise ConfigError(f"scale {self.name!r} has no task {self.main.task!r}", self._scale_layer[0], known)
+        return (self.main.task,)
+
+    @lru_cache(maxsize=None)  # noqa: B019 - a plan lives as long as its process
+    def task(self, name: str) -> Task:
+        """Return a task of this scale with everything it names, validated."""
+        own = self._layer(f"tasks/{name}.yaml")
+        scale_file = self._scale_layer[0]
+        changes: Layer = (f"{scale_file}: tasks.{name}", self.scale.tasks.get(name, {}))
+        config = validate(TaskConfig, own, changes)
+        bench_file = self._layer(f"benchmarks/{config.benchmark}.yaml")
+        model_file = self._layer(f"models/{config.model}.yaml")
+        model_config = validate(ModelConfig, model_file)
+        task_file = own[0]
+        layers: dict[str, Layer] = {
+            "scale.train": (f"{scale_file}: train", self.scale.train),
+            "scale.unlearn": (f"{scale_file}: unlearn", self.scale.unlearn),
+            "model.train": (f"{model_file[0]}: train", model_config.train),
+            "model.unlearn": (f"{model_file[0]}: unlearn", model_config.unlearn),
+            "task.train": (f"{task_file}: train", config.train),
+            "task.unlearn": (f"{task_file}: unlearn", config.unlearn),
+            "task.file": (task_file, {}),
+        }
+        return Task(
+            name=name,
+            config=config,
+            benchmark=validate(BenchmarkConfig, bench_file),
+            data=validate(DataSettings, (f"{task_file}: data", {"root": config.data})),
+            model=validate(ModelSettings, (f"{model_file[0]}: model", model_config.model)),
+            layers=layers,
+        )
+
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """Names of all methods that have a file."""
+        return tuple(sorted(path.stem for path in (self.folder / "methods").glob("*.yaml")))
+
+    @lru_cache(maxsize=None)  # noqa: B019
+    def method(self, name: str) -> MethodConfig:
+        """Return a method's file, validated; a name without a file is an error with the nearest name."""
+        if name not in self.methods:
+            raise ConfigError(f"no method {name!r}", str(self.folder / "methods"), suggest(name, self.methods))
+        return validate(MethodConfig, self._layer(f"methods/{name}.yaml"))
+
+    def runs(self, task: str) -> tuple[Run, ...]:
+        """Return the unlearning runs of a task, without doubles, in a fixed order."""
+        selections = self.task(task).config.runs or self.scale.runs
+        found = {run: None for selection in selections for run in self._expand(task, selection)}
+        return tuple(found)
+
+    def _expand(self, task: str, selection: Selection) -> list[Run]:
+        return [
+            Run(task, method, variant, seed)
+            for method in selection.methods
+            for variant in self._variants(method, selection.variants)
+            for seed in selection.seeds
+        ]
+
+    def _variants(self, method: str, patterns: tuple[str, ...]) -> list[str]:
+        known = ["default", *self.method(method).variants]
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in known):
+                where = str(self.folder / f"methods/{method}.yaml")
+                raise ConfigError(f"no variant of {method!r} matches {pattern!r}", where, suggest(pattern, known))
+        return [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+    def evaluated(self, task: str) -> tuple[Run, ...]:
+        """Return every model of a task that is evaluated: target, retrained where there is one, all unlearned ones."""
+        resolved = self.task(task)
+        return (*(run for run in (resolved.target, resolved.retrained) if run), *self.runs(task))
+
+    def require(self, run: Run) -> None:
+        """Refuse a run that cannot be: an unknown task, method or variant."""
+        task = self.task(run.task)
+        if run.method == "base" or run in (task.target, task.retrained):
+            return
+        if run.method in ("target", "retrained"):
+            raise ConfigError(f"the task has no {run.path}", task.layers["task.file"][0], "See its seed and kind")
+        self._variants(run.method, (run.variant,))
+
+    def check(self, task: str) -> None:
+        """Resolve every setting of a task once; any fault in any file raises."""
+        from blur.metrics import check_specs
+
+        resolved = self.task(task)
+        check_specs([*resolved.benchmark.metrics, *resolved.benchmark.trajectory])
+        self.training_settings(task)
+        self.measure_settings(task)
+        self.epoch_settings(task)
+        for run in self.runs(task):
+            self.unlearn_settings(run)
+
+    def training_settings(self, task: str) -> UnlearnSettings:
+        """Return how the target and the retrained model of a task are trained, without their seed."""
+        layers = self.task(task).layers
+        return validate(UnlearnSettings, FINE_TUNING, *(layers[f"{part}.train"] for part in ("scale", "model", "task")))
+
+    def unlearn_settings(self, run: Run) -> UnlearnSettings:
+        """Return the resolved settings of an unlearning run.
+
+        Later ones win: scale, model, task, method, the task's tuned settings of the method, variant, seed.
+        """
+        task, method = self.task(run.task), self.method(run.method)
+        file = str(self.folder / f"methods/{run.method}.yaml")
+        tuned: Layer = (f"{task.layers['task.file'][0]}: methods.{run.method}", task.config.methods.get(run.method, {}))
+        variant: Layer = (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {}))
+        return validate(
+            UnlearnSettings,
+            *(task.layers[f"{part}.unlearn"] for part in ("scale", "model", "task")),
+            (f"{file}: settings", method.settings),
+            tuned,
+            variant,
+            ("seed of the run", {"seed": run.seed}),
+        )
+
+    def measure_settings(self, task: str) -> MeasureSettings:
+        """Return what is measured of each finished model."""
+        benchmark = self.task(task).benchmark
+        where = str(self.folder / f"benchmarks/{self.task(task).config.benchmark}.yaml")
+        return validate(
+            MeasureSettings,
+            (f"{where}: measure", benchmark.measure),
+            (f"{self._scale_layer[0]}: measure", self.scale.measure),
+        )
+
+    def epoch_settings(self, task: str) -> MeasureSettings:
+        """Return what is measured at each epoch's end while unlearning."""
+        where = str(self.folder / f"benchmarks/{self.task(task).config.benchmark}.yaml")
+        return validate(MeasureSettings, (f"{where}: epochs", self.task(task).benchmark.epochs))

@@ -1,0 +1,164 @@
+"""The typed form of every configuration file. Unknown keys are errors."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Partial = dict[str, Any]
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tracking(Strict):
+    """Where step logs go besides ``steps.jsonl``."""
+
+    wandb: Literal["disabled", "offline", "online"] = "offline"
+    project: str = "blur"
+
+
+class MainConfig(Strict):
+    """``config/config.yaml``; each key can be set with ``snakemake --config key=value``."""
+
+    scale: str = Field(description="one file of config/scales")
+    task: str | None = Field(None, description="one task of the scale instead of those it runs by default")
+    tracking: Tracking = Tracking()
+
+
+class Selection(Strict):
+    """A product of methods, variants and seeds to run. Variants may be patterns such as ``gamma*``."""
+
+    methods: tuple[str, ...] = Field(min_length=1)
+    variants: tuple[str, ...] = ("default",)
+    seeds: tuple[int, ...] = Field(min_length=1)
+
+
+class ScaleConfig(Strict):
+    """``config/scales/<scale>.yaml``: how large everything is, and what is run."""
+
+    title: str
+    all: tuple[str, ...] = Field(description="tasks that `snakemake all` runs", min_length=1)
+    tasks: dict[str, Partial] = Field(description="tasks known at this scale, with changes to config/tasks/<task>.yaml")
+    train: Partial = Field(default_factory=dict, description="settings of target and retrained (UnlearnSettings)")
+    unlearn: Partial = Field(default_factory=dict, description="settings of every unlearning run (UnlearnSettings)")
+    measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
+    runs: tuple[Selection, ...]
+    device: str = "cpu"
+
+    @model_validator(mode="after")
+    def _default_tasks_are_known(self) -> ScaleConfig:
+        unknown = [task for task in self.all if task not in self.tasks]
+        if unknown:
+            raise ValueError(f"`all` names {unknown[0]!r}, which is not among `tasks`: {', '.join(self.tasks)}")
+        return self
+
+
+class ModelSource(Strict):
+    """Where a task's target or retrained model comes from."""
+
+    kind: Literal["train", "hub", "none"] = "train"
+    name: str | None = Field(None, description="hub name or folder, with `kind: hub`")
+    revision: str | None = None
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _name_goes_with_hub(self) -> ModelSource:
+        if (self.kind == "hub") != (self.name is not None):
+            raise ValueError("`name` is needed with `kind: hub` and means nothing otherwise")
+        return self
+
+
+class TaskConfig(Strict):
+    """``config/tasks/<task>.yaml``: a benchmark, its data, a base model, and settings that belong to the pair."""
+
+    title: str
+    benchmark: str
+    data: Partial
+    model: str
+    target: ModelSource = ModelSource()
+    retrained: ModelSource = ModelSource()
+    train: Partial = Field(default_factory=dict)
+    unlearn: Partial = Field(default_factory=dict)
+    methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")
+    runs: tuple[Selection, ...] | None = Field(None, description="instead of the scale's runs")
+
+    @model_validator(mode="after")
+    def _target_exists(self) -> TaskConfig:
+        if self.target.kind == "none":
+            raise ValueError("`target.kind: none` leaves nothing to unlearn from; use train or hub")
+        return self
+
+
+class RunFilter(Strict):
+    """Which runs a figure or table reads; everything by default. Values may be patterns."""
+
+    methods: tuple[str, ...] = ("*",)
+    variants: tuple[str, ...] = ("default",)
+
+
+class FigureConfig(Strict):
+    """One figure: the module that draws it, the runs it reads, options of its ``draw``; caption in workflow/report."""
+
+    module: str
+    runs: tuple[RunFilter, ...] = (RunFilter(),)
+    options: Partial = Field(default_factory=dict)
+
+
+class Training(Strict):
+    """Which sets of the data are what in training."""
+
+    forget: tuple[str, ...]
+    retain: tuple[str, ...]
+    target: tuple[str, ...]
+    retrained: tuple[str, ...]
+
+
+class BenchmarkConfig(Strict):
+    """``config/benchmarks/<benchmark>.yaml``: what is measured and how it is summed up."""
+
+    title: str
+    module: str = Field(description="module of blur.data that builds the sets")
+    training: Training
+    measure: Partial
+    epochs: Partial = Field(description="MeasureSettings of the measurements at each epoch's end")
+    metrics: tuple[dict[str, Any], ...]
+    trajectory: tuple[dict[str, Any], ...]
+    figures: dict[str, FigureConfig]
+    table: Partial = Field(default_factory=dict, description="options of the results table")
+
+
+class ModelConfig(Strict):
+    """``config/models/<model>.yaml``: a base model (see ModelSettings) and how it is fine-tuned."""
+
+    model: Partial
+    train: Partial = Field(default_factory=dict)
+    unlearn: Partial = Field(default_factory=dict)
+
+
+class MatchedLambda(Strict):
+    """Take ``combine.lam`` from another run of the same seed: 1 / mean(xi) over its steps."""
+
+    method: str
+    variant: str = "default"
+
+
+class MethodConfig(Strict):
+    """``config/methods/<method>.yaml``: a point in the space of five axes, with variants."""
+
+    title: str
+    family: str
+    source: str = Field(description="paper and equation that the method is from")
+    settings: Partial = Field(description="forget, retain, combine, optimizer, scope ... (UnlearnSettings)")
+    matched_lambda: dict[str, MatchedLambda] = Field(default_factory=dict, description="by variant")
+    variants: dict[str, Partial] = Field(default_factory=dict, description="named changes of the settings")
+
+    @model_validator(mode="after")
+    def _default_is_reserved(self) -> MethodConfig:
+        if "default" in self.variants:
+            raise ValueError("the variant 'default' is the method itself; give this one another name")
+        return self

@@ -1,0 +1,1 @@
+"""What every stage leans on: errors, atomic files, hashes, manifests, locks, fingerprints."""

@@ -1,0 +1,113 @@
+"""Manifests: what a directory holds, what it was made from, what it cost.
+
+A manifest is written last. A directory without one is no result, whatever files are in it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import resource
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from blur.core.errors import ArtifactError
+from blur.core.files import read_json, write_json
+from blur.core.hashing import sha256_file, sha256_json
+
+NAME = "manifest.json"
+SCHEMA_VERSION = 1
+LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "numpy", "scipy", "pyarrow")
+REMEDY = "Run `make verify`, then run snakemake again"
+
+
+class Clock:
+    """Wall time, processor time and peak memory of a stage from its start (seconds, bytes)."""
+
+    def __init__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
+
+    def read(self) -> dict[str, float | int]:
+        """Return ``wall_seconds``, ``cpu_seconds`` (children included) and ``peak_memory_bytes`` so far."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {
+            "wall_seconds": round(time.perf_counter() - self._wall, 3),
+            "cpu_seconds": round(_cpu_seconds() - self._cpu, 3),
+            "peak_memory_bytes": peak * (1 if sys.platform == "darwin" else 1024),
+        }
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def library_versions() -> dict[str, str]:
+    """Return the installed versions of the libraries that can change a number, and of Python."""
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def write(directory: Path, stage: str, key: dict[str, Any], files: Iterable[str], **facts: Any) -> dict[str, Any]:
+    """Write ``directory/manifest.json``, hashing each of ``files``; the last act of a stage.
+
+    Args:
+        directory: where the files lie.
+        stage: name of the stage that made them.
+        key: ``{"settings": ..., "code": ...}``, the one parameter that the workflow records for the job.
+        files: names relative to ``directory``.
+        facts: inputs' hashes, counts, costs, and whatever else the stage has to tell.
+    """
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "stage": stage,
+        "key": key,
+        "key_hash": sha256_json(key),
+        "files": {name: sha256_file(directory / name) for name in sorted(files)},
+        "libraries": library_versions(),
+        "host": {"machine": platform.machine(), "system": platform.system(), "name": socket.gethostname()},
+        **facts,
+    }
+    write_json(directory / NAME, manifest)
+    return manifest
+
+
+def read(directory: Path) -> dict[str, Any]:
+    """Read a directory's manifest.
+
+    Raises:
+        ArtifactError: there is none, so the directory is no finished result.
+    """
+    path = directory / NAME
+    if not path.is_file():
+        raise ArtifactError("no manifest, so this is no finished result", str(path), "Run the stage that makes it")
+    return read_json(path)
+
+
+def check_files(directory: Path, manifest: dict[str, Any], names: Iterable[str] | None = None) -> None:
+    """Compare files with the hashes in their manifest.
+
+    Args:
+        names: the files to check; all of them by default.
+
+    Raises:
+        ArtifactError: a file is missing or has another content; names the file.
+    """
+    for name in manifest["files"] if names is None else names:
+        path = directory / name
+        if name not in manifest["files"]:
+            raise ArtifactError("not listed in the manifest beside it", str(path), REMEDY)
+        if not path.is_file():
+            raise ArtifactError("missing, though its manifest lists it", str(path), REMEDY)
+        if sha256_file(path) != manifest["files"][name]:
+            raise ArtifactError("content differs from the hash in its manifest", str(path), REMEDY)

@@ -1,0 +1,1 @@
+"""The texts: where they come from, one record form for all, checks, and files with hashes."""

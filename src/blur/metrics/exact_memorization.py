@@ -1,0 +1,35 @@
+"""Exact memorization (EM): share of the answer's tokens that are the model's most likely token, given the true prefix.
+
+``EM = mean_t [y_t = argmax p(. | x, y_<t)]``, averaged over items. Source: Tirumala et al. (arXiv 2205.10770), as used by
+open-unlearning. Range [0, 1]; lower on the forget set is better. The end-of-sequence token does not count (open-
+unlearning since PR #101: it is nearly always right after a finished sentence and lifts every score); ``eos: true`` counts
+it. Items with a NaN log-probability are NaN: the argmax of NaN logits means nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.metrics.scores import by_id
+
+if TYPE_CHECKING:
+    from blur.measurements import TextScore
+
+DIRECTION = "lower"
+
+
+def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = False) -> Metric:
+    """Return the mean share of matched tokens of ``field`` over ``set``; see the module."""
+    scores = by_id(context.measured.likelihood(set, field), eos)
+    return mean_of({set: {item: matched_share(score) for item, score in scores.items()}}, DIRECTION)
+
+
+def matched_share(score: TextScore) -> float | None:
+    """Return the share of tokens that are the argmax; None without tokens, NaN where a log-probability is NaN."""
+    if not score.argmax.size:
+        return None
+    return math.nan if np.isnan(score.logprob).any() else float(np.mean(score.argmax))

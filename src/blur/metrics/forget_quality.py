@@ -1,0 +1,56 @@
+"""Forget quality: p-value of a two-sample Kolmogorov-Smirnov test of truth ratios, this model's against the retrained's.
+
+Source: TOFU (arXiv 2401.06121), section 2.2.3; ``scipy.stats.ks_2samp`` with its defaults (two-sided, exact up to 10000
+items), as in TOFU's code. Range [0, 1]; higher is better, 1 where the two cannot be told apart. The test depends on
+ranks only, so it runs on ``log t`` (see ``truth_ratio``), which overflows for no model. Items hold ``log t``.
+The end-of-sequence token counts, as in TOFU; ``eos: false`` leaves it out.
+
+p is a step function of the item count: with 40 items D is a multiple of 1/40 and p can only be 1.0, 0.9999, 0.990,
+0.919, 0.766, 0.579, ... Hence ``details`` has ``ks_statistic``, ``n`` and ``n_reference``. TOFU's code evaluates at most
+300 items a set and open-unlearning all (400 for forget10): the same D has another p, so these p-values do not compare.
+
+Reference code: open-unlearning prints null where the retrained model's logs are missing; here that is an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from blur.core.errors import DataError
+from blur.metrics.base import Metric, MetricContext
+from blur.metrics.scores import known
+from blur.metrics.truth_ratio import log_truth_ratios
+
+if TYPE_CHECKING:
+    from blur.measurements import Floats
+
+DIRECTION = "higher"
+
+
+def compute(context: MetricContext, set: str, truth: str, reference: str = "retrained", eos: bool = True) -> Metric:
+    """Return the p-value against ``reference`` on ``set``; see the module. ``DataError`` if the items differ."""
+    other = known(log_truth_ratios(context.reference(reference), set, truth, eos))
+    own = known(log_truth_ratios(context.measured, set, truth, eos))
+    if own.keys() != other.keys() or not own:
+        odd = next(iter(own.keys() ^ other.keys()), "none at all")
+        what = f"set {set}: this model and the {reference} one were measured on different items (id {odd})"
+        raise DataError(what, f"metric {context.name}", "evaluate both on the same set")
+    mine, its = np.array(list(own.values())), np.array(list(other.values()))
+    undefined = int(np.isnan(mine).sum() + np.isnan(its).sum())
+    items = {set: {item: value for item, value in own.items() if not np.isnan(value)}}
+    counts = {"n": float(mine.size), "n_reference": float(its.size)}
+    if undefined:
+        reason = f"{undefined} truth ratios are NaN (a model has collapsed)"
+        return Metric(None, DIRECTION, mine.size, items, counts, reason)
+    statistic, p_value = ks_test(mine, its)
+    return Metric(p_value, DIRECTION, mine.size, items, {"ks_statistic": statistic, **counts})
+
+
+def ks_test(first: Floats, second: Floats) -> tuple[float, float]:
+    """Return statistic D and two-sided p-value of samples of shapes ``[n]`` and ``[m]``, which may hold infinities."""
+    from scipy.stats import ks_2samp
+
+    result = ks_2samp(first, second)
+    return float(result.statistic), float(result.pvalue)

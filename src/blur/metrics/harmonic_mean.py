@@ -1,0 +1,33 @@
+"""Harmonic mean of other metrics, ``k / sum(1 / x)``: model utility, of TOFU's nine.
+
+Source: TOFU (arXiv 2401.06121), section 2.2.2: {probability, ROUGE-L recall, truth ratio} on {retain, real authors,
+world facts}. Range [0, 1], higher is better; one zero makes it zero, as in ``scipy.stats.hmean``. ``details`` holds the
+parts. Not defined where one of the parts is not. Whether the end-of-sequence token counts is up to the parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blur.core.errors import DataError
+from blur.metrics.base import Metric, MetricContext
+
+DIRECTION = "higher"
+
+
+def compute(context: MetricContext, of: list[str]) -> Metric:
+    """Return the harmonic mean of the metrics named in ``of``, which come before this one; see the module."""
+    parts = {name: context.computed[name] for name in of}
+    values = {name: part.value for name, part in parts.items() if part.value is not None}
+    n = sum(part.n for part in parts.values())
+    undefined = [f"{name}: {part.reason}" for name, part in parts.items() if part.value is None]
+    if undefined:
+        return Metric(None, DIRECTION, n, {}, values, "; ".join(undefined))
+    return Metric(harmonic_mean(list(values.values())), DIRECTION, n, {}, values)
+
+
+def harmonic_mean(values: Sequence[float]) -> float:
+    """Return the harmonic mean of non-negative values; 0 if one of them is 0. ``DataError`` if empty or negative."""
+    if not values or min(values) < 0:
+        raise DataError(f"a harmonic mean needs values of at least 0, not {list(values)}")
+    return 0.0 if min(values) == 0 else len(values) / sum(1.0 / value for value in values)

@@ -1,0 +1,63 @@
+"""A model with random weights from a transformers configuration."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from blur.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+WHERE = "model.architecture"
+
+
+def build_from_config(
+    architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, seed: int, dtype: str = "float32"
+) -> PreTrainedModel:
+    """Build a causal LM of any ``model_type`` that transformers knows; equal arguments give equal weights.
+
+    Args:
+        architecture: ``model_type`` and fields of its configuration; vocabulary and special ids follow the tokenizer.
+        seed: of the initial weights; the caller's random state is left as it was.
+
+    Raises:
+        ConfigError: an unknown model type or field, or a type that is no causal LM.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    config = _config(architecture, tokenizer)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
+        except ValueError as error:
+            raise ConfigError(f"cannot be built: {error}", WHERE) from error
+
+
+def _config(architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase) -> PretrainedConfig:
+    from transformers import AutoConfig
+
+    fields = {key: value for key, value in architecture.items() if key != "model_type"}
+    model_type = architecture["model_type"]
+    try:
+        known = AutoConfig.for_model(model_type)
+    except ValueError as error:
+        raise ConfigError(f"transformers knows no model type {model_type!r}", f"{WHERE}.model_type") from error
+    for key in fields:
+        # A configuration class takes any keyword and ignores those it does not know.
+        if not hasattr(known, key):
+            near = difflib.get_close_matches(key, [*known.to_dict(), *known.attribute_map], 1)
+            remedy = f"Did you mean {near[0]!r}?" if near else None
+            raise ConfigError(f"{model_type} has no field {key!r}", WHERE, remedy)
+    return AutoConfig.for_model(
+        model_type,
+        **fields,
+        vocab_size=len(tokenizer),
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )

@@ -1,0 +1,82 @@
+"""Figures by name: each is one module with ``data(runs, **options)`` and ``draw(runs, task_title, **options)``."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import io
+import pkgutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from blur.core.errors import ConfigError
+from blur.core.files import atomic_path, atomic_write_text
+from blur.report import style
+from blur.report.runs import Run
+
+# Nothing that changes between two drawings of the same numbers may get into a file.
+METADATA = {"pdf": {"CreationDate": None, "Producer": None, "Creator": None}, "png": {"Software": None}}
+
+
+def names() -> list[str]:
+    """Return the names of all figures: the modules of this package."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def load(name: str) -> ModuleType:
+    """Import a figure's module.
+
+    Raises:
+        ConfigError: there is no such figure.
+    """
+    if name not in names():
+        raise ConfigError(f"no figure {name!r}", None, f"Known: {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def save(
+    name: str,
+    runs: Sequence[Run],
+    out_dir: Path | str,
+    *,
+    task_title: str | None = None,
+    stem: str | None = None,
+    **options: Any,
+) -> list[Path]:
+    """Draw a figure and write it as PDF and PNG, with the rows it is drawn from as CSV.
+
+    Equal rows give equal bytes.
+
+    Args:
+        name: the figure's module.
+        out_dir: folder of the three files.
+        task_title: heads the figure; by default the task's name.
+        stem: name of the files; by default the figure's.
+        options: handed to the figure's ``data`` and ``draw``.
+
+    Returns:
+        The paths of the PDF, the PNG and the CSV.
+    """
+    module = load(name)
+    title = task_title or next((run.task for run in runs), "")
+    table = to_csv(module.data(runs, **options))
+    figure = module.draw(runs, title, **options)
+    paths = [Path(out_dir) / f"{stem or name}.{ending}" for ending in ("pdf", "png", "csv")]
+    with style.context():
+        for path, (ending, metadata) in zip(paths, METADATA.items(), strict=False):
+            with atomic_path(path) as temporary:
+                figure.savefig(temporary, format=ending, metadata=metadata, dpi=150, bbox_inches="tight")
+    atomic_write_text(paths[2], table)
+    return paths
+
+
+def to_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as CSV: columns in the order of their first appearance, full precision, None as an empty cell."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
+    writer.writeheader()
+    writer.writerows({key: repr(v) if isinstance(v, float) else v for key, v in row.items()} for row in rows)
+    return buffer.getvalue()

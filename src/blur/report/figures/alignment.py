@@ -1,0 +1,81 @@
+"""Alignment of the forget and the retain gradient against steps: inner product and cosine (paper, Fig. 2)."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from blur.report import curves, style
+from blur.report.runs import Run, of_default
+
+COLUMNS = 4
+
+
+def chosen(runs: Sequence[Run], methods: Sequence[str] | None) -> list[Run]:
+    """Return the default runs, of ``methods`` if given, that logged both gradients."""
+    return [run for run in of_default(runs) if (methods is None or run.method in methods) and curves.logged(run)]
+
+
+def data(runs: Sequence[Run], methods: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Return inner product and cosine of every method, seed and step, and their means over seeds.
+
+    Args:
+        methods: those to draw; by default every one that logged its gradients.
+    """
+    return curves.rows(chosen(runs, methods), ("inner", "cosine"))
+
+
+@style.styled
+def draw(runs: Sequence[Run], task_title: str, methods: Sequence[str] | None = None) -> Figure:
+    """Draw the rows of ``data``: a column per method, inner product above cosine."""
+    rows = data(runs, methods)
+    if not rows:
+        return style.empty(task_title, "alignment of gradients", "no run logged its gradients")
+    known = {run.method: run for run in reversed(chosen(runs, methods))}
+    names = list(dict.fromkeys(row["method"] for row in rows))
+    across, blocks = min(len(names), COLUMNS), -(-len(names) // COLUMNS)
+    figure = Figure(figsize=(max(2.4 * across, 3.6) + 0.8, 3.9 * blocks + 0.5), layout="constrained")
+    figure.suptitle(f"{task_title}: alignment of the forget and retain gradients", fontweight="bold")
+    grid = figure.subplots(2 * blocks, across, squeeze=False)
+    limit = 1.05 * max(abs(row["cosine"]) for row in rows)
+    for place in range(across * blocks):
+        above, below = grid[2 * (place // across)][place % across], grid[2 * (place // across) + 1][place % across]
+        if place >= len(names):
+            above.set_axis_off()
+            below.set_axis_off()
+            continue
+        own = [row for row in rows if row["method"] == names[place]]
+        _column(above, below, own, known[names[place]], limit)
+        if place % across == 0:
+            above.set_ylabel("Inner product\n" + r"$\langle g_f, g_r \rangle$")
+            below.set_ylabel("Cosine")
+    _note(figure, rows)
+    return figure
+
+
+def _column(above: Axes, below: Axes, own: list[dict[str, Any]], run: Run, limit: float) -> None:
+    colour = style.look(run).colour
+    curves.plot(above, own, "inner", colour)
+    curves.plot(below, own, "cosine", colour)
+    # Inner products span decades as the forget gradient fades or explodes; the middle stays linear.
+    middle = statistics.median(abs(row["inner"]) for row in own)
+    largest = max(abs(row["inner"]) for row in own)
+    if middle and largest / middle > 20:
+        above.set_yscale("symlog", linthresh=float(f"{middle:.0e}"))
+        above.locator_params(axis="y", numticks=5)
+    above.set_title(run.title, fontweight="bold")
+    above.tick_params(labelbottom=False)
+    shares = curves.negative_shares(own).values()
+    below.set(ylim=(-limit, limit), xlabel="Step")
+    below.text(0.98, 0.97, f"negative: {sum(shares) / len(shares):.0%} of steps", transform=below.transAxes,
+               ha="right", va="top", fontsize=8)
+
+
+def _note(figure: Figure, rows: list[dict[str, Any]]) -> None:
+    seeds = {row["seed"] for row in rows if row["kind"] == "seed"}
+    text = "Thin: each seed; thick: their mean." if len(seeds) > 1 else "One seed."
+    style.note(figure, f"{text} Below zero a step that forgets also harms what is to be kept.")

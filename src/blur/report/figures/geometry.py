@@ -1,0 +1,154 @@
+"""The geometry of BLUR's update, drawn from gradients that a run logged (paper, Fig. 4).
+
+The plane is the one that g_f and g_r span: the horizontal axis points along g_f. In units of ||g_f||, with
+r = ||g_r|| / ||g_f|| and c their cosine: g_f = (1, 0), g_r = (r c, r s), its projection (0, r s), and
+u = g_r + xi g_f = (r c + xi, r s), whose horizontal part is gamma: <g_f, u> = gamma ||g_f||^2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from blur.report import style
+from blur.report.runs import Run, finite
+
+Row = dict[str, Any]
+NAMES = {"conflict": "Most conflicting step", "median": "Median step", "aligned": "Most aligned step"}
+VECTORS = {
+    "g_f": (style.BLUE, "$g_f$"),
+    "g_r": (style.GREEN, "$g_r$"),
+    "projected": (style.SKY, r"$g_r^\perp$"),
+    "gamma_g_f": (style.PURPLE, r"$\gamma\, g_f$"),
+    "u": (style.RED, "$u$"),
+}
+LEGEND = {
+    "g_f": "$g_f$: forget gradient",
+    "g_r": "$g_r$: retain gradient",
+    "projected": r"$g_r^\perp$: $g_r$ without its part along $g_f$",
+    "gamma_g_f": r"$\gamma\, g_f$",
+    "u": r"$u = g_r + \xi\, g_f$: BLUR's update",
+}
+
+
+def data(runs: Sequence[Run], method: str = "blur_npo", variant: str = "default") -> list[Row]:
+    """Return, for three steps of the first seed, the logged numbers and every vector's two coordinates.
+
+    Coordinates are in units of ||g_f||, the first along g_f.
+
+    Args:
+        method: a method with the bilevel combination, forget loss below.
+        variant: which of its variants.
+    """
+    run = _chosen(runs, method, variant)
+    if run is None:
+        return []
+    usable = sorted((step for step in run.steps if _usable(step)), key=lambda step: (step["cosine"], step["step"]))
+    places = {"conflict": 0, "median": (len(usable) - 1) // 2, "aligned": len(usable) - 1}
+    steps = {name: usable[place] for name, place in places.items()} if usable else {}
+    return [_row(name, step, run) for name, step in steps.items()]
+
+
+def _chosen(runs: Sequence[Run], method: str, variant: str) -> Run | None:
+    own = [run for run in runs if (run.method, run.variant) == (method, variant)]
+    own = [run for run in own if run.combine.get("name") == "bilevel" and any(map(_usable, run.steps))]
+    return min(own, key=lambda run: run.seed, default=None)
+
+
+def _usable(step: Row) -> bool:
+    keys = ("forget_norm", "retain_norm", "cosine", "xi")
+    return all(finite(step.get(key)) is not None for key in keys) and step["forget_norm"] > 0 and step["retain_norm"] > 0
+
+
+def _row(name: str, step: Row, run: Run) -> Row:
+    cosine = max(-1.0, min(1.0, step["cosine"]))
+    ratio = step["retain_norm"] / step["forget_norm"]
+    along, across = ratio * cosine, ratio * math.sqrt(1 - cosine**2)
+    gamma = float(run.combine["gamma"])
+    vectors = {"g_f": (1.0, 0.0), "g_r": (along, across), "projected": (0.0, across), "gamma_g_f": (gamma, 0.0),
+               "u": (along + step["xi"], across)}
+    logged = {key: step[key] for key in ("forget_norm", "retain_norm", "cosine", "xi")}
+    angle = math.degrees(math.acos(cosine))
+    coordinates = {f"{key}_{axis}": value for key, pair in vectors.items() for axis, value in zip("xy", pair, strict=True)}
+    return {"panel": name, "method": run.method, "seed": run.seed, "step": step["step"], "gamma": gamma, **logged,
+            "ratio": ratio, "angle_degrees": angle, **coordinates}
+
+
+@style.styled
+def draw(runs: Sequence[Run], task_title: str, method: str = "blur_npo", variant: str = "default") -> Figure:
+    """Draw the rows of ``data``, one panel per step."""
+    rows = data(runs, method, variant)
+    if not rows:
+        return style.empty(task_title, "geometry of the update", f"no run of {method}/{variant} logged its gradients")
+    run = _chosen(runs, method, variant)
+    assert run is not None
+    figure = Figure(figsize=(10.2, 4.3), layout="constrained")
+    figure.suptitle(f"{task_title}: the geometry of {run.title}'s update, from logged gradients", fontweight="bold")
+    scales = [_panel(axes, row) for axes, row in zip(figure.subplots(1, len(rows)), rows, strict=True)]
+    figure.legend(handles=_handles(), loc="outside right center")
+    true = all(scale == "true" for scale in scales)
+    warning = "" if true else " Where an axis is stretched or logarithmic, read the angle from the heading, not the drawing."
+    style.note(figure, f"Seed {rows[0]['seed']}, γ = {rows[0]['gamma']:g}. Unit of both axes: " r"$\Vert g_f \Vert$" " of that step."
+               f"{warning}\n" + r"The tip of $u$ lies on the dashed line, whatever $g_r$ is: "
+               r"$\langle g_f, u \rangle = \gamma \Vert g_f \Vert^2$.")
+    return figure
+
+
+def _handles() -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    return [Line2D([], [], color=VECTORS[key][0], linewidth=2, label=text) for key, text in LEGEND.items()]
+
+
+def _panel(axes: Axes, row: Row) -> str:
+    xs = [0.0, *(row[f"{key}_x"] for key in VECTORS)]
+    ys = [0.0, *(row[f"{key}_y"] for key in VECTORS)]
+    scale = _scale(axes, xs, ys)
+    axes.axhline(0, color="#BBBBBB", linewidth=0.8, zorder=1)
+    axes.axvline(row["gamma"], color=style.RED, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    for key in VECTORS:
+        _arrow(axes, row, key)
+    axes.plot([row["g_r_x"], row["u_x"]], [row["u_y"]] * 2, color="#999999", linewidth=0.8, linestyle=":")
+    axes.set_title(f"{NAMES[row['panel']]} ({row['step']})\nangle {row['angle_degrees']:.1f}° (cos {row['cosine']:+.3f}), "
+                   f"ξ = {row['xi']:.3g}\n" r"$\Vert g_r \Vert / \Vert g_f \Vert$" f" = {row['ratio']:.3g}; {_TEXT[scale]}")
+    axes.set_xlabel("along $g_f$")
+    axes.set_ylabel("across $g_f$")
+    return scale
+
+
+_TEXT = {"true": "true to scale", "stretched": "axes scaled apart", "log": "along-axis logarithmic"}
+
+
+def _scale(axes: Axes, xs: list[float], ys: list[float]) -> str:
+    """Fit the axes to the vectors: true angles where lengths allow it, else each axis its own scale."""
+    lengths = [abs(x) for x in xs if x]
+    wide, high = max(xs) - min(xs), max(ys)
+    margin = 0.22 * wide
+    axes.set_xlim(min(xs) - margin, max(xs) + margin)
+    axes.set_ylim(-0.2 * high, 1.18 * high)
+    if max(lengths) > 15 * min(1.0, *(x for x in lengths if x >= 0.2)):
+        axes.set_xscale("symlog", linthresh=1.0, linscale=0.8)
+        axes.set_xlim(min(-0.6, 3 * min(xs)), 3 * max(xs))
+        return "log"
+    if 0.25 < high / wide < 4:
+        axes.set_aspect("equal", adjustable="box")
+        return "true"
+    return "stretched"
+
+
+def _arrow(axes: Axes, row: Row, key: str) -> None:
+    colour, name = VECTORS[key]
+    tip = (row[f"{key}_x"], row[f"{key}_y"])
+    # Thick below thin: gamma g_f lies on g_f, and u on the projection where gamma is small.
+    width = {"g_f": 4.0, "projected": 3.2}.get(key, 1.6)
+    axes.annotate("", tip, (0, 0), zorder=5 - width / 10, gid=key, arrowprops={
+        "arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8 + 3 * width})
+    side = 1 if row["g_r_x"] > 0 else -1
+    spots = {"g_f": ((0.5, 0), (0, -11)), "gamma_g_f": (tip, (9, 9)), "g_r": (tip, (8 * side, 9)), "u": (tip, (8, 8)),
+             "projected": ((0, 0.55 * tip[1]), (-12 * side, 0))}
+    spot, offset = spots[key]
+    axes.annotate(name, spot, offset, textcoords="offset points", color=colour, ha="center", va="center", fontsize=10)

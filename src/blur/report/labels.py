@@ -1,0 +1,78 @@
+"""Where to write labels beside points so that they cover neither points nor each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+Point = tuple[float, float]
+FONT = 8
+TEXT_ON_TEXT, TEXT_ON_MARK, TEXT_ON_SPECK = 1000, 200, 15
+
+
+@dataclass(frozen=True)
+class Label:
+    """A text that belongs to a point in data coordinates."""
+
+    point: Point
+    text: str
+    colour: str = "black"
+
+
+def place(axes: Axes, labels: Sequence[Label], marks: Sequence[Point] = (), specks: Sequence[Point] = ()) -> None:
+    """Write each label at the nearest of several offsets that covers least; call it when all else is drawn.
+
+    Args:
+        marks: points (besides those labelled) not to be covered.
+        specks: points that may be covered where nothing else is left.
+    """
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)
+    figure.canvas.draw()
+    # The layout is settled now, and later drawings would move the points away from under their labels.
+    scale = figure.dpi / 72
+    costs = [
+        *((_around(axes, label.point, 5 * scale), TEXT_ON_MARK) for label in labels),
+        *((_around(axes, point, 5 * scale), TEXT_ON_MARK) for point in marks),
+        *((_around(axes, point, 2 * scale), TEXT_ON_SPECK) for point in specks),
+    ]
+    frame = axes.get_window_extent()
+    for label in labels:
+        boxes = {way: _box(axes, label, way, scale) for way in _offsets()}
+        best = min(boxes, key=lambda way: _cost(boxes[way], costs, frame) + abs(way[0]) + abs(way[1]))
+        costs.append((boxes[best], TEXT_ON_TEXT))
+        _write(axes, label, best)
+
+
+def _write(axes: Axes, label: Label, way: Point) -> None:
+    far = abs(way[0]) + abs(way[1]) > 24
+    arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkA": 0, "shrinkB": 3} if far else None
+    side = "center" if way[0] == 0 else ("left" if way[0] > 0 else "right")
+    axes.annotate(label.text, label.point, way, textcoords="offset points", ha=side, va="center", fontsize=FONT,
+                  color=label.colour, arrowprops=arrow, zorder=6)
+
+
+def _offsets() -> list[Point]:
+    ways = [(1, 0.8), (1, -0.8), (-1, 0.8), (-1, -0.8), (0, 1.3), (0, -1.3), (1, 0), (-1, 0)]
+    return [(8 * x * far, 9 * y * far) for far in (1, 1.5, 2.2, 3, 4) for x, y in ways]
+
+
+def _around(axes: Axes, point: Point, radius: float) -> Bbox:
+    x, y = axes.transData.transform(point)
+    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
+
+
+def _box(axes: Axes, label: Label, way: Point, scale: float) -> Bbox:
+    width, height = (0.66 * FONT * len(label.text) + 2) * scale, 1.3 * FONT * scale
+    x, y = axes.transData.transform(label.point)
+    left = x + way[0] * scale - width * (0.5 if way[0] == 0 else float(way[0] < 0))
+    return Bbox.from_bounds(left, y + way[1] * scale - height / 2, width, height)
+
+
+def _cost(box: Bbox, taken: Sequence[tuple[Bbox, int]], frame: Bbox) -> float:
+    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
+    return sum(cost for other, cost in taken if box.overlaps(other)) + (TEXT_ON_TEXT if outside else 0)

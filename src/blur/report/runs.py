@@ -1,0 +1,206 @@
+"""One evaluated run, as it lies on disk, and how the figures group runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from blur.core.errors import ArtifactError
+from blur.core.files import read_json
+
+REFERENCES = {"base": "Base", "target": "Target", "retrained": "Retrained"}
+DEFAULT = "default"
+
+
+def loss_name(value: Any) -> str:
+    """Name the loss (or the losses, joined by ``+``) of one side of a method's settings; ``none`` where there is none.
+
+    Args:
+        value: a name, ``{"name": ..}``, ``{"loss": ..}``, a list of these, or nothing.
+    """
+    if isinstance(value, Mapping):
+        return loss_name(value.get("name", value.get("loss")))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "+".join(loss_name(part) for part in value) or "none"
+    return str(value) if value else "none"
+
+
+def finite(value: Any) -> float | None:
+    """Return ``value`` as a float, or None where it is absent, NaN or infinite."""
+    number = float(value) if isinstance(value, int | float) else math.nan
+    return number if math.isfinite(number) else None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One (method, variant, seed) with its stored results.
+
+    Attributes:
+        family: name of the forget loss (``npo``); the method's own name where it has none; ``reference`` for
+            target, retrained and base.
+        metrics: value by metric name; None where it is not defined.
+        about: by metric name: ``direction``, ``n``, ``details`` and, where not defined, ``reason``.
+        directory: folder of metrics.json; None for a run made in memory.
+        models: folder of steps.jsonl.
+    """
+
+    method: str
+    title: str
+    family: str
+    variant: str
+    seed: int
+    settings: dict[str, Any]
+    metrics: dict[str, float | None]
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
+    task: str = ""
+    scale: str = ""
+    directory: Path | None = None
+    models: Path | None = None
+
+    @cached_property
+    def steps(self) -> list[dict[str, Any]]:
+        """Step records in order; empty for a run that took none (a reference, an edit).
+
+        Raises:
+            ArtifactError: the model directory is not there.
+        """
+        if self.models is None or self.is_reference:
+            return []
+        if not self.models.is_dir():
+            raise ArtifactError("no such model directory", str(self.models), "Figures of steps need the models tree")
+        path = self.models / "steps.jsonl"
+        if not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+    @cached_property
+    def trajectory(self) -> list[dict[str, Any]]:
+        """Metrics at the end of each epoch (``epoch`` 0 is before the first); empty where none were kept."""
+        path = self.directory / "trajectory.json" if self.directory else None
+        return read_json(path)["epochs"] if path and path.exists() else []
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether this is the target, the retrained or the base model."""
+        return self.method in REFERENCES
+
+    @property
+    def combine(self) -> dict[str, Any]:
+        """Settings of the combination; empty for references and edits."""
+        return self.settings.get("combine") or {}
+
+    def value(self, metric: str) -> float | None:
+        """Return a metric, or ``metric.detail``; None where it is absent or not finite."""
+        if metric in self.metrics:
+            return finite(self.metrics[metric])
+        name, _, detail = metric.partition(".")
+        return finite((self.about.get(name, {}).get("details") or {}).get(detail))
+
+
+def read_runs(paths: Iterable[Path | str], titles: Mapping[str, str] | None = None) -> list[Run]:
+    """Read runs, sorted by method, variant and seed.
+
+    Args:
+        paths: metrics.json files, their folders, or folders above them.
+        titles: title by method; else the run's own settings are asked, then its name.
+
+    Raises:
+        ArtifactError: nothing there, a file that is not a metrics.json, or two results of one run.
+    """
+    files = sorted({found.resolve() for path in paths for found in _find(Path(path))})
+    runs = sorted((_read(path, titles or {}) for path in files), key=identity)
+    for first, second in zip(runs, runs[1:], strict=False):
+        if identity(first) == identity(second) and first.task == second.task:
+            raise ArtifactError(f"the run {identity(first)} is there twice", str(second.directory), "Give one of them")
+    return runs
+
+
+def identity(run: Run) -> tuple[str, str, int]:
+    """Return what names a run within a task; also the order of runs."""
+    return run.method, run.variant, run.seed
+
+
+def of_default(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs of the default variants, references left out."""
+    return [run for run in runs if run.variant == DEFAULT and not run.is_reference]
+
+
+def by_method(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:
+    """Group runs (their seeds) by (method, variant), in the order of the family, BLUR last in it."""
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in sorted(runs, key=rank):
+        groups.setdefault((run.method, run.variant), []).append(run)
+    return groups
+
+
+def rank(run: Run) -> tuple[Any, ...]:
+    """Return the sort key of every table and legend: references, then families, weighted before bilevel."""
+    references = list(REFERENCES)
+    place = references.index(run.method) if run.is_reference else len(references)
+    lead = ("ga", "npo", "simnpo")
+    family = lead.index(run.family) if run.family in lead else len(lead)
+    bilevel = run.combine.get("name") == "bilevel"
+    retain = loss_name(run.settings.get("retain"))
+    order = {"none": 0, "nll": 1}.get(retain, 2)
+    return (place, family, run.family, bilevel, order, run.method, run.variant != DEFAULT, swept(run), *identity(run))
+
+
+def swept(run: Run) -> float:
+    """Return the strength that variants sweep: gamma of ``bilevel``, lambda of ``weighted``; else -1."""
+    value = finite(run.combine.get("gamma" if run.combine.get("name") == "bilevel" else "lam"))
+    return -1.0 if value is None else value
+
+
+def _find(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    found = [path / "metrics.json"] if (path / "metrics.json").exists() else sorted(path.rglob("metrics.json"))
+    if not found:
+        raise ArtifactError("no metrics.json here or below", str(path), "Run the metrics stage first")
+    return found
+
+
+def _read(path: Path, titles: Mapping[str, str]) -> Run:
+    record = read_json(path)
+    try:
+        method, variant, seed = record["method"], record["variant"], int(record["seed"])
+        metrics = {name: finite(value) for name, value in record["metrics"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ArtifactError(f"not a metrics file ({error!r})", str(path), "Run its metrics job again") from error
+    settings = record.get("settings") or {}
+    title = titles.get(method) or settings.get("title") or REFERENCES.get(method) or method.replace("_", "-").upper()
+    return Run(
+        method=method,
+        title=title,
+        family=_family(method, settings),
+        variant=variant,
+        seed=seed,
+        settings=settings,
+        metrics=metrics,
+        about=record.get("about") or {},
+        task=record.get("task", ""),
+        scale=record.get("scale", ""),
+        directory=path.parent,
+        models=_models(path.parent),
+    )
+
+
+def _family(method: str, settings: Mapping[str, Any]) -> str:
+    if method in REFERENCES:
+        return "reference"
+    name = loss_name(settings.get("forget"))
+    return method if name == "none" else name
+
+
+def _models(directory: Path) -> Path:
+    """The model of results/<scale>/metrics/<run> lies in results/<scale>/models/<run>."""
+    parts = list(directory.parts)
+    if "metrics" not in parts:
+        return directory
+    place = len(parts) - 1 - parts[::-1].index("metrics")
+    return Path(*parts[:place], "models", *parts[place + 1 :])

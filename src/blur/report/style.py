@@ -1,0 +1,162 @@
+"""One style for all figures: a colour says how the retain set is treated, a marker which forget loss is used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ParamSpec
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from blur.report.runs import Run, loss_name
+
+# Okabe and Ito (2008), without the yellow that is lost on white.
+BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
+    "#000000",
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+GREY = "#6E6E6E"
+REFERENCE_MARKERS = {"target": "*", "retrained": "P", "base": "X"}
+MARKERS = {"ga": "v", "npo": "s", "simnpo": "o", "npo_logits": "D", "dpo": "^", "rmu": "p", "undial": "h"}
+SPARE_MARKERS = ("<", ">", "H", "d", "8", "^", "D")
+LINES = {RED: "-", ORANGE: "-", BLUE: (0, (5, 1.5)), SKY: (0, (5, 1.5)), GREEN: (0, (4, 1.2, 1, 1.2)), PURPLE: "-."}
+LOSS_TITLES = {"ga": "gradient ascent", "npo": "NPO", "simnpo": "SimNPO", "npo_logits": "NPO on logits"}
+
+RC = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
+    "figure.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 6,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 150,
+}
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a method is drawn, in every figure the same."""
+
+    colour: str
+    marker: str
+    hollow: bool = False
+
+    @property
+    def line(self) -> Any:
+        """Line style that goes with the colour."""
+        return LINES.get(self.colour, "-")
+
+    def points(self) -> dict[str, Any]:
+        """Arguments of a marker for ``Axes.plot``."""
+        face = "white" if self.hollow else self.colour
+        edge = self.colour if self.hollow else "white"
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": face, "markeredgecolor": edge}
+
+
+def look(run: Run) -> Look:
+    """Return a method's look, told from its axes: new methods get one without being listed anywhere.
+
+    A hollow marker is an optimizer other than AdamW.
+    """
+    if run.is_reference:
+        return Look(GREY if run.method == "base" else BLACK, REFERENCE_MARKERS[run.method])
+    spare = SPARE_MARKERS[hashlib.sha256(run.family.encode()).digest()[0] % len(SPARE_MARKERS)]
+    optimizer = loss_name(run.settings.get("optimizer"))
+    return Look(_colour(run), MARKERS.get(run.family, spare), optimizer not in ("adamw", "none"))
+
+
+def _colour(run: Run) -> str:
+    combination = run.combine.get("name", "none")
+    retain = loss_name(run.settings.get("retain"))
+    if combination == "bilevel":
+        return RED if retain in ("nll", "activation_mse") else ORANGE
+    if combination in ("reversed", "primal_dual"):
+        return PURPLE
+    if retain == "none":
+        return GREEN
+    return BLUE if retain in ("nll", "activation_mse") else SKY
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Run ``draw`` under the project's style, whatever the user's matplotlibrc says."""
+
+    @wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        with context():
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def context() -> Any:
+    """Return the context in which figures are drawn and saved."""
+    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **RC, "backend": "agg"})
+
+
+def label(metric: str) -> str:
+    """Return a metric's name as a reader writes it, for example ``Forget ROUGE-L``."""
+    words = {"rouge": "ROUGE-L", "mia": "MIA", "auc": "AUC", "ks": "KS", "zlib": "zlib", "min": "Min", "k": "K"}
+    parts = metric.rpartition(".")[2].split("_")
+    return " ".join(words.get(part, part.capitalize() if place == 0 else part) for place, part in enumerate(parts))
+
+
+def loss_title(family: str) -> str:
+    """Return how a forget loss is written as the heading of a column."""
+    return f"Forget loss: {LOSS_TITLES.get(family, family.replace('_', '-').upper())}"
+
+
+def empty(task_title: str, what: str, reason: str) -> Figure:
+    """Return a figure that says why there is nothing to draw, so that a subset of methods still gets its report."""
+    figure = Figure(figsize=(6.0, 2.2), layout="constrained")
+    figure.suptitle(f"{task_title}: {what}", fontweight="bold")
+    axes = figure.subplots()
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, f"Nothing to draw: {reason}.", ha="center", va="center", wrap=True)
+    return figure
+
+
+def note(figure: Figure, text: str) -> None:
+    """Write small print below the figure, where the layout keeps room for it."""
+    figure.supxlabel(text, fontsize=8, x=0.01, ha="left", color="#333333")
+
+
+def seeds_note(counts: Iterable[int], interval: str = "bars") -> str:
+    """Say how many seeds there are and, where there are several, what the bars or bands are."""
+    known = sorted({count for count in counts if count})
+    if not known:
+        return "No seeds."
+    if known[-1] == 1:
+        return "One seed: no intervals."
+    number = str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
+    return f"Mean over {number} seeds; {interval}: 95% t interval."
+
+
+def handle(run: Run, name: str | None = None, line: bool = False) -> Line2D:
+    """Return the legend entry of a method."""
+    style = look(run)
+    size = 10 if run.is_reference else 6.5
+    text = name or run.title
+    return Line2D([], [], linestyle=style.line if line else "none", label=text, markersize=size, **style.points())

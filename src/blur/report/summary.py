@@ -1,0 +1,36 @@
+"""Means over seeds with their 95% intervals, in the form every figure and table uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blur.metrics.interval import mean_interval
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Mean over ``n`` seeds; ``low`` and ``high`` are None where there is no interval (fewer than two seeds)."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+    @property
+    def half(self) -> float | None:
+        """Half the width of the interval."""
+        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+
+    def columns(self, name: str) -> dict[str, float | None]:
+        """Return the mean and the interval as columns ``name``, ``name_low``, ``name_high`` of a row."""
+        return {name: self.mean, f"{name}_low": self.low, f"{name}_high": self.high}
+
+
+def summarise(values: Iterable[float | None]) -> Summary:
+    """Return mean and 95% t interval over the values that are defined."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return Summary(None, None, None, 0)
+    mean, low, high = mean_interval(known)
+    return Summary(mean, None, None, 1) if len(known) == 1 else Summary(mean, low, high, len(known))

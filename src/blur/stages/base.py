@@ -1,0 +1,27 @@
+"""Stage ``base``: the model that training starts from, fetched by name or built from its architecture."""
+
+from __future__ import annotations
+
+from blur import models
+from blur.core.runtime import make_deterministic
+from blur.data.dataset import texts_of
+from blur.stages.job import Job
+from blur.stages.sets import read_sets
+
+
+def run(job: Job) -> None:
+    """Write the base model's directory."""
+    directory, inputs = job.directory("models"), {"data": job.data}
+    with job.writing(directory, inputs) as done:
+        if done:
+            return
+        make_deterministic(job.threads, job.device)
+        settings = job.task.model
+        if settings.architecture is None:
+            model, tokenizer = models.load_pretrained(settings)
+        else:
+            texts = texts_of(read_sets(job.data, job.settings["texts"]), settings.template)
+            tokenizer = models.train_tokenizer(texts, settings.tokenizer.vocab_size)
+            model = models.build_from_config(settings.architecture, tokenizer, seed=0, dtype=settings.dtype)
+        files = models.save(model, tokenizer, settings.template, directory, card(job, "The base model of"))
+        job.close(directory, files, inputs, num_parameters=sum(p.numel() for p in model.parameters()))

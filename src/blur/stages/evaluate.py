@@ -1,0 +1,26 @@
+"""Stage ``evaluate``: a model's raw measurements, of which metrics are made elsewhere."""
+
+from __future__ import annotations
+
+from blur import models
+from blur.core.runtime import make_deterministic
+from blur.measure.run import measure
+from blur.stages.job import Job
+from blur.stages.sets import read_sets
+
+
+def run(job: Job) -> None:
+    """Write likelihood.parquet, generations.parquet and gradnorm.parquet."""
+    directory, model = job.directory("evaluation"), job.directory("models")
+    inputs = {"data": job.data, "model": model}
+    with job.writing(directory, inputs) as done:
+        if done:
+            return
+        make_deterministic(job.threads, job.device)
+        settings = job.plan.measure_settings(job.task_name)
+        loaded = models.load(model, device=job.device)
+        sets = {name: read_sets(job.data, [name]) for name in settings.sets}
+        length = job.settings["max_length"]
+        measured = measure(loaded.model, loaded.tokenizer, loaded.template, sets, settings, length, job.progress)
+        files = measured.write(directory)
+        job.close(directory, files, inputs)

@@ -1,0 +1,83 @@
+"""Running the loop for a job: resume state, progress, logs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blur.core.hashing import sha256_json
+from blur.core.paths import WORK
+from blur.stages.job import Job
+from blur.stages.tracking import wandb_run
+from blur.unlearn.loop import TrainResult, train
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+    from blur.models.encode import Example
+    from blur.unlearn.settings import UnlearnSettings
+
+LOG = "steps.jsonl"
+
+
+def fit(
+    job: Job,
+    model: Module,
+    streams: Mapping[str, Sequence[Example]],
+    settings: UnlearnSettings,
+    inputs: Mapping[str, str],
+    on_epoch_end: Callable[[int, Module], None] | None = None,
+    **references: Any,
+) -> TrainResult:
+    """Train ``model`` with progress on standard error, records in wandb, and resume state in the job's work folder.
+
+    Args:
+        inputs: hashes of all that the run starts from; a checkpoint made from other inputs is thrown away.
+        references: ``reference_sums``, ``reference_model``.
+    """
+    assert job.run is not None
+    tracking = job.plan.main.tracking
+    name = f"{job.scale}/{job.run.path}"
+    with wandb_run(tracking.wandb, tracking.project, name, job.settings, WORK / "wandb") as log:
+
+        def on_step(record: dict[str, Any], total: int) -> None:
+            log(record)
+            job.progress(record["step"], total, "step")
+
+        return train(
+            model,
+            streams,
+            settings,
+            on_step=on_step,
+            on_epoch_end=on_epoch_end,
+            checkpoint_dir=resume_folder(job, inputs),
+            run_key=sha256_json(dict(inputs)),
+            device=job.device,
+            **references,
+        )
+
+
+def resume_folder(job: Job, inputs: Mapping[str, str]) -> Path:
+    """Return the folder of the job's resume state, named after its key and inputs; state of others is removed."""
+    folder = job.work / sha256_json([job.key, dict(inputs)])[:16]
+    if job.work.is_dir():
+        for other in job.work.iterdir():
+            if other.is_dir() and other != folder:
+                shutil.rmtree(other)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def adopt_log(job: Job, inputs: Mapping[str, str], directory: Path) -> list[str]:
+    """Copy the finished run's step log beside its model; return its name in a list."""
+    shutil.copyfile(resume_folder(job, inputs) / LOG, directory / LOG)
+    return [LOG]
+
+
+def forget_resume_state(job: Job) -> None:
+    """Remove the resume state of a job whose manifest is written."""
+    for folder in job.work.iterdir():
+        if folder.is_dir():
+            shutil.rmtree(folder)

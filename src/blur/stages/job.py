@@ -1,0 +1,125 @@
+"""One job of one stage: what it is, where it reads and writes, and how it closes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blur.config.plan import Run
+from blur.core import manifest as manifests
+from blur.core.hashing import sha256_file, sha256_json
+from blur.core.locking import exclusive
+from blur.core.paths import data_dir, phase_dir, work_dir
+from blur.core.runtime import Progress
+
+if TYPE_CHECKING:
+    from blur.config.plan import Plan, Task
+
+
+@dataclass(frozen=True)
+class Job:
+    """A stage's job: the plan it belongs to, the run it makes, the key it was planned with."""
+
+    plan: Plan
+    task_name: str
+    run: Run | None
+    stage: str
+    key: dict[str, Any]
+    threads: int
+    figure: str | None = None
+    clock: manifests.Clock = field(default_factory=manifests.Clock)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings in the job's key."""
+        return self.key["settings"]
+
+    @property
+    def task(self) -> Task:
+        """The job's task, resolved."""
+        return self.plan.task(self.task_name)
+
+    @property
+    def scale(self) -> str:
+        """Name of the scale."""
+        return self.plan.name
+
+    @property
+    def device(self) -> str:
+        """Device the scale computes on."""
+        return self.plan.scale.device
+
+    @property
+    def base(self) -> Run:
+        """The task's base model."""
+        return Run(self.task_name, "base")
+
+    @property
+    def data(self) -> Path:
+        """Folder of the task's data."""
+        return data_dir(self.scale, self.task_name)
+
+    @cached_property
+    def progress(self) -> Progress:
+        """Where the job reports how far it is."""
+        return Progress(f"{self.stage} {self.run.path if self.run else self.figure or self.task_name}")
+
+    def directory(self, phase: str, run: Run | None = None) -> Path:
+        """Folder of a run, by default the job's own, in a phase."""
+        chosen = run or self.run
+        assert chosen is not None, f"stage {self.stage} belongs to no run"
+        return phase_dir(phase, self.scale, chosen.path)
+
+    @property
+    def work(self) -> Path:
+        """Folder for lock and resume state of the job."""
+        return work_dir(self.scale, f"{self.stage}/{self.run.path if self.run else self.task_name}")
+
+    @contextmanager
+    def writing(self, directory: Path, inputs: dict[str, Path]) -> Iterator[bool]:
+        """Be the one writer of ``directory``; wait for another process that does the same job.
+
+        Args:
+            inputs: folders whose manifests the job reads, by role.
+
+        Yields:
+            Whether the result is already there, whole, made from the same inputs with the same key.
+        """
+        with exclusive(self.work, lambda holder: self.progress.note(f"waiting for {holder}, which does the same job")):
+            yield self._is_done(directory, inputs)
+
+    def _is_done(self, directory: Path, inputs: dict[str, Path]) -> bool:
+        if not (directory / manifests.NAME).is_file():
+            return False
+        manifest = manifests.read(directory)
+        if manifest["key_hash"] != sha256_json(self.key) or manifest["inputs"] != hashes(inputs):
+            return False
+        manifests.check_files(directory, manifest)
+        self.progress.note("already there: made by another process")
+        return True
+
+    def close(self, directory: Path, files: list[str], inputs: dict[str, Path], **facts: Any) -> None:
+        """Write the manifest, the last act of a job.
+
+        Args:
+            files: names of the result's files.
+            inputs: folders whose manifests the job read, by role.
+            facts: what else the manifest should tell.
+        """
+        identity = {"task": self.task_name, "scale": self.scale, "threads": self.threads}
+        if self.run:
+            identity |= {"method": self.run.method, "variant": self.run.variant, "seed": self.run.seed}
+        cost = self.clock.read()
+        manifests.write(
+            directory, self.stage, self.key, files, inputs=hashes(inputs), identity=identity, cost=cost, **facts
+        )
+        self.progress.note(f"done in {cost['wall_seconds']:.1f} s -> {directory}")
+
+
+def hashes(inputs: dict[str, Path]) -> dict[str, str]:
+    """Return the hash of each input's manifest, by role."""
+    return {role: sha256_file(folder / manifests.NAME) for role, folder in sorted(inputs.items())}

@@ -1,0 +1,35 @@
+"""Stage ``matched_lambda``: the constant weight that comes nearest to a BLUR run, 1 / mean(xi) over its steps.
+
+At each step BLUR's u = g_r + xi g_f is, up to the factor xi, the weighted sum g_f + lambda_t g_r with lambda_t = 1 / xi_t.
+"""
+
+from __future__ import annotations
+
+from statistics import fmean
+
+from blur.core.errors import ArtifactError
+from blur.core.files import write_json
+from blur.stages.job import Job
+from blur.stages.tracking import read_log
+
+NAME = "matched_lambda.json"
+
+
+def run(job: Job) -> None:
+    """Write ``{"lambda": ..., "mean_xi": ..., "num_steps": ...}``.
+
+    Raises:
+        ArtifactError: mean(xi) is not positive, so that no weighted sum matches.
+    """
+    directory, model = job.directory("derived/matched_lambda"), job.directory("models")
+    inputs = {"model": model}
+    with job.writing(directory, inputs) as done:
+        if done:
+            return
+        path = model / "steps.jsonl"
+        values = [record["xi"] for record in read_log(path) if record["xi"] is not None]
+        mean = fmean(values) if values else 0.0
+        if mean <= 0:
+            raise ArtifactError(f"mean(xi) = {mean:.3g} over {len(values)} steps", str(path), "Match another run")
+        write_json(directory / NAME, {"lambda": 1 / mean, "mean_xi": mean, "num_steps": len(values)})
+        job.close(directory, [NAME], inputs)

@@ -1,0 +1,47 @@
+"""Stage ``metrics``: from raw measurements to numbers with names. Runs no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from blur.core import manifest as manifests
+from blur.measurements import Measurements, read_epochs
+from blur.metrics import compute_all
+from blur.metrics.store import trajectory, write_metrics, write_trajectory
+from blur.stages.job import Job
+
+
+def run(job: Job) -> None:
+    """Write metrics.json, items.parquet and, for an unlearned model, trajectory.json."""
+    assert job.run is not None
+    directory, own = job.directory("metrics"), job.directory("evaluation")
+    inputs, references = {"evaluation": own}, {}
+    retrained = job.task.retrained
+    if retrained is not None:
+        folder = job.directory("evaluation", retrained)
+        references["retrained"] = read(folder)
+        if retrained != job.run:
+            inputs["retrained"] = folder
+    unlearned = job.run.method not in ("target", "retrained")
+    if unlearned:
+        inputs["model"] = job.directory("models")
+    with job.writing(directory, inputs) as done:
+        if done:
+            return
+        undefined = frozenset() if retrained else frozenset({"retrained"})
+        metrics = compute_all(job.settings["metrics"], read(own), references, undefined)
+        described = job.settings["run"]
+        identity = {"scale": job.scale, "task": job.task_name, "method": job.run.method, "variant": job.run.variant}
+        hashes = {role: manifests.read(folder)["key_hash"] for role, folder in inputs.items()}
+        meta = {**identity, "seed": job.run.seed, "inputs": hashes, "settings": {**described["settings"], "title": described["title"], "family": described["family"]}}
+        files = write_metrics(directory, meta, metrics)
+        if unlearned:
+            epochs = read_epochs(job.directory("models") / "epochs.parquet")
+            files += write_trajectory(directory, trajectory(epochs, job.settings["trajectory"]))
+        job.close(directory, files, inputs)
+
+
+def read(directory: Path) -> Measurements:
+    """Read a model's measurements after checking them against their manifest."""
+    manifests.check_files(directory, manifests.read(directory))
+    return Measurements.read(directory)

@@ -1,0 +1,16 @@
+"""Stage ``table``: a task's results table."""
+
+from __future__ import annotations
+
+from blur.core.paths import RESULTS
+from blur.report.runs import read_runs
+from blur.report.tables import save
+from blur.stages.job import Job
+
+
+def run(job: Job) -> None:
+    """Write results.md, .csv, .tex and .json."""
+    runs = read_runs(job.directory("metrics", run) for run in job.plan.evaluated(job.task_name))
+    folder = RESULTS / job.scale / "figures" / job.task_name
+    save(runs, folder, task_title=job.settings["title"], **job.settings["options"])
+    job.progress.note(f"{len(runs)} runs -> {folder}/results.md, .csv, .tex, .json")

@@ -1,0 +1,33 @@
+"""The wandb side of a run's records; ``steps.jsonl`` holds the same numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+
+@contextmanager
+def wandb_run(mode: str, project: str, name: str, settings: Record, folder: Path) -> Iterator[Callable[[Record], None]]:
+    """Yield a function that logs a step's record to wandb (``offline`` writes below ``folder`` and sends nothing).
+
+    With ``disabled``, wandb is not even imported.
+    """
+    if mode == "disabled":
+        yield lambda record: None
+        return
+    os.environ.setdefault("WANDB_SILENT", "true")
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    options = wandb.Settings(init_timeout=60, console="off", disable_git=True, x_disable_stats=True)
+    run = wandb.init(project=project, name=name, config=settings, mode=mode, dir=str(folder), settings=options)  # type: ignore[arg-type]
+    try:
+        yield lambda record: run.log({k: v for k, v in record.items() if v is not None}, step=record["step"])
+    finally:
+        run.finish()

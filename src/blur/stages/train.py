@@ -1,0 +1,51 @@
+"""Stage ``train``: the target model (all data) and the retrained one (without the forget sets), or fetching them."""
+
+from __future__ import annotations
+
+from blur import models
+from blur.core.runtime import make_deterministic
+from blur.stages.card import card
+from blur.stages.fit import adopt_log, fit, forget_resume_state
+from blur.stages.job import Job, hashes
+from blur.stages.sets import examples, read_sets
+
+SUMMARY = {
+    "target": "Fine-tuned on all of the task's data: the model that unlearning starts from.",
+    "retrained": "Fine-tuned without the forget set: what perfect unlearning would give.",
+}
+
+
+def run(job: Job) -> None:
+    """Write the model's directory."""
+    assert job.run is not None
+    fetched = job.settings["from"]["kind"] == "hub"
+    inputs = {} if fetched else {"data": job.data, "base": job.directory("models", job.base)}
+    with job.writing(job.directory("models"), inputs) as done:
+        if done:
+            return
+        make_deterministic(job.threads, job.device)
+        files = _fetch(job) if fetched else _train(job)
+        job.close(job.directory("models"), files, inputs)
+        forget_resume_state(job)
+
+
+def _fetch(job: Job) -> list[str]:
+    source, settings = job.settings["from"], job.task.model
+    loaded = models.load_pretrained(
+        source["name"], source["revision"], template=settings.template, dtype=settings.dtype, device=job.device
+    )
+    directory = job.directory("models")
+    return models.save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
+
+
+def _train(job: Job) -> list[str]:
+    assert job.run is not None
+    directory, base = job.directory("models"), job.directory("models", job.base)
+    loaded = models.load(base, device=job.device)
+    streams = {"retain": examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings["max_length"])}
+    settings = job.plan.training_settings(job.task_name).model_copy(update={"seed": job.run.seed})
+    inputs = hashes({"data": job.data, "base": base})
+    result = fit(job, loaded.model, streams, settings, inputs)
+    text = card(job, SUMMARY[job.run.method])
+    files = models.save(result.model, loaded.tokenizer, loaded.template, directory, text)
+    return files + adopt_log(job, inputs, directory)

@@ -1,0 +1,76 @@
+"""The pluggable axes: each value of an axis is one module of a package, found by its name. Imports no torch."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError, WrapValidator
+from pydantic.functional_validators import ModelWrapValidatorHandler
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Choice(Strict):
+    """The value of an axis: ``name`` is the module it was found in."""
+
+    name: str
+
+
+def available(package: str) -> list[str]:
+    """Return the names of an axis's values, sorted, importing none of them."""
+    return sorted(module.name for module in iter_modules(import_module(package).__path__))
+
+
+def build(package: str, class_name: str, value: Any) -> Choice:
+    """Turn a name, or a mapping with ``name`` and hyper-parameters, into the value's settings.
+
+    Args:
+        package: package of the axis, such as ``blur.unlearn.losses``.
+        class_name: class that each of its modules defines.
+        value: ``"npo"``, ``{"name": "npo", "beta": 0.1}`` or an instance.
+
+    Raises:
+        ValueError: no such name (the message has the nearest one), or wrong hyper-parameters.
+    """
+    if isinstance(value, Choice):
+        return value
+    settings = {"name": value} if isinstance(value, str) else value
+    if not isinstance(settings, dict) or not isinstance(settings.get("name"), str):
+        raise ValueError(f"give a name, one of {', '.join(available(package))}, or a mapping with `name`")
+    name, names = settings["name"], available(package)
+    if name not in names:
+        nearest = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise ValueError(f"no {name!r} among {', '.join(names)}{hint}")
+    try:
+        return getattr(import_module(f"{package}.{name}"), class_name).model_validate(settings)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise ValueError(f"{name}: {'; '.join(faults)}") from None
+
+
+class Axis:
+    """Annotation that makes a pydantic field a choice on an axis: ``Annotated[LossBase, Axis(package, "Loss")]``."""
+
+    def __init__(self, package: str, class_name: str) -> None:
+        self.package, self.class_name = package, class_name
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return SerializeAsAny().__get_pydantic_core_schema__(
+            source, lambda kind: WrapValidator(self._validate).__get_pydantic_core_schema__(kind, handler)
+        )
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        names = available(self.package)
+        settings = {"type": "object", "properties": {"name": {"enum": names}}, "required": ["name"]}
+        return {"anyOf": [{"enum": names}, settings]}
+
+    def _validate(self, value: Any, handler: ModelWrapValidatorHandler[Any]) -> Choice:
+        return build(self.package, self.class_name, value)

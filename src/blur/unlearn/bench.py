@@ -1,0 +1,211 @@
+"""Cost of one BLUR step against the weighted sum with the same losses, and against BLUR with a live reference model.
+
+All variants live in one process and take one step each in turn, the order reversed every round, so that a busy machine
+slows them alike. Ratios are of medians; intervals are 95% bootstraps over rounds, resampled in pairs.
+Run ``python -m blur.unlearn.bench --help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from blur.models.encode import Example
+from blur.unlearn.batches import collate
+from blur.unlearn.combination import Statistics
+from blur.unlearn.forward import forward
+from blur.unlearn.gradients import Gradients
+from blur.unlearn.references import reference_sums
+from blur.unlearn.settings import UnlearnSettings
+from blur.unlearn.step import Sources, Updater
+
+SIZES: dict[str, dict[str, Any]] = {
+    "15M": {"hidden_size": 288, "num_hidden_layers": 6, "intermediate_size": 768, "vocab_size": 32000},
+    "3M": {"hidden_size": 192, "num_hidden_layers": 4, "intermediate_size": 512, "vocab_size": 4096},
+}
+BATCH, TOKENS, STREAM = 4, 128, 16
+BARS = {"time_over_weighted": 1.03, "live_reference_over_blur": 1.10, "memory_over_weighted": 1.0}
+
+
+class BareSum(Updater):
+    """The weighted sum, two backwards in turn, that measures and logs nothing: the leanest step there is."""
+
+    def _combine(
+        self, forget: Gradients, gradients: Gradients, factors: tuple[float, float]
+    ) -> tuple[Gradients, Statistics]:
+        return gradients, Statistics()
+
+
+class LiveReference(Updater):
+    """BLUR's step with the frozen original model run on the forget batch at every step, as other codebases do."""
+
+    def __init__(self, model: PreTrainedModel, settings: UnlearnSettings, sources: Sources, frozen: Any) -> None:
+        super().__init__(model, settings, sources)
+        self.frozen = frozen
+
+    def update(self, step: int, indices: Mapping[str, Sequence[int]], lr: float, stop: bool = False) -> Any:
+        """Run the reference, then make the update."""
+        batch = collate([self.sources.streams["forget"][index] for index in indices["forget"]], self.device)
+        with torch.no_grad():
+            _ = forward(self.frozen, batch, "scored").nll_sums
+        return super().update(step, indices, lr, stop)
+
+
+def build(kind: str, size: str, device: str) -> Callable[[int], None]:
+    """Return a function that makes one step of a variant: ``weighted``, ``blur`` or ``live_reference``."""
+    model, streams = _model(size, device), _streams(SIZES[size]["vocab_size"])
+    settings = UnlearnSettings.model_validate(
+        {
+            "forget": [{"loss": "npo"}],
+            "retain": [{"loss": "nll"}],
+            "combine": "weighted" if kind == "weighted" else "bilevel",
+            "steps": 1,
+            "batch_size": BATCH,
+        }
+    )
+    sources = Sources(streams, reference_sums(model, streams["forget"], BATCH))
+    if kind == "weighted":
+        updater: Updater = BareSum(model, settings, sources)
+    elif kind == "blur":
+        updater = Updater(model, settings, sources)
+    else:
+        updater = LiveReference(model, settings, sources, _model(size, device))
+
+    def step(number: int) -> None:
+        rows = [(number * BATCH + offset) % STREAM for offset in range(BATCH)]
+        updater.update(number + 1, {"forget": rows, "retain": rows}, 1e-5)
+        if device != "cpu":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def measure_times(size: str, device: str, rounds: int, warmup: int = 3) -> dict[str, dict[str, list[float]]]:
+    """Return wall and CPU seconds of each variant, one number a round."""
+    kinds = ("weighted", "blur", "live_reference")
+    steps = {kind: build(kind, size, device) for kind in kinds}
+    times: dict[str, dict[str, list[float]]] = {kind: {"wall": [], "cpu": []} for kind in kinds}
+    for number in range(warmup + rounds):
+        for kind in kinds if number % 2 else kinds[::-1]:
+            wall, cpu = time.perf_counter(), time.process_time()
+            steps[kind](number)
+            if number >= warmup:
+                times[kind]["wall"].append(time.perf_counter() - wall)
+                times[kind]["cpu"].append(time.process_time() - cpu)
+    return times
+
+
+def peak_memory(kind: str, size: str, device: str, steps: int = 3) -> dict[str, int]:
+    """Return the most tensor bytes alive at once, model included, and the number of models alive while stepping."""
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        step = build(kind, size, device)
+        for number in range(steps):
+            step(number)
+        return {"bytes": torch.cuda.max_memory_allocated(), "models": _models_alive()}
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step = build(kind, size, device)
+        for number in range(steps):
+            step(number)
+        alive = _models_alive()
+    assert profiler.profiler is not None
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    changes = [event.nbytes() for event in sorted(events, key=lambda event: event.start_ns())]
+    return {"bytes": int(np.cumsum(changes).max()), "models": alive}
+
+
+def ratio(above: Sequence[float], below: Sequence[float], draws: int = 4000) -> dict[str, float]:
+    """Return the ratio of medians, its 95% bootstrap interval over paired rounds, and the median of paired ratios."""
+    pairs = np.array([above, below])
+    picks = np.random.default_rng(0).integers(0, pairs.shape[1], (draws, pairs.shape[1]))
+    medians = np.median(pairs[:, picks], axis=2)
+    low, high = np.quantile(medians[0] / medians[1], [0.025, 0.975])
+    medians_now = np.median(pairs, axis=1)
+    paired = float(np.median(pairs[0] / pairs[1]))
+    return {"ratio": float(medians_now[0] / medians_now[1]), "low": float(low), "high": float(high), "paired": paired}
+
+
+def report(size: str, device: str, rounds: int) -> dict[str, Any]:
+    """Measure everything and return it as one JSON-ready mapping."""
+    memory = {}
+    for kind in ("weighted", "blur", "live_reference"):
+        memory[kind] = peak_memory(kind, size, device)
+        gc.collect()
+    times = measure_times(size, device, rounds)
+    ratios = {
+        f"{name}_{clock}": ratio(times[above][clock], times[below][clock])
+        for name, above, below in (
+            ("time_over_weighted", "blur", "weighted"),
+            ("live_reference_over_blur", "live_reference", "blur"),
+        )
+        for clock in ("wall", "cpu")
+    }
+    medians = {kind: {clock: float(np.median(values)) for clock, values in times[kind].items()} for kind in times}
+    ratios["memory_over_weighted"] = {"ratio": memory["blur"]["bytes"] / memory["weighted"]["bytes"]}
+    return {
+        "size": size,
+        "tokens": BATCH * TOKENS,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "rounds": rounds,
+        "seconds": medians,
+        "memory": memory,
+        "ratios": ratios,
+        "bars": BARS,
+    }
+
+
+def main() -> None:
+    """Parse arguments, measure, print a table, and JSON after it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=sorted(SIZES), default="15M")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    result = report(arguments.size, arguments.device, arguments.rounds)
+    print(f"{'variant':16} {'wall ms':>9} {'cpu ms':>9} {'peak MiB':>9} {'models':>6}")
+    for kind, seconds in result["seconds"].items():
+        memory = result["memory"][kind]
+        milliseconds = [f"{1e3 * seconds[clock]:9.1f}" for clock in ("wall", "cpu")]
+        print(f"{kind:16} {' '.join(milliseconds)} {memory['bytes'] / 2**20:9.1f} {memory['models']:6}")
+    for name, value in result["ratios"].items():
+        interval = f" [{value['low']:.3f}, {value['high']:.3f}]  paired {value['paired']:.3f}" if "low" in value else ""
+        print(f"{name:30} {value['ratio']:.4f}{interval}")
+    print(json.dumps(result))
+
+
+def _model(size: str, device: str) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    config = LlamaConfig(num_attention_heads=6, tie_word_embeddings=True, max_position_embeddings=TOKENS, **SIZES[size])
+    model: Any = LlamaForCausalLM(config)
+    return model.to(device)
+
+
+def _streams(vocabulary: int) -> dict[str, list[Example]]:
+    generator = torch.Generator().manual_seed(1)
+
+    def text(name: str) -> Example:
+        tokens: Tensor = torch.randint(1, vocabulary, (TOKENS,), generator=generator)
+        return Example(name, tokens.tolist(), 0)
+
+    return {stream: [text(f"{stream}{number}") for number in range(STREAM)] for stream in ("forget", "retain")}
+
+
+def _models_alive() -> int:
+    gc.collect()
+    return sum(isinstance(thing, PreTrainedModel) for thing in gc.get_objects() if type(thing).__name__.endswith("LM"))
+
+
+if __name__ == "__main__":
+    main()

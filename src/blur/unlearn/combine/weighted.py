@@ -1,0 +1,34 @@
+"""The weighted sum of the two losses (GradDiff and every method with a lambda; BLUR paper, `reg_f`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from blur.unlearn.combination import Combination, Statistics, describe, measure
+
+if TYPE_CHECKING:
+    from blur.unlearn.gradients import Gradients
+
+
+class Combine(Combination):
+    """u = g_f + retain_weight g_r; needs the gradients apart only where they are logged."""
+
+    name: Literal["weighted"] = "weighted"
+    retain_weight: float = Field(1.0, description="lambda")
+    separate: ClassVar[bool] = False
+
+    def factors(self) -> tuple[float, float]:
+        """Return 1 and lambda."""
+        return 1.0, self.retain_weight
+
+    def combine(self, forget: Gradients, retain: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
+        """Return g_f + lambda g_r, in place of g_f. xi is not defined."""
+        from blur.unlearn.gradients import add_scaled
+
+        table, weight = measure(forget, retain), self.retain_weight
+        square = math.fsum(ff + 2 * weight * fr + weight**2 * rr for ff, fr, rr in table)
+        return add_scaled(forget, retain, weight, 1e-7 * abs(weight)), describe(table, None, square)

@@ -1,0 +1,119 @@
+"""One forward pass of any Hugging Face causal LM, with logits only at the positions a loss reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from blur.core.errors import BlurError
+from blur.unlearn.batches import Batch
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Logits at N chosen positions of a batch of B sequences, in the order of the batch."""
+
+    logits: Tensor  # [N, V]
+    rows: Tensor  # int64[N], the sequence a position belongs to
+    targets: Tensor  # int64[N], the next token there; meaningless at a sequence's last position
+    size: int  # B
+
+    @property
+    def precise_logits(self) -> Tensor:
+        """The logits in float32 at least."""
+        return self.logits if self.logits.dtype == torch.float64 else self.logits.float()
+
+    @cached_property
+    def nll_sums(self) -> Tensor:
+        """Negative log-likelihood of each sequence in nats, float64[B]: float32 per token, float64 sum."""
+        return self.sum_rows(cross_entropy(self.precise_logits, self.targets, reduction="none"))
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """Number of chosen positions in each sequence, float64[B]."""
+        return self.sum_rows(torch.ones_like(self.rows))
+
+    def sum_rows(self, values: Tensor) -> Tensor:
+        """Sum one value per position [N] within each sequence, in float64; padding cannot change the order."""
+        sums = torch.zeros(self.size, dtype=torch.float64, device=values.device)
+        return sums.index_add(0, self.rows, values.double())
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a loss may read of the original model."""
+
+    known_sums: Tensor | None = None
+    known_logits: Tensor | None = None
+
+    @property
+    def sums(self) -> Tensor:
+        """Summed NLL of each sequence in nats, float64[B]."""
+        return _declared(self.known_sums, "reference_sums")
+
+    @property
+    def logits(self) -> Tensor:
+        """Logits at the same positions as the outputs, [N, V], float32 at least."""
+        return _declared(self.known_logits, "reference_logits")
+
+
+def _declared(value: Tensor | None, need: str) -> Tensor:
+    if value is None:
+        raise BlurError(f"the loss reads {need} without naming it in `needs`, or it was not given")
+    return value
+
+
+def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
+    """Run ``model`` on ``batch`` and return logits at the positions of ``kind`` (``scored`` or ``attended``)."""
+    keep = batch.positions(kind)
+    chosen = keep.flatten().nonzero().squeeze(1)
+    with _head_at(model, chosen, keep.shape):
+        logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
+    if logits.shape[:2] == keep.shape:
+        logits = logits.flatten(0, 1).index_select(0, chosen)
+    targets = batch.input_ids.roll(-1, 1).flatten()[chosen]
+    return Outputs(logits.reshape(-1, logits.shape[-1]), chosen // keep.shape[1], targets, keep.shape[0])
+
+
+def reference_for(
+    batch: Batch, kind: str, needs: frozenset[str], sums: Mapping[str, float] | None, model: nn.Module | None
+) -> Reference:
+    """Look up, or compute without gradients, what ``needs`` names for a batch."""
+    cached = logits = None
+    if "reference_sums" in needs and sums is not None:
+        values = [sums[identity] for identity in batch.ids]
+        cached = torch.tensor(values, dtype=torch.float64, device=batch.input_ids.device)
+    if "reference_logits" in needs and model is not None:
+        with torch.no_grad():
+            logits = forward(model, batch, kind).precise_logits
+    return Reference(cached, logits)
+
+
+@contextmanager
+def _head_at(model: nn.Module, chosen: Tensor, shape: torch.Size) -> Iterator[None]:
+    """Let the output head see the hidden states of the chosen positions only, as one sequence [1, N, d].
+
+    The model's own code after the head (scaling, soft-capping) then works on those logits, whatever the architecture.
+    """
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    if head is None:
+        yield
+        return
+
+    def gather(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        if inputs[0].shape[:2] != shape:
+            return inputs
+        return inputs[0].flatten(0, 1).index_select(0, chosen).unsqueeze(0), *inputs[1:]
+
+    handle = head.register_forward_pre_hook(gather)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,0 +1,91 @@
+"""Arithmetic on whole sets of gradients: exact inner products and scaled sums, in place and without spare copies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+Gradients = list[Tensor | None]
+
+# Elements per block of a float64 product: two blocks fit a CPU's cache, and few kernels are launched on a GPU.
+_BLOCK = {"cpu": 1 << 16, "cuda": 1 << 24}
+
+
+def take(parameters: Sequence[nn.Parameter]) -> Gradients:
+    """Move the gradients out of the parameters, by pointer: no copy is made."""
+    gradients: Gradients = [parameter.grad for parameter in parameters]
+    for parameter in parameters:
+        parameter.grad = None
+    return gradients
+
+
+def put(parameters: Sequence[nn.Parameter], gradients: Gradients) -> None:
+    """Move gradients into the parameters, by pointer."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+
+
+def products(*sets: Gradients) -> Tensor:
+    """Return the inner products of K sets of gradients, parameter by parameter: float64[P, K, K] on their device.
+
+    Products are formed and summed in float64, so those of float32 or bfloat16 entries are exact; ``torch.dot`` and
+    ``torch._foreach_norm`` in float32 are too coarse where two gradients almost cancel. A missing gradient is zero.
+    """
+    present = [tensor for gradients in sets for tensor in gradients if tensor is not None]
+    device = present[0].device if present else torch.device("cpu")
+    block = min(_BLOCK.get(device.type, 1 << 20), max((tensor.numel() for tensor in present), default=0))
+    rows = torch.empty(len(sets), block, dtype=torch.float64, device=device)
+    grams = torch.zeros(len(sets[0]), len(sets), len(sets), dtype=torch.float64, device=device)
+    for gram, *tensors in zip(grams, *sets, strict=True):
+        flat = [None if tensor is None else tensor.reshape(-1) for tensor in tensors]
+        size = max(0 if tensor is None else tensor.numel() for tensor in flat)
+        for start in range(0, size, block):
+            here = rows[:, : min(block, size - start)]
+            for row, tensor in zip(here, flat, strict=True):
+                row.zero_() if tensor is None else row.copy_(tensor[start : start + block])
+            gram.addmm_(here, here.t())
+    return grams
+
+
+def add_scaled(target: Gradients, source: Gradients, factor: float, tolerance: float) -> Gradients:
+    """Add ``factor * source`` to ``target`` in place and return it; where a target is missing, its source is used up.
+
+    Float32 kernels round ``factor`` to float32. Where that loses more than ``tolerance``, the sum is formed in float64
+    and rounded once, entry by entry: adding the lost part in a second float32 pass would round it away again.
+
+    Args:
+        tolerance: part of the factor that may be lost.
+    """
+    pairs = []
+    for index, (t, s) in enumerate(zip(target, source, strict=True)):
+        if s is not None:
+            pairs.append((t if t is not None else torch.zeros_like(s), s))
+            target[index] = pairs[-1][0]
+    if not pairs:
+        return target
+    rounded = torch.tensor(factor, dtype=torch.promote_types(pairs[0][1].dtype, torch.float32)).item()
+    if abs(factor - rounded) <= tolerance:
+        torch._foreach_add_([t for t, _ in pairs], [s for _, s in pairs], alpha=factor)
+        return target
+    for t, s in pairs:
+        _add_in_double(t, s, factor)
+    return target
+
+
+def _add_in_double(target: Tensor, source: Tensor, factor: float) -> None:
+    block = _BLOCK.get(target.device.type, 1 << 20)
+    if not target.is_contiguous():
+        target.copy_(target.double().add_(source.double(), alpha=factor))
+        return
+    for t, s in zip(target.view(-1).split(block), source.reshape(-1).split(block), strict=True):
+        t.copy_(t.double().add_(s.double(), alpha=factor))
+
+
+def scale(gradients: Gradients, factor: float) -> Gradients:
+    """Multiply by ``factor`` in place."""
+    present = [tensor for tensor in gradients if tensor is not None]
+    if present and factor != 1:
+        torch._foreach_mul_(present, factor)
+    return gradients

@@ -1,0 +1,232 @@
+"""The training loop: unlearning and plain fine-tuning, on one process or several, resumable to the last bit."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from blur.core.errors import ConfigError, DataError
+from blur.core.hashing import sha256_json
+from blur.unlearn import checkpoint, distributed
+from blur.unlearn.batches import Example, Plan, check_streams, derive_seed
+from blur.unlearn.settings import UnlearnSettings
+from blur.unlearn.step import Record, Sources, Updater
+from blur.unlearn.steplog import StepLog
+
+
+class Terminated(SystemExit):
+    """SIGTERM came: the step in progress was finished and the state saved. Exit code 143."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        super().__init__(128 + signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run returns.
+
+    Attributes:
+        model: the trained model in its plain form (adapters merged), in evaluation mode.
+        records: the record of every step, those of before a resume included.
+        total_steps: number of updates.
+        resumed_from: step that this process began after; 0 for a fresh start.
+        adapter: folder of the adapter under LoRA with a checkpoint directory.
+    """
+
+    model: nn.Module
+    records: list[Record]
+    total_steps: int
+    resumed_from: int
+    adapter: Path | None
+
+
+def train(
+    model: nn.Module,
+    streams: Mapping[str, Sequence[Example]],
+    settings: UnlearnSettings,
+    *,
+    reference_sums: Mapping[str, float] | None = None,
+    reference_model: nn.Module | None = None,
+    on_step: Callable[[Record, int], None] | None = None,
+    on_epoch_end: Callable[[int, nn.Module], None] | None = None,
+    checkpoint_dir: Path | str | None = None,
+    run_key: str = "",
+    device: torch.device | str | None = None,
+) -> TrainResult:
+    """Train ``model`` in place.
+
+    With several processes of ``torch.distributed``, each holds a whole model and takes its share of every batch.
+
+    Args:
+        model: any causal LM of transformers.
+        streams: examples by stream; what the settings' objectives name, ids distinct within a stream.
+        settings: the method.
+        reference_sums: summed NLL in nats of each example under the original model, for losses that need it.
+        reference_model: the original model, for losses that need its logits; it is only read.
+        on_step: called on the first process after each step, with its record and the total number of steps.
+        on_epoch_end: called on the first process with the epoch (from 1) and the model in evaluation mode, before that
+            epoch's checkpoint is written; so after a kill it may come a second time for one epoch.
+        checkpoint_dir: where resume state and ``steps.jsonl`` live; a run found there goes on where it stopped.
+        run_key: hash of the start weights and whatever else the caller wants a checkpoint to depend on.
+        device: where to train; by default where the model is.
+
+    Raises:
+        ConfigError, DataError, ArtifactError: missing reference, unusable examples, another run's checkpoint.
+        BlurError: a loss or gradient is not finite.
+        Terminated: SIGTERM came.
+    """
+    check_streams(streams, settings.streams)
+    _check_references(streams, settings, reference_sums, reference_model)
+    if device is not None:
+        model.to(device)
+    model = _prepare(model, settings)
+    if reference_model is not None:
+        reference_model.to(next(model.parameters()).device).eval()
+    updater = Updater(model, settings, Sources(streams, reference_sums, reference_model))
+    directory = Path(checkpoint_dir) if checkpoint_dir is not None else None
+    saver = _Saver(directory, _identity(streams, settings, reference_sums, updater.names, run_key), updater)
+    start = saver.restore()
+    log = StepLog(directory if distributed.rank() == 0 else None, start)
+    plan = _plan(streams, settings)
+    _run(updater, plan, start, log, saver, on_step, on_epoch_end)
+    adapter = directory / "adapter" if directory and settings.scope.name == "lora" else None
+    plain = settings.scope.finish(model, adapter if distributed.rank() == 0 else None)
+    return TrainResult(plain.eval(), log.records, plan.total_steps, start, adapter)
+
+
+def _run(
+    updater: Updater,
+    plan: Plan,
+    start: int,
+    log: StepLog,
+    saver: _Saver,
+    on_step: Callable[[Record, int], None] | None,
+    on_epoch_end: Callable[[int, nn.Module], None] | None,
+) -> None:
+    settings, first = updater.settings, distributed.rank() == 0
+    per_epoch = plan.steps_per_epoch(plan.sizes[plan.primary], plan.batch_size)
+    with _terminate_flag() as flag:
+        for step in range(start, plan.total_steps):
+            began = time.perf_counter()
+            torch.manual_seed(derive_seed("step", settings.seed, step, distributed.rank()))
+            lr = settings.optimizer.lr * settings.schedule.factor(step, plan.total_steps, per_epoch)
+            updater.model.train()
+            indices = {stream: plan.indices(stream, step) for stream in plan.sizes}
+            values, stopping = updater.update(step + 1, indices, lr, flag.is_set())
+            record = {"step": step + 1, "epoch": plan.epoch(step), "lr": lr, **values}
+            record["seconds"] = time.perf_counter() - began
+            if first:
+                log.append(record)
+                if on_step:
+                    on_step(record, plan.total_steps)
+            ended = plan.ends_epoch(step)
+            if ended and first and on_epoch_end:
+                on_epoch_end(plan.epoch(step), updater.model.eval())
+            if ended or stopping:
+                saver.save(step + 1, log)
+            if stopping:
+                raise Terminated(step + 1)
+
+
+class _Saver:
+    """Writes and reads the checkpoints of one run."""
+
+    def __init__(self, directory: Path | None, identity: str, updater: Updater) -> None:
+        self.directory, self.identity, self.updater = directory, identity, updater
+
+    def restore(self) -> int:
+        if self.directory is None:
+            return 0
+        updater = self.updater
+        return checkpoint.restore(self.directory, self.identity, updater.names, updater.parameters, updater.optimizer)
+
+    def save(self, step: int, log: StepLog) -> None:
+        if self.directory is None:
+            return
+        if distributed.rank() == 0:
+            log.flush()
+            updater = self.updater
+            checkpoint.save(self.directory, step, self.identity, updater.names, updater.parameters, updater.optimizer)
+        distributed.barrier()
+
+
+def _prepare(model: nn.Module, settings: UnlearnSettings) -> nn.Module:
+    torch.manual_seed(derive_seed("scope", settings.seed))
+    model = settings.scope.apply(model)
+    if settings.gradient_checkpointing:
+        enabler: Any = model
+        enabler.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
+def _plan(streams: Mapping[str, Sequence[Example]], settings: UnlearnSettings) -> Plan:
+    sizes = {name: len(streams[name]) for name in settings.streams}
+    primary = settings.streams[0]
+    per_epoch = Plan.steps_per_epoch(sizes[primary], settings.batch_size)
+    total = settings.steps if settings.steps is not None else (settings.epochs or 0) * per_epoch
+    return Plan(sizes, primary, settings.batch_size, settings.seed, total)
+
+
+def _check_references(
+    streams: Mapping[str, Sequence[Example]],
+    settings: UnlearnSettings,
+    sums: Mapping[str, float] | None,
+    model: nn.Module | None,
+) -> None:
+    if "reference_logits" in settings.needs and model is None:
+        raise ConfigError("a loss needs the logits of the original model", remedy="pass reference_model")
+    for objective in settings.objectives:
+        if "reference_sums" not in objective.loss.needs:
+            continue
+        missing = [example.id for example in streams[objective.stream] if example.id not in (sums or {})]
+        if missing:
+            raise DataError(
+                f"{len(missing)} examples have no reference sum for {objective.loss.name}, {missing[0]!r} first",
+                where=f"stream {objective.stream!r}",
+                remedy="compute blur.unlearn.references.reference_sums on the original model",
+            )
+
+
+def _identity(
+    streams: Mapping[str, Sequence[Example]],
+    settings: UnlearnSettings,
+    sums: Mapping[str, float] | None,
+    names: Sequence[str],
+    run_key: str,
+) -> str:
+    digest = hashlib.sha256()
+    for stream in settings.streams:
+        for example in streams[stream]:
+            digest.update(repr((stream, example.id, list(example.input_ids), example.num_prompt)).encode())
+    parts = {"settings": settings.model_dump(mode="json"), "data": digest.hexdigest(), "names": list(names)}
+    return sha256_json({**parts, "sums": dict(sums or {}), "run_key": run_key})
+
+
+@contextmanager
+def _terminate_flag() -> Iterator[threading.Event]:
+    """Turn SIGTERM into a flag for the block's duration; only the main thread can."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        flag.set()
+
+    previous = signal.signal(signal.SIGTERM, handler)
+    try:
+        yield flag
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,23 @@
+"""Gradient ascent: the negated next-token NLL, mean over scored tokens (Jang et al., arXiv 2210.01504; TOFU)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from blur.unlearn.loss import LossBase, Unit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from blur.unlearn.forward import Outputs, Reference
+
+
+class Loss(LossBase):
+    """-sum_t ce[b, t] over the number of scored tokens; unbounded below."""
+
+    name: Literal["ga"] = "ga"
+    unit: ClassVar[Unit] = "token"
+
+    def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
+        """Return minus the summed NLL of each sequence in nats, float64[B]."""
+        return -outputs.nll_sums

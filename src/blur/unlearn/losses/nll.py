@@ -1,0 +1,23 @@
+"""Next-token negative log-likelihood, the mean over scored tokens (Hugging Face's ``outputs.loss``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from blur.unlearn.loss import LossBase, Unit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from blur.unlearn.forward import Outputs, Reference
+
+
+class Loss(LossBase):
+    """sum_t ce[b, t] over the number of scored tokens."""
+
+    name: Literal["nll"] = "nll"
+    unit: ClassVar[Unit] = "token"
+
+    def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
+        """Return the summed negative log-likelihood of each sequence in nats, float64[B]."""
+        return outputs.nll_sums

@@ -1,0 +1,34 @@
+"""SimNPO (Fan et al., arXiv 2410.07163, eq. 4): NPO without a reference, on the mean NLL per token.
+
+The authors' code counts labels before the shift, so that a labelled first token, which nothing predicts, enters the
+mean; their MUSE code puts raw logits in place of the NLL. Here the mean is over predicted tokens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from blur.unlearn.loss import LossBase, Unit
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from blur.unlearn.forward import Outputs, Reference
+
+
+class Loss(LossBase):
+    """-(2 / beta) log sigmoid(beta (nll_sum / tokens - delta)), mean over sequences."""
+
+    name: Literal["simnpo"] = "simnpo"
+    beta: float = Field(4.5, gt=0, description="inverse temperature, 1/nats; 4.5 on TOFU forget10")
+    delta: float = Field(0.0, description="margin on the mean NLL, nats per token (gamma in the paper)")
+    unit: ClassVar[Unit] = "sequence"
+
+    def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
+        """Return the loss of each sequence, float64[B]."""
+        from torch.nn.functional import logsigmoid
+
+        means = outputs.nll_sums / outputs.counts
+        return logsigmoid(self.beta * (means - self.delta)) * (-2 / self.beta)

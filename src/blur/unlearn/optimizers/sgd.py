@@ -1,0 +1,27 @@
+"""Stochastic gradient descent: the optimizer of BLUR's theory (Theorem 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from blur.unlearn.optimizer import OptimizerBase
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+    from torch.optim import Optimizer
+
+
+class Settings(OptimizerBase):
+    """theta <- theta - lr u, with momentum if asked for."""
+
+    name: Literal["sgd"] = "sgd"
+    momentum: float = Field(0.0, ge=0, lt=1)
+
+    def build(self, parameters: Sequence[Parameter]) -> Optimizer:
+        """Return ``torch.optim.SGD``."""
+        from torch.optim import SGD
+
+        return SGD(self.groups(parameters), lr=self.lr, momentum=self.momentum, fused=True)

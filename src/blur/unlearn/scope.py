@@ -1,0 +1,23 @@
+"""What a scope is: it chooses the weights that may move, and gives the plain model back. Imports no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from blur.unlearn.axis import Choice
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+class ScopeBase(Choice):
+    """Which weights may move."""
+
+    def apply(self, model: Module) -> Module:
+        """Set ``requires_grad`` on the model's parameters, or wrap it; return the model to train."""
+        raise NotImplementedError
+
+    def finish(self, model: Module, adapter: Path | None) -> Module:
+        """Return the trained model in its plain form; write what was wrapped around it to ``adapter``."""
+        return model

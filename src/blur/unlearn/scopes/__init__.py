@@ -1,0 +1,1 @@
+"""One file per scope: which weights may move."""

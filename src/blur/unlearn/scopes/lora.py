@@ -1,0 +1,44 @@
+"""Low-rank adapters (Hu et al., arXiv 2106.09685) through peft; merged into the weights at the end, and kept beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from blur.unlearn.scope import ScopeBase
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+
+class Scope(ScopeBase):
+    """Adapters on linear layers; the base weights are frozen."""
+
+    name: Literal["lora"] = "lora"
+    rank: int = Field(8, ge=1)
+    alpha: float = Field(16, gt=0, description="the adapter is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
+
+    def apply(self, model: Module) -> Module:
+        """Wrap the model; initial values come from torch's global generator."""
+        from peft import LoraConfig, get_peft_model
+
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,  # type: ignore[arg-type]
+            lora_dropout=self.dropout,
+            target_modules=self.targets if isinstance(self.targets, str) else list(self.targets),
+            task_type="CAUSAL_LM",
+        )
+        wrapped: Any = model
+        return get_peft_model(wrapped, config)
+
+    def finish(self, model: Module, adapter: Path | None) -> Module:
+        """Save the adapter (safetensors) and return the base model with it merged in."""
+        wrapped: Any = model
+        if adapter is not None:
+            wrapped.save_pretrained(str(adapter))
+        return wrapped.merge_and_unload()

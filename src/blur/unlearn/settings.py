@@ -1,0 +1,91 @@
+"""Settings of one run of the loop, unlearning or fine-tuning. Imports no torch, so that configuration loads fast."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from blur.unlearn.axis import Axis, Strict
+from blur.unlearn.combination import Combination
+from blur.unlearn.loss import LossBase, Need
+from blur.unlearn.optimizer import OptimizerBase
+from blur.unlearn.schedule import Schedule
+from blur.unlearn.scope import ScopeBase
+
+
+class Objective(Strict):
+    """One term of a side: a loss on a stream. ``weight`` multiplies it."""
+
+    loss: Annotated[LossBase, Axis("blur.unlearn.losses", "Loss")]
+    stream: str
+    weight: float = Field(1.0, gt=0)
+
+
+class ForgetObjective(Objective):
+    """A term of the forget side."""
+
+    stream: str = "forget"
+
+
+class RetainObjective(Objective):
+    """A term of the retain side."""
+
+    stream: str = "retain"
+
+
+class UnlearnSettings(Strict):
+    """A method: its point on the five axes, and how long and how fast.
+
+    Plain fine-tuning is the same loop without a forget side. ``batch_size`` is the global batch, over all processes and
+    ``accumulation`` micro-batches a process: neither changes the result.
+    """
+
+    forget: tuple[ForgetObjective, ...] = ()
+    retain: tuple[RetainObjective, ...] = ()
+    combine: Annotated[Combination, Axis("blur.unlearn.combine", "Combine")] = Field("weighted", validate_default=True)
+    optimizer: Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Settings")] = Field(
+        "adamw", validate_default=True
+    )
+    scope: Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")] = Field("all", validate_default=True)
+    schedule: Schedule = Schedule()
+    epochs: int | None = Field(None, ge=1, description="passes over the forget stream (or the first retain stream)")
+    steps: int | None = Field(None, ge=1, description="updates, instead of epochs")
+    batch_size: int = Field(16, ge=1)
+    accumulation: int = Field(1, ge=1)
+    max_grad_norm: float | None = Field(None, gt=0, description="clips the combined update u")
+    log_gradients: bool = Field(False, description="keep the two gradients apart, and log them, under `weighted` too")
+    gradient_checkpointing: bool = False
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> UnlearnSettings:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give exactly one of epochs and steps")
+        if not self.forget and not self.retain:
+            raise ValueError("give at least one objective, in forget or in retain")
+        one_sided = not self.forget or not self.retain
+        if one_sided and self.combine.separate:
+            raise ValueError(f"combine {self.combine.name!r} needs a forget and a retain objective")
+        return self
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All terms, the forget side first."""
+        return (*self.forget, *self.retain)
+
+    @property
+    def streams(self) -> list[str]:
+        """Names of the streams that the objectives read; the first one sets the epochs."""
+        return list(dict.fromkeys(objective.stream for objective in self.objectives))
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """References of the original model that the losses read."""
+        return frozenset(need for objective in self.objectives for need in objective.loss.needs)
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules that this run's axes name, for the code fingerprint."""
+        axes = (self.combine, self.optimizer, self.scope, *(objective.loss for objective in self.objectives))
+        return sorted({type(axis).__module__ for axis in axes})

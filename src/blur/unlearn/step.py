@@ -1,0 +1,148 @@
+"""One update: two complete gradients, one combination, one optimizer step."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from blur.core.errors import BlurError
+from blur.unlearn import distributed
+from blur.unlearn.batches import Example, collate, count, split
+from blur.unlearn.combination import NonFiniteGradient, Statistics
+from blur.unlearn.forward import forward, reference_for
+from blur.unlearn.gradients import Gradients, products, put, scale, take
+from blur.unlearn.settings import Objective, UnlearnSettings
+
+Record = dict[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the losses read besides the model."""
+
+    streams: Mapping[str, Sequence[Example]]
+    reference_sums: Mapping[str, float] | None = None
+    reference_model: nn.Module | None = None
+
+
+class Updater:
+    """Holds the trainable parameters and the optimizer, and makes updates."""
+
+    def __init__(self, model: nn.Module, settings: UnlearnSettings, sources: Sources) -> None:
+        self.model, self.settings, self.sources = model, settings, sources
+        trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+        self.names = [name for name, _ in trainable]
+        self.parameters = [parameter for _, parameter in trainable]
+        self.device = self.parameters[0].device
+        self.optimizer = settings.optimizer.build(self.parameters)
+        one_sided = not settings.forget or not settings.retain
+        self.separate = not one_sided and (settings.combine.separate or settings.log_gradients)
+
+    def update(
+        self, step: int, indices: Mapping[str, Sequence[int]], lr: float, stop: bool = False
+    ) -> tuple[Record, bool]:
+        """Make one update.
+
+        Args:
+            step: the step's number, from 1; for error messages.
+            indices: the global batch of each stream, the same on every process.
+            lr: learning rate.
+            stop: this process was asked to stop.
+
+        Returns:
+            losses and geometry under the contract's keys; and whether any process was asked to stop.
+
+        Raises:
+            BlurError: a loss or a gradient is not finite; the weights are as before the step.
+        """
+        factors = (1.0, 1.0) if self.separate else self.settings.combine.factors()
+        forget_loss = self._backward(self.settings.forget, indices, factors[0])
+        forget = self._collect() if self.separate else []
+        retain_loss = self._backward(self.settings.retain, indices, factors[1])
+        gradients = self._collect()
+        *losses, stopping = distributed.sum_values([*map(float, (forget_loss, retain_loss)), float(stop)], self.device)
+        self._check_losses(losses, step)
+        try:
+            update, statistics = self._combine(forget, gradients, factors)
+        except NonFiniteGradient as error:
+            raise self._not_finite(f"the {error.side} gradient", error.side, step) from error
+        self._apply(update, statistics, lr)
+        sides = (self.settings.forget, self.settings.retain)
+        values = [loss if side else None for loss, side in zip(losses, sides, strict=True)]
+        return {"forget_loss": values[0], "retain_loss": values[1], **asdict(statistics)}, stopping > 0
+
+    def _backward(self, side: Sequence[Objective], indices: Mapping[str, Sequence[int]], factor: float) -> Tensor:
+        """Accumulate ``factor`` times the gradient of a side's loss; return this process's part of the loss."""
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        passes: dict[tuple[str, str], list[Objective]] = defaultdict(list)
+        for term in side:
+            passes[term.stream, term.loss.positions].append(term)
+        accumulation, rank = self.settings.accumulation, distributed.rank()
+        for (stream, positions), terms in passes.items():
+            examples = [self.sources.streams[stream][index] for index in indices[stream]]
+            counts = [sum(count(example, term.loss.unit) for example in examples) for term in terms]
+            weights = [term.weight / number for term, number in zip(terms, counts, strict=True)]
+            parts = split(examples, accumulation * distributed.world_size())
+            for part in parts[rank * accumulation : (rank + 1) * accumulation]:
+                if part:
+                    total += self._micro_batch(part, positions, terms, weights, factor)
+        return total
+
+    def _micro_batch(
+        self, examples: Sequence[Example], positions: str, terms: list[Objective], weights: list[float], factor: float
+    ) -> Tensor:
+        batch = collate(examples, self.device)
+        needs = frozenset(need for term in terms for need in term.loss.needs)
+        reference = reference_for(batch, positions, needs, self.sources.reference_sums, self.sources.reference_model)
+        outputs = forward(self.model, batch, positions)
+        values = [w * term.loss.numerator(outputs, reference).sum() for term, w in zip(terms, weights, strict=True)]
+        value = torch.stack(values).sum()
+        (value * factor).backward()
+        return value.detach()
+
+    def _collect(self) -> Gradients:
+        """Sum the accumulated gradients over processes and take them out of the parameters."""
+        distributed.sum_gradients(self.parameters)
+        return take(self.parameters)
+
+    def _combine(
+        self, forget: Gradients, gradients: Gradients, factors: tuple[float, float]
+    ) -> tuple[Gradients, Statistics]:
+        if self.separate:
+            return self.settings.combine.combine(forget, gradients, self.names)
+        norm = math.sqrt(math.fsum(products(gradients).flatten().tolist()))
+        sides = [name for name in ("forget", "retain") if getattr(self.settings, name)]
+        if not math.isfinite(norm):
+            raise NonFiniteGradient(" or ".join(sides))
+        known = {f"{sides[0]}_norm": norm / factors[sides[0] == "retain"]} if len(sides) == 1 else {}
+        return gradients, Statistics(**known, update_norm=norm)
+
+    def _apply(self, update: Gradients, statistics: Statistics, lr: float) -> None:
+        limit, norm = self.settings.max_grad_norm, statistics.update_norm or 0.0
+        if limit is not None and norm > limit:
+            scale(update, limit / norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        put(self.parameters, update)
+        self.optimizer.step()
+        take(self.parameters)
+
+    def _check_losses(self, losses: Sequence[float], step: int) -> None:
+        for side, loss in zip(("forget", "retain"), losses, strict=True):
+            if not math.isfinite(loss):
+                raise self._not_finite(f"the {side} loss", side, step)
+
+    def _not_finite(self, what: str, side: str, step: int) -> BlurError:
+        terms = [
+            f"{term.loss.name} on {term.stream}" for name in side.split(" or ") for term in getattr(self.settings, name)
+        ]
+        return BlurError(
+            f"{what} is not finite ({', '.join(terms)})",
+            where=f"step {step}",
+            remedy="Lower optimizer.lr, set max_grad_norm, or use a bounded loss",
+        )

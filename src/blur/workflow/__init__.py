@@ -1,0 +1,1 @@
+"""What surrounds the graph: records that travel, verification, DVC, resuming, costs."""

@@ -1,0 +1,67 @@
+"""What a run of the graph cost, from the manifests and from Snakemake's records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from blur.core.files import read_json
+from blur.core.manifest import NAME as MANIFEST
+from blur.core.paths import provenance_file
+
+
+@dataclass
+class Cost:
+    """Jobs of one rule: their number, wall and processor seconds, and the largest memory of one of them in bytes."""
+
+    num_jobs: int = 0
+    wall_seconds: float = 0.0
+    cpu_seconds: float | None = 0.0
+    peak_memory_bytes: int = 0
+
+
+def costs(scale: str) -> tuple[dict[str, Cost], float]:
+    """Return the cost by rule of the jobs whose outputs are here, and the seconds from first start to last end.
+
+    Wall time is Snakemake's, start-up included; processor time and memory are the stage's own, and None for rules that
+    write no manifest.
+    """
+    path = provenance_file(scale)
+    records = read_json(path)["records"] if path.is_file() else {}
+    by_rule: dict[str, Cost] = defaultdict(Cost)
+    seen, starts, ends = set(), [], []
+    for output, entry in records.items():
+        record = entry["record"]
+        job = (record["rule"], tuple(record["log"]))
+        if job in seen:
+            continue
+        seen.add(job)
+        starts.append(record["starttime"])
+        ends.append(record["endtime"])
+        _add(by_rule[record["rule"]], Path(output).with_name(MANIFEST), record["endtime"] - record["starttime"])
+    return dict(by_rule), (max(ends) - min(starts) if starts else 0.0)
+
+
+def _add(cost: Cost, manifest: Path, seconds: float) -> None:
+    cost.num_jobs += 1
+    cost.wall_seconds += max(seconds, 0.0)
+    spent = read_json(manifest).get("cost") if manifest.is_file() else None
+    if spent is None:
+        cost.cpu_seconds = None
+        return
+    if cost.cpu_seconds is not None:
+        cost.cpu_seconds += spent["cpu_seconds"]
+    cost.peak_memory_bytes = max(cost.peak_memory_bytes, spent["peak_memory_bytes"])
+
+
+def as_text(by_rule: dict[str, Cost], total_seconds: float) -> str:
+    """Return a table for the terminal."""
+    lines = [f"{'rule':<16}{'jobs':>6}{'wall s':>10}{'CPU s':>10}{'peak MiB':>10}"]
+    for rule, cost in sorted(by_rule.items(), key=lambda item: -item[1].wall_seconds):
+        cpu = "-" if cost.cpu_seconds is None else f"{cost.cpu_seconds:.1f}"
+        peak = f"{cost.peak_memory_bytes / 2**20:.0f}" if cost.peak_memory_bytes else "-"
+        lines.append(f"{rule:<16}{cost.num_jobs:>6}{cost.wall_seconds:>10.1f}{cpu:>10}{peak:>10}")
+    num_jobs = sum(cost.num_jobs for cost in by_rule.values())
+    lines.append(f"{num_jobs} jobs, {total_seconds / 60:.1f} minutes from the first start to the last end")
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""Snakemake's records of past jobs, in a form that travels with the results.
+
+Snakemake plans from records in ``.snakemake/metadata``, which stay on the machine. After every run, good or bad, they
+are exported beside the results; a clone imports those of the outputs whose content is what the record was made for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from blur.core.files import atomic_write_text, read_json
+from blur.core.hashing import sha256_file
+from blur.core.manifest import NAME as MANIFEST
+from blur.core.paths import provenance_file
+
+METADATA = Path(".snakemake/metadata")
+SCHEMA_VERSION = 1
+
+
+def export_provenance(scale: str) -> int:
+    """Write the records of all existing outputs of a scale to its provenance file; return their number."""
+    prefixes = (f"results/{scale}/", f"data/{scale}/")
+    records = {
+        path: {"sha256": _content_hash(Path(path)), "record": record}
+        for path, record in read_records()
+        if path.startswith(prefixes) and Path(path).is_file()
+    }
+    if records:
+        content = {"schema_version": SCHEMA_VERSION, "records": dict(sorted(records.items()))}
+        atomic_write_text(provenance_file(scale), json.dumps(content, indent=0, sort_keys=True) + "\n")
+    return len(records)
+
+
+def import_provenance(scale: str) -> tuple[list[str], list[str]]:
+    """Hand Snakemake the records of outputs that are what they were made for.
+
+    Returns:
+        Paths whose record was imported, and paths in the records whose file is missing or has another content.
+    """
+    path = provenance_file(scale)
+    records = read_json(path)["records"] if path.is_file() else {}
+    good, bad = [], []
+    for name, entry in records.items():
+        if Path(name).is_file() and _content_hash(Path(name)) == entry["sha256"]:
+            write_record(name, entry["record"])
+            good.append(name)
+        else:
+            bad.append(name)
+    return good, bad
+
+
+def read_records() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (output path, record) for each output that Snakemake knows of here."""
+    for folder, _, names in os.walk(METADATA):
+        parts = [part.removeprefix("@") for part in Path(folder).relative_to(METADATA).parts]
+        for name in names:
+            try:
+                output = urlsafe_b64decode("".join([*parts, name])).decode()
+                record = json.loads(Path(folder, name).read_text(encoding="utf-8"))
+            except ValueError:  # half-written by a killed run; Snakemake ignores such records as well
+                continue
+            yield output, record
+
+
+def write_record(output: str, record: dict[str, Any]) -> None:
+    """Store one record where Snakemake looks for it."""
+    METADATA.mkdir(parents=True, exist_ok=True)
+    limit = os.pathconf(METADATA, "PC_NAME_MAX") - 1
+    name = urlsafe_b64encode(output.encode()).decode()
+    pieces = [name[i : i + limit] for i in range(0, len(name), limit)]
+    atomic_write_text(METADATA.joinpath(*(f"@{piece}" for piece in pieces[:-1]), pieces[-1]), json.dumps(record))
+
+
+def recorded_key(record: dict[str, Any]) -> Any:
+    """Return the key (settings and code) that a record was planned with; None if it holds none."""
+    import ast
+
+    parameters = record.get("params") or []
+    return json.loads(ast.literal_eval(parameters[0])) if len(parameters) == 1 else None
+
+
+def _content_hash(path: Path) -> str:
+    """Hash of an output; of large files the hash in the manifest beside it, which `verify` holds to be true."""
+    manifest = path.with_name(MANIFEST)
+    if path.name != MANIFEST and manifest.is_file():
+        listed = read_json(manifest).get("files", {}).get(path.name)
+        if listed:
+            return listed
+    return sha256_file(path)

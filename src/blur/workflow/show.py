@@ -1,0 +1,37 @@
+"""What a person wants to see at the end of a run: the table, the cost, where the report is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from blur.core.errors import ArtifactError
+from blur.core.manifest import NAME as MANIFEST
+from blur.core.paths import RESULTS, phase_dir
+from blur.report.runs import read_runs
+from blur.report.tables import plain
+from blur.workflow.costs import as_text, costs
+
+if TYPE_CHECKING:
+    from blur.config.plan import Plan
+
+
+def show(plan: Plan) -> None:
+    """Print each task's results table, the cost by rule, and the report's place.
+
+    Raises:
+        ArtifactError: a task has no results yet.
+    """
+    for name in plan.tasks:
+        task = plan.task(name)
+        folders = [phase_dir("metrics", plan.name, run.path) for run in plan.evaluated(name)]
+        done = [folder for folder in folders if (folder / MANIFEST).is_file()]
+        if not done:
+            raise ArtifactError("no results yet", str(RESULTS / plan.name), f"Type `make run SCALE={plan.name}`")
+        print(f"\n{task.config.title}\n")
+        print(plain(read_runs(done), **task.benchmark.table))
+        if len(done) < len(folders):
+            print(f"\n{len(folders) - len(done)} of {len(folders)} runs are not done yet.")
+    print(f"\n{as_text(*costs(plan.name))}")
+    report = RESULTS / plan.name / "report.html"
+    print(f"\nFigures and tables: {RESULTS / plan.name}/figures")
+    print(f"Report: {report}" if report.is_file() else f"No report yet: `make report SCALE={plan.name}`")

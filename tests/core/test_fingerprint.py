@@ -1,0 +1,99 @@
+"""The fingerprint moves with behaviour and with nothing else."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from blur.core import fingerprint as module
+from blur.core.fingerprint import closure, fingerprint
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    source = tmp_path / "blur"
+    (source / "losses").mkdir(parents=True)
+    (source / "config").mkdir()
+    files = {
+        "__init__.py": "",
+        "loop.py": "from blur.core2 import helper\nfrom blur.config.schema import S\n\n\ndef run():\n    return helper() + 1\n",
+        "core2.py": '"""Doc."""\n\n\ndef helper():\n    """Say."""\n    return 1  # why\n',
+        "losses/__init__.py": "",
+        "losses/ga.py": "from .. import core2\n\n\ndef ga():\n    return -core2.helper()\n",
+        "losses/npo.py": "def npo():\n    return 2\n",
+        "config/__init__.py": "",
+        "config/schema.py": "S = 1\n",
+    }
+    for name, text in files.items():
+        (source / name).write_text(text)
+    return source
+
+
+def clear() -> None:
+    for cached in (module._closure, module._tree, module._imports, module._module_digest):
+        cached.cache_clear()
+
+
+def of(package: Path, *roots: str) -> str:
+    clear()
+    return fingerprint(roots, package)
+
+
+def test_closure_follows_absolute_and_relative_imports_and_leaves_configuration_out(package: Path) -> None:
+    clear()
+    assert closure(["blur.loop"], package) == {"blur.loop", "blur.core2"}
+    assert closure(["blur.losses.ga"], package) == {"blur.losses.ga", "blur.core2"}
+
+
+def test_comments_docstrings_and_layout_do_not_count(package: Path) -> None:
+    before = of(package, "blur.loop")
+    (package / "core2.py").write_text("# new\ndef helper():\n    '''Other words.'''\n\n    return (1)\n")
+    assert of(package, "blur.loop") == before
+
+
+@pytest.mark.parametrize("old, new", [("return 1", "return 2"), ("return 1", "return 1.0"), ("return 1", "return None")])
+def test_behaviour_of_an_imported_module_counts(package: Path, old: str, new: str) -> None:
+    before = of(package, "blur.loop")
+    path = package / "core2.py"
+    path.write_text(path.read_text().replace(old, new))
+    assert of(package, "blur.loop") != before
+
+
+def test_a_loss_counts_only_for_those_who_name_it(package: Path) -> None:
+    with_ga, with_npo = of(package, "blur.loop", "blur.losses.ga"), of(package, "blur.loop", "blur.losses.npo")
+    (package / "losses/npo.py").write_text("def npo():\n    return 3\n")
+    assert of(package, "blur.loop", "blur.losses.ga") == with_ga
+    assert of(package, "blur.loop", "blur.losses.npo") != with_npo
+
+
+def test_configuration_schema_does_not_count(package: Path) -> None:
+    before = of(package, "blur.loop")
+    (package / "config/schema.py").write_text("S = 2\n")
+    assert of(package, "blur.loop") == before
+
+
+def test_unknown_root_is_refused(package: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match="blur.losses.nope"):
+        of(package, "blur.losses.nope")
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_other_python_versions_agree(package: Path, version: str) -> None:
+    python = shutil.which(f"python{version}")
+    runs = python and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0
+    if not runs:
+        pytest.skip(f"no python{version} here")
+    (package / "core2.py").write_text(
+        'import re\nfrom typing import NamedTuple\n\n\nclass A(NamedTuple):\n    """D."""\n\n    x: int = 1\n\n\n'
+        "def helper(a, /, b=None, *c, d: str = 'x', **e):\n    def inner(): pass\n    return f'{a!r:>{b}} {c=}' if re else None\n"
+    )
+    here = of(package, "blur.loop")
+    code = (
+        "import sys, importlib.util, pathlib\n"
+        "spec = importlib.util.spec_from_file_location('f', sys.argv[1])\n"
+        "m = importlib.util.module_from_spec(spec); spec.loader.exec_module(m)\n"
+        "print(m.fingerprint(['blur.loop'], pathlib.Path(sys.argv[2])))\n"
+    )
+    there = subprocess.run([python, "-c", code, module.__file__, str(package)], capture_output=True, text=True)
+    assert there.stdout.strip() == here, there.stderr

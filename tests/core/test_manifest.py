@@ -1,0 +1,64 @@
+"""A manifest tells whether a directory is what it was, and which file is not."""
+
+from pathlib import Path
+
+import pytest
+
+from blur.core import manifest
+from blur.core.errors import ArtifactError
+from blur.core.files import atomic_path, write_json
+from blur.core.hashing import canonical_json, sha256_json
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "a.bin").write_bytes(b"\x00\x01")
+    (tmp_path / "b.txt").write_text("b")
+    manifest.write(tmp_path, "stage", {"settings": {"x": 1}, "code": "c"}, ["a.bin", "b.txt"], cost={"wall_seconds": 1})
+    return tmp_path
+
+
+def test_a_whole_directory_passes(directory: Path) -> None:
+    content = manifest.read(directory)
+    manifest.check_files(directory, content)
+    assert content["key_hash"] == sha256_json({"code": "c", "settings": {"x": 1}})
+    assert content["libraries"]["torch"].startswith("2.13.0")
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b"\x00\x02"), lambda p: p.unlink()], ids=["byte", "gone"])
+def test_a_spoilt_file_is_named(directory: Path, spoil) -> None:  # noqa: ANN001
+    spoil(directory / "a.bin")
+    with pytest.raises(ArtifactError, match=r"a\.bin.*make verify"):
+        manifest.check_files(directory, manifest.read(directory))
+    manifest.check_files(directory, manifest.read(directory), ["b.txt"])
+
+
+def test_a_file_that_is_not_listed_is_refused(directory: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"c\.txt: not listed"):
+        manifest.check_files(directory, manifest.read(directory), ["c.txt"])
+
+
+def test_a_directory_without_manifest_is_no_result(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no finished result"):
+        manifest.read(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    write_json(path, {"a": 1})
+
+    def fail() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"a": float("nan")})
+    assert [p.name for p in tmp_path.iterdir()] == ["x.json"]
+    assert path.read_text() == '{\n "a": 1\n}\n'
+
+
+def test_canonical_json_does_not_depend_on_order() -> None:
+    assert canonical_json({"b": 1, "a": [1.0, None]}) == canonical_json({"a": [1.0, None], "b": 1}) == '{"a":[1.0,null],"b":1}'

@@ -1,0 +1,143 @@
+"""A finished run of the `ci` scale in a copy of the checkout, made once and shared by the workflow tests."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCALE = "ci"
+
+
+class Workspace:
+    """A checkout of its own, with the commands a person types in it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.env = {**os.environ, "PYTHONPATH": str(root / "src"), "OMP_NUM_THREADS": "1"}
+
+    def run(self, *command: str, check: bool = True, timeout: int = 600) -> subprocess.CompletedProcess[str]:
+        """Run a command in the workspace; its output is shown if it fails."""
+        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode:
+            raise AssertionError(f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
+        return done
+
+    def snakemake(self, *arguments: str, check: bool = True, timeout: int = 1200) -> subprocess.CompletedProcess[str]:
+        """Run snakemake at the test's scale."""
+        return self.run("snakemake", *arguments, "--config", f"scale={SCALE}", check=check, timeout=timeout)
+
+    def plan(self, *arguments: str) -> set[str]:
+        """Return the jobs a dry run plans, as ``rule method/variant/seed`` (or ``rule figure``)."""
+        done = self.snakemake("all", "--dry-run", *arguments)
+        return set(parse_jobs(done.stdout + done.stderr))
+
+    @contextmanager
+    def changed(self, path: str, old: str, new: str) -> Iterator[None]:
+        """Replace a piece of a file for the length of a block."""
+        file = self.root / path
+        before = file.read_text(encoding="utf-8")
+        assert before.count(old) >= 1, f"{old!r} is not in {path}"
+        file.write_text(before.replace(old, new, 1), encoding="utf-8")
+        try:
+            yield
+        finally:
+            file.write_text(before, encoding="utf-8")
+
+    @contextmanager
+    def added(self, path: str, text: str) -> Iterator[None]:
+        """Add a file for the length of a block."""
+        file = self.root / path
+        file.write_text(text, encoding="utf-8")
+        try:
+            yield
+        finally:
+            file.unlink()
+
+
+def parse_jobs(output: str) -> Iterator[str]:
+    """Read jobs from the text of a dry run."""
+    for block in re.split(r"\n(?=(?:local)?rule )", output):
+        rule = re.match(r"(?:local)?rule (\w+):", block)
+        if not rule or rule[1] == "all":
+            continue
+        found = re.search(r"wildcards: (.+)", block)
+        wildcards = dict(part.split("=", 1) for part in found[1].split(", ")) if found else {}
+        names = [wildcards.get("method") or wildcards.get("role") or wildcards.get("figure")]
+        names += [wildcards.get("variant") if "method" in wildcards else None]
+        names += [f"seed{wildcards['seed']}"] if "seed" in wildcards else []
+        yield " ".join(filter(None, [rule[1], "/".join(filter(None, names))]))
+
+
+def copy_checkout(target: Path) -> None:
+    """Copy what git tracks or would track, as a repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        source, goal = ROOT / name, target / name
+        if not source.exists() and not source.is_symlink():
+            continue
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            goal.symlink_to(os.readlink(source))
+        else:
+            shutil.copy2(source, goal)
+    for command in (
+        ("init", "-q", "-b", "main"),
+        ("config", "user.email", "tests@example.org"),
+        ("config", "user.name", "tests"),
+        ("add", "-A"),
+        ("commit", "-qm", "checkout"),
+    ):
+        subprocess.run(["git", *command], cwd=target, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which `snakemake all --config scale=ci` has run to its end."""
+    root = tmp_path_factory.mktemp("finished") / "checkout"
+    root.mkdir()
+    copy_checkout(root)
+    workspace = Workspace(root)
+    workspace.snakemake("all")
+    return workspace
+
+
+@pytest.fixture
+def copied(finished: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the finished workspace that a test may spoil."""
+    root = tmp_path / "checkout"
+    shutil.copytree(finished.root, root, symlinks=True)
+    return Workspace(root)
+
+
+@pytest.fixture(scope="session")
+def committed(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy of the finished workspace with its results recorded in DVC and in git, and pushed to a folder."""
+    base = tmp_path_factory.mktemp("committed")
+    shutil.copytree(finished.root, base / "checkout", symlinks=True)
+    workspace = Workspace(base / "checkout")
+    workspace.run("blur", "commit", "--scale", SCALE)
+    workspace.run("dvc", "remote", "add", "--local", "--default", "store", str(base / "store"))
+    workspace.run("dvc", "push")
+    workspace.run("git", "add", "-A")
+    workspace.run("git", "commit", "-qm", "results")
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def pulled(committed: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A fresh clone that pulled the results from the folder they were pushed to."""
+    root = tmp_path_factory.mktemp("pulled") / "checkout"
+    committed.run("git", "clone", "-q", str(committed.root), str(root))
+    workspace = Workspace(root)
+    workspace.run("blur", "pull", "--scale", SCALE, "--remote", str(committed.root.parent / "store"))
+    return workspace

@@ -1,0 +1,73 @@
+"""`snakemake --profile slurm all`, as typed from the checkout's root, and the environments that rules name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.workflow.conftest import ROOT, Workspace
+
+pytestmark = pytest.mark.workflow
+
+
+def test_the_slurm_profile_is_the_one_that_counts(finished: Workspace) -> None:
+    """Executor, scale and a resource are those of profiles/slurm, not of profiles/default."""
+    code = (
+        "import sys\n"
+        "from snakemake.cli import parse_args\n"
+        "_, args = parse_args(['--profile', 'slurm', 'all'])\n"
+        "print(args.executor, dict(args.config_args) if isinstance(args.config_args, dict) else args.config_args)\n"
+        "print(args.config, args.jobs, args.cores)\n"
+        "print({k: str(v) for k, v in args.set_resources['unlearn'].items()})\n"
+    )
+    done = finished.run("python", "-c", code, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("slurm")
+    assert "paper" in done.stdout
+    assert "'gpu'" in done.stdout
+
+
+def test_the_slurm_profile_plans_the_paper_scale(finished: Workspace) -> None:
+    done = finished.run("snakemake", "--profile", "slurm", "all", "--dry-run")
+    output = done.stdout + done.stderr
+    assert re.search(r"^unlearn\s+\d+", output, re.M)
+    assert "scale=paper" in output
+    assert "results/ci" not in output
+
+
+def test_lint_finds_nothing(finished: Workspace) -> None:
+    done = finished.snakemake("--lint", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Congratulations" in done.stdout + done.stderr
+
+
+def test_every_rule_names_an_environment_with_the_locked_pins() -> None:
+    lock = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line)
+    lock = {re.sub("[-_.]+", "-", name).lower(): version for name, version in lock.items()}
+    environments = {path.name for path in (ROOT / "workflow/envs").glob("*.yaml")}
+    for path in (ROOT / "workflow/rules").glob("*.smk"):
+        for rule in re.split(r"\nrule ", path.read_text())[1:]:
+            if "shell:" not in rule:
+                continue
+            named = re.search(r'conda:\s+"\.\./envs/([\w.-]+)"', rule)
+            assert named, f"{path.name}: {rule.split(':')[0]} names no environment"
+            assert named[1] in environments
+    for name in environments:
+        content = yaml.safe_load(Path(ROOT / "workflow/envs" / name).read_text())
+        (pip,) = [part["pip"] for part in content["dependencies"] if isinstance(part, dict)]
+        for pin in pip:
+            package, version = pin.split("==")
+            assert lock[re.sub("[-_.]+", "-", package).lower()] == version, pin
+
+
+def test_the_noop_plan_is_fast(finished: Workspace) -> None:
+    import time
+
+    finished.plan()
+    start = time.perf_counter()
+    done = finished.snakemake("all", "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
+    assert time.perf_counter() - start < 5

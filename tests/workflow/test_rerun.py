@@ -1,0 +1,82 @@
+"""Only what changed runs again: each change plans exactly its jobs, here and in a clone that pulled the results."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.cases import CASES, RUNS, WITH_ALL_METHODS, Case, unlearned
+from tests.workflow.conftest import Workspace
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module", params=["where it ran", "in a clone"])
+def workspace(request: pytest.FixtureRequest) -> Workspace:
+    return request.getfixturevalue("finished" if request.param == "where it ran" else "pulled")
+
+
+def test_nothing_changed(workspace: Workspace) -> None:
+    assert workspace.plan() == set()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_change_plans_exactly_its_jobs(workspace: Workspace, case: Case) -> None:
+    with case.change(workspace):
+        assert workspace.plan() == case.jobs
+
+
+def test_all_files_touched_in_random_order(workspace: Workspace) -> None:
+    files = [p for folder in ("results", "data/ci", "src", "config", "workflow") for p in (workspace.root / folder).rglob("*")]
+    files = [p for p in files if p.is_file()]
+    random.Random(0).shuffle(files)
+    now = time.time()
+    for place, path in enumerate(files):
+        os.utime(path, (now - len(files) + place, now - len(files) + place))
+    assert workspace.plan() == set()
+
+
+def test_a_new_method_plans_only_its_jobs(workspace: Workspace) -> None:
+    text = (workspace.root / "config/methods/graddiff.yaml").read_text().split("variants:")[0]
+    with (
+        workspace.added("config/methods/mine.yaml", text.replace("title: GradDiff", "title: Mine")),
+        workspace.changed("config/scales/ci.yaml", "[graddiff, ga_klr,", "[graddiff, mine, ga_klr,"),
+    ):
+        assert workspace.plan() == unlearned("mine/default") | WITH_ALL_METHODS
+
+
+def test_one_byte_of_a_weight_file(copied: Workspace) -> None:
+    run = "graddiff/default/seed0"
+    weights = copied.root / "results/ci/models/tofu" / run / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    stat = weights.stat()
+    weights.write_bytes(content)
+    os.utime(weights, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert copied.plan() == set(), "nothing tells Snakemake"
+
+    manifest = copied.root / "results/ci/evaluation/tofu" / run / "manifest.json"
+    manifest.unlink()
+    done = copied.run("blur", "evaluate", "--scale", "ci", "--task", "tofu", "--method", "graddiff", check=False)
+    assert done.returncode == 2
+    assert str(Path("results/ci/models/tofu") / run / "model.safetensors") in done.stderr
+    assert "make verify" in done.stderr
+
+    done = copied.run("blur", "verify", "--scale", "ci", check=False)
+    assert done.returncode == 1
+    assert str(Path(run) / "model.safetensors") in done.stdout
+    assert copied.plan() == unlearned("graddiff/default") | WITH_ALL_METHODS
+
+
+def test_a_deleted_weight_file_is_made_again(copied: Workspace) -> None:
+    (copied.root / "results/ci/models/tofu/simnpo/default/seed0/model.safetensors").unlink()
+    assert copied.plan() == unlearned("simnpo/default") | WITH_ALL_METHODS
+
+
+def test_the_plan_names_every_run_once(finished: Workspace) -> None:
+    planned = finished.plan("--forceall")
+    assert {job for job in planned if job.startswith("unlearn")} == {f"unlearn {run}/seed0" for run in RUNS}

@@ -1,0 +1,105 @@
+"""Kill -9 of the worker, and of Snakemake with its worker alive: one writer, and the same final weights."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from blur.core.files import read_json
+from tests.workflow.conftest import SCALE, Workspace
+
+pytestmark = pytest.mark.workflow
+RUN = "tofu/blur_npo/default/seed0"
+COMMAND = ("snakemake", f"results/{SCALE}/models/{RUN}/manifest.json", "--config", f"scale={SCALE}")
+
+
+def weights_hash(workspace: Workspace) -> str:
+    manifest = read_json(workspace.root / f"results/{SCALE}/models/{RUN}/manifest.json")
+    return manifest["files"]["model.safetensors"]
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def workers(workspace: Workspace) -> list[int]:
+    """Processes that unlearn in this workspace."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"unlearn" in command and os.readlink(folder / "cwd") == str(workspace.root):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def interrupted(copied: Workspace) -> tuple[Workspace, subprocess.Popen[bytes], str]:
+    """A workspace whose BLUR run was started again and has a checkpoint; the hash of its finished weights."""
+    before = weights_hash(copied)
+    with open(copied.root / "config/scales/ci.yaml", "a", encoding="utf-8") as handle:
+        handle.write("# longer to be killed in\n")
+    (copied.root / f"results/{SCALE}/models/{RUN}/manifest.json").unlink()
+    process = subprocess.Popen(
+        COMMAND, cwd=copied.root, env=copied.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    work = copied.root / f"work/{SCALE}/unlearn/{RUN}"
+    wait_for(lambda: list(work.glob("*/step0*")))
+    return copied, process, before
+
+
+def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
+    workspace, process, before = interrupted
+    for pid in workers(workspace):
+        os.kill(pid, signal.SIGKILL)
+    assert process.wait(timeout=120) != 0
+    assert not (workspace.root / f"results/{SCALE}/models/{RUN}/manifest.json").exists()
+    workspace.run(*COMMAND)
+    assert weights_hash(workspace) == before
+    assert read_json(workspace.root / f"results/{SCALE}/models/{RUN}/manifest.json")["resumed_from"] > 0
+
+
+def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
+    workspace, process, before = interrupted
+    (orphan,) = workers(workspace)
+    os.kill(orphan, signal.SIGSTOP)
+    process.kill()
+    process.wait(timeout=60)
+    locked = workspace.run(*COMMAND, check=False)
+    assert locked.returncode != 0
+    assert "lock" in (locked.stdout + locked.stderr).lower()
+
+    workspace.run("blur", "unlock")
+    resumed = subprocess.Popen(
+        COMMAND, cwd=workspace.root, env=workspace.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    wait_for(lambda: len(workers(workspace)) == 2)
+    time.sleep(8)
+    assert resumed.poll() is None, "the second writer waits for the first"
+    os.kill(orphan, signal.SIGCONT)
+    output, _ = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, output
+    assert "waiting for" in output
+    assert weights_hash(workspace) == before
+    wait_for(lambda: not workers(workspace))
+    assert workspace.plan() == set()
+
+
+def test_unlock_refuses_while_snakemake_lives(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
+    workspace, process, _ = interrupted
+    done = workspace.run("blur", "unlock", check=False)
+    assert done.returncode == 2
+    assert f"process {process.pid}" in done.stderr
+    process.terminate()
+    process.wait(timeout=120)

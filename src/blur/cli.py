@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from blur.core.errors import BlurError, ConfigError
+from blur.core.errors import BlurError
 from blur.core.runtime import set_threads
 
 app = typer.Typer(
@@ -30,15 +30,13 @@ Method = Annotated[str, typer.Option(help="A file of config/methods; or target, 
 Variant = Annotated[str, typer.Option(help="A named change of the method's settings.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
 Threads = Annotated[int, typer.Option(help="Threads of the numeric libraries; part of a result's identity on a CPU.")]
-Planned = Annotated[str | None, typer.Option(hidden=True, help="Key that the workflow planned this job with.")]
 
 
-def _run(stage: str, threads: int = 1, planned: str | None = None, *, scale: str | None, task: str, **names: object) -> None:
+def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, **names: object) -> None:
     """Resolve the settings of one job and run its stage."""
     set_threads(threads)
     from blur.config import keys
     from blur.config.plan import Plan, Run
-    from blur.core.hashing import canonical_json
     from blur.stages.job import Job
 
     plan = Plan("config", {"task": task, **({"scale": scale} if scale else {})})
@@ -46,23 +44,21 @@ def _run(stage: str, threads: int = 1, planned: str | None = None, *, scale: str
     run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
     plan.require(run or Run(task, "base"))
     key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity))
-    if planned is not None and planned != canonical_json(key):
-        raise ConfigError("settings or code changed after this job was planned", "config, src", "Run snakemake again")
     module = {"figure": "figures"}.get(stage, stage)
     job = Job(plan, task, run, stage, key, threads, figure=names.get("figure"))  # type: ignore[arg-type]
     import_module(f"blur.stages.{module}").run(job)
 
 
 @app.command()
-def data(task: Task, scale: Scale = None, planned: Planned = None) -> None:
+def data(task: Task, scale: Scale = None) -> None:
     """Download or generate a task's data, normalise, split, check and hash it."""
-    _run("data", planned=planned, scale=scale, task=task)
+    _run("data", scale=scale, task=task)
 
 
 @app.command()
-def base(task: Task, scale: Scale = None, planned: Planned = None) -> None:
+def base(task: Task, scale: Scale = None) -> None:
     """Fetch the base model, or build it from its architecture with a tokenizer trained on the task's text."""
-    _run("base", planned=planned, scale=scale, task=task)
+    _run("base", scale=scale, task=task, method="base")
 
 
 @app.command()
@@ -72,10 +68,9 @@ def train(
     seed: Seed = 0,
     scale: Scale = None,
     threads: Threads = 1,
-    planned: Planned = None,
 ) -> None:
     """Fine-tune the target model, or the retrained one that never sees the forget set."""
-    _run("train", threads, planned, scale=scale, task=task, method=role, seed=seed)
+    _run("train", threads, scale=scale, task=task, method=role, seed=seed)
 
 
 @derive.command("reference-sums")
@@ -86,10 +81,9 @@ def reference_sums(
     seed: Seed = 0,
     scale: Scale = None,
     threads: Threads = 1,
-    planned: Planned = None,
 ) -> None:
     """Compute the log-likelihood of each forget text under the model before unlearning (NPO reads it)."""
-    _run("reference_sums", threads, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+    _run("reference_sums", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
 @derive.command("matched-lambda")
@@ -99,10 +93,9 @@ def matched_lambda(
     variant: Variant = "default",
     seed: Seed = 0,
     scale: Scale = None,
-    planned: Planned = None,
 ) -> None:
     """Compute 1 / mean(xi) of a BLUR run: the constant weight that comes nearest to it."""
-    _run("matched_lambda", 1, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+    _run("matched_lambda", 1, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
 @app.command()
@@ -113,10 +106,9 @@ def unlearn(
     seed: Seed = 0,
     scale: Scale = None,
     threads: Threads = 1,
-    planned: Planned = None,
 ) -> None:
     """Unlearn the forget set with one method; carries on from the last epoch after an interruption."""
-    _run("unlearn", threads, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+    _run("unlearn", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
 @app.command()
@@ -127,10 +119,9 @@ def evaluate(
     seed: Seed = 0,
     scale: Scale = None,
     threads: Threads = 1,
-    planned: Planned = None,
 ) -> None:
     """Write a model's raw measurements: token log-probabilities, generations, gradient norms."""
-    _run("evaluate", threads, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+    _run("evaluate", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
 @app.command()
@@ -140,10 +131,9 @@ def metrics(
     variant: Variant = "default",
     seed: Seed = 0,
     scale: Scale = None,
-    planned: Planned = None,
 ) -> None:
     """Sum a model's measurements up into metrics; runs no model."""
-    _run("metrics", 1, planned, scale=scale, task=task, method=method, variant=variant, seed=seed)
+    _run("metrics", 1, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
 @app.command()
@@ -151,16 +141,15 @@ def figures(
     figure: Annotated[str, typer.Argument(help="A figure of the task's benchmark, for instance tradeoff.")],
     task: Task,
     scale: Scale = None,
-    planned: Planned = None,
 ) -> None:
     """Draw one figure from stored results."""
-    _run("figure", planned=planned, scale=scale, task=task, figure=figure)
+    _run("figure", scale=scale, task=task, figure=figure)
 
 
 @app.command()
-def table(task: Task, scale: Scale = None, planned: Planned = None) -> None:
+def table(task: Task, scale: Scale = None) -> None:
     """Write a task's results table as Markdown, CSV, LaTeX and JSON."""
-    _run("table", planned=planned, scale=scale, task=task)
+    _run("table", scale=scale, task=task)
 
 
 @app.command()

@@ -28,25 +28,16 @@ PER_TOKEN = ("logprob", "argmax", "vocab_mean", "vocab_var")
 
 LIKELIHOOD_SCHEMA = pa.schema(
     [
-        ("set", pa.string()),
-        ("id", pa.string()),
-        ("field", pa.string()),
+        *[(name, pa.string()) for name in ("set", "id", "field")],
         ("index", pa.int32()),
         ("text", pa.string()),
-        ("logprob", pa.list_(pa.float32())),
-        ("argmax", pa.list_(pa.bool_())),
-        ("vocab_mean", pa.list_(pa.float32())),
-        ("vocab_var", pa.list_(pa.float32())),
+        *[(name, pa.list_(pa.bool_() if name == "argmax" else pa.float32())) for name in PER_TOKEN],
         ("has_eos", pa.bool_()),
     ]
 )
 GENERATIONS_SCHEMA = pa.schema(
     [
-        ("set", pa.string()),
-        ("id", pa.string()),
-        ("prompt", pa.string()),
-        ("reference", pa.string()),
-        ("generated", pa.string()),
+        *[(name, pa.string()) for name in ("set", "id", "prompt", "reference", "generated")],
         ("num_tokens", pa.int32()),
         ("finished", pa.bool_()),
     ]
@@ -184,12 +175,13 @@ class Measurements:
             where=str(folder),
         )
 
-    def write(self, directory: Path | str) -> None:
-        """Write the three tables (also where empty) into ``directory``, each whole or not at all."""
+    def write(self, directory: Path | str) -> list[str]:
+        """Write the three tables (also where empty), each whole or not at all; return the names of the files."""
         folder = Path(directory)
         _write(_table(self.likelihood_rows, LIKELIHOOD_SCHEMA), folder / "likelihood.parquet")
         _write(_table(self.generation_rows, GENERATIONS_SCHEMA), folder / "generations.parquet")
         _write(_table(self.gradnorm_rows, GRADNORM_SCHEMA), folder / "gradnorm.parquet")
+        return ["likelihood.parquet", "generations.parquet", "gradnorm.parquet"]
 
     @cached_property
     def _scores(self) -> dict[tuple[str, str], list[TextScore]]:

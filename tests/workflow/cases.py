@@ -12,8 +12,8 @@ DEFAULTS = ["graddiff", "ga_klr", "npo", "npo_gdr", "simnpo", "blur_npo"]
 RUNS = [f"{method}/default" for method in DEFAULTS]
 RUNS += ["graddiff/lambda10", "blur_npo/gamma4", "npo_gdr/lambda4", "npo_gdr/matched"]
 REFERENCES = ["target/default", "retrained/default"]
-FIGURES = {f"figure {name}" for name in ("tradeoff", "front", "alignment", "cosine_npo", "geometry", "trajectories")}
-WITH_ALL_METHODS = {"figure tradeoff", "figure trajectories", "table"}
+FIGURES = {f"figure_{name}" for name in ("tradeoff", "front", "alignment", "cosine_npo", "geometry", "trajectories")}
+WITH_ALL_METHODS = {"figure_tradeoff", "figure_trajectories", "table"}
 MATCHED = {"matched_lambda blur_npo/default/seed0"}
 
 
@@ -39,7 +39,7 @@ EVERYTHING = (
     | FIGURES
 )
 NPO_RUNS = ["npo/default", "npo_gdr/default", "npo_gdr/lambda4", "npo_gdr/matched", "blur_npo/default", "blur_npo/gamma4"]
-OF_BLUR = {"figure alignment", "figure geometry", "figure front"}
+OF_BLUR = {"figure_alignment", "figure_geometry", "figure_front"}
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ CASES = [
     Case(
         "a loss that three methods share",
         edit("src/blur/unlearn/losses/npo.py", "return logsigmoid(", "return 1.0 * logsigmoid("),
-        unlearned(*NPO_RUNS) | MATCHED | WITH_ALL_METHODS | OF_BLUR | {"figure cosine_npo"},
+        unlearned(*NPO_RUNS) | MATCHED | WITH_ALL_METHODS | OF_BLUR | {"figure_cosine_npo"},
     ),
     Case(
         "one metric's file",
@@ -96,7 +96,7 @@ CASES = [
     Case(
         "one figure's file",
         edit("src/blur/report/figures/tradeoff.py", "\n@style.styled", "\nADDED = 1\n\n\n@style.styled"),
-        {"figure tradeoff"},
+        {"figure_tradeoff"},
     ),
     Case(
         "a comment and a docstring",

@@ -17,6 +17,7 @@ except BlurError as error:
     raise WorkflowError(str(error)) from None
 
 SCALE = PLAN.name
+FIGURES = sorted({figure for task in PLAN.tasks for figure in PLAN.task(task).benchmark.figures})
 
 
 wildcard_constraints:
@@ -26,7 +27,6 @@ wildcard_constraints:
     method="[a-z0-9_]+",
     variant="[A-Za-z0-9_.+-]+",
     seed=r"\d+",
-    figure="[a-z0-9_]+",
 
 
 onstart:
@@ -34,21 +34,21 @@ onstart:
 
 
 def run_of(wildcards):
-    """The run that a job's wildcards name."""
-    method = wildcards.get("method") or wildcards.get("role")
-    return Run(wildcards.task, method, wildcards.get("variant", "default"), int(wildcards.seed))
+    """The run that a job's wildcards name; the base model where they name none."""
+    method = wildcards.get("method") or wildcards.get("role") or "base"
+    return Run(wildcards.task, method, wildcards.get("variant", "default"), int(wildcards.get("seed", 0)))
 
 
-def parameter(stage):
-    """The one parameter of a stage's jobs: canonical JSON of settings and code fingerprint."""
+def parameter(stage, *names):
+    """The one parameter of a stage's jobs: canonical JSON of settings and code fingerprint.
+
+    Jobs of a run are named by it; those of a task by the task and, for a figure, its name.
+    """
 
     def of_job(wildcards):
-        make = getattr(keys, f"{stage}_key")
-        if stage in ("data", "base", "table"):
-            return keys.as_parameter(make, PLAN, wildcards.task)
-        if stage == "figure":
-            return keys.as_parameter(make, PLAN, wildcards.task, wildcards.figure)
-        return keys.as_parameter(make, PLAN, run_of(wildcards))
+        of_task = stage in ("data", "figure", "table")
+        identity = [wildcards.task, *names] if of_task else [run_of(wildcards)]
+        return keys.as_parameter(getattr(keys, f"{stage}_key"), PLAN, *identity)
 
     return of_job
 
@@ -62,3 +62,62 @@ def weights(run):
     """The weights of a run."""
     return str(phase_dir("models", SCALE, run.path) / "model.safetensors")
 
+
+def train_inputs(wildcards):
+    """Data and base model; nothing for a model that is fetched by name."""
+    run, task = run_of(wildcards), PLAN.task(wildcards.task)
+    if getattr(task.config, run.method).kind == "hub":
+        return {}
+    base = Run(run.task, "base")
+    return {
+        "data": f"data/{SCALE}/{run.task}/manifest.json",
+        "base": manifest("models", base),
+        "weights": ancient(weights(base)),
+    }
+
+
+def unlearn_inputs(wildcards):
+    """Data, target, and the derived data that the run's axes ask for."""
+    run, task = run_of(wildcards), PLAN.task(wildcards.task)
+    inputs = {
+        "data": f"data/{SCALE}/{run.task}/manifest.json",
+        "target": manifest("models", task.target),
+        "weights": ancient(weights(task.target)),
+    }
+    for name, source in keys.derived_inputs(PLAN, run).items():
+        inputs[name] = str(phase_dir("derived", SCALE, f"{name}/{source.path}") / "manifest.json")
+    return inputs
+
+
+def metrics_inputs(wildcards):
+    """Measurements of the model and of the retrained one, and those taken while it was unlearned."""
+    run, task = run_of(wildcards), PLAN.task(wildcards.task)
+    inputs = {
+        "evaluation": manifest("evaluation", run),
+        "measurements": ancient(str(phase_dir("evaluation", SCALE, run.path) / "likelihood.parquet")),
+    }
+    if task.retrained and task.retrained != run:
+        inputs["retrained"] = manifest("evaluation", task.retrained)
+    if run in ALL_RUNS[run.task]:
+        inputs["model"] = manifest("models", run)
+    return inputs
+
+
+def figure_inputs(figure):
+    """Metrics and model manifests of the runs that a figure's filters choose."""
+
+    def of_job(wildcards):
+        filters = PLAN.task(wildcards.task).benchmark.figures[figure].runs
+        runs = [run for run in PLAN.evaluated(wildcards.task) if keys.is_chosen(run, filters)]
+        unlearned = [run for run in runs if run in ALL_RUNS[wildcards.task]]
+        return {
+            "metrics": [manifest("metrics", run) for run in runs],
+            "models": [manifest("models", run) for run in unlearned],
+        }
+
+    return of_job
+
+
+def table_inputs(wildcards):
+    """Metrics of every model of a task."""
+    return [manifest("metrics", run) for run in PLAN.evaluated(wildcards.task)]

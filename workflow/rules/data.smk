@@ -4,11 +4,11 @@
 rule data:
     output:
         manifest="data/{scale}/{task}/manifest.json",
-    params:
-        key=parameter("data"),
     log:
         "logs/{scale}/{task}/data.log",
     conda:
         "../envs/blur.yaml"
+    params:
+        key=parameter("data"),
     shell:
-        "blur data --scale {wildcards.scale} --task {wildcards.task} --planned {params.key:q} 2>&1 | tee {log}"
+        "blur data --scale {wildcards.scale} --task {wildcards.task} 2>&1 | tee {log}"

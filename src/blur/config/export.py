@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from blur.config import schema
 from blur.core.files import write_json
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path("workflow/schemas")
 MODELS: dict[str, type[BaseModel]] = {
     "config": schema.MainConfig,
@@ -23,4 +24,4 @@ MODELS: dict[str, type[BaseModel]] = {
 def write_schemas(folder: Path = FOLDER) -> None:
     """Write ``<folder>/<file kind>.schema.json`` for every kind of file."""
     for name, model in MODELS.items():
-        write_json(folder / f"{name}.schema.json", model.model_json_schema())
+        write_json(folder / f"{name}.schema.json", {"$schema": DIALECT, **model.model_json_schema()})

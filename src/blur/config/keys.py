@@ -46,9 +46,9 @@ def local_files(task: Task) -> dict[str, str]:
     return {p.name: sha256_file(p) for p in sorted(folder.iterdir()) if p.suffix in (".json", ".jsonl")}
 
 
-def base_key(plan: Plan, task: str) -> Key:
+def base_key(plan: Plan, run: Run) -> Key:
     """Key of a task's base model: architecture or hub name, tokenizer, template."""
-    resolved = plan.task(task)
+    resolved = plan.task(run.task)
     settings = {
         "model": resolved.model.model_dump(mode="json"),
         "texts": list(resolved.benchmark.training.target),
@@ -112,13 +112,12 @@ def metrics_key(plan: Plan, run: Run) -> Key:
     return _key(settings, ["blur.stages.metrics", *modules])
 
 
-def describe(plan: Plan, run: Run) -> dict[str, Any]:
-    """Return what tables and figures say of a run: titles, family, settings of the update."""
-    if run.method in ("target", "retrained", "base"):
-        return {"title": run.method.capitalize(), "family": "reference", "settings": {}}
+def describe(plan: Plan, run: Run) -> dict[str, str]:
+    """Return what tables and figures call a run."""
+    if run.method in ("target", "retrained"):
+        return {"title": run.method.capitalize(), "family": "reference"}
     method = plan.method(run.method)
-    recipe = plan.unlearn_settings(run).model_dump(mode="json")
-    return {"title": method.title, "family": method.family, "settings": recipe}
+    return {"title": method.title, "family": method.family}
 
 
 def figure_key(plan: Plan, task: str, figure: str) -> Key:

@@ -187,7 +187,8 @@ class Plan:
         from blur.metrics import check_specs
 
         resolved = self.task(task)
-        check_specs([*resolved.benchmark.metrics, *resolved.benchmark.trajectory])
+        check_specs(resolved.benchmark.metrics)
+        check_specs(resolved.benchmark.trajectory)
         self.training_settings(task)
         self.measure_settings(task)
         self.epoch_settings(task)

@@ -4,9 +4,9 @@ A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION`` and ``comput
 keyword parameters of ``compute``, with their annotations, are the keys that a specification may hold.
 
 Undefined values. A collapsed model gives infinities and NaN. An infinite log-probability is a limit and is computed
-with (probability 0, a last rank); NaN in any item makes the whole metric undefined (``value`` None and a reason): a mean
-over the remaining items would make a collapsed model look like a healthy one. Items to which a metric does not apply
-(an answer without tokens, a missing field) are left out and counted in ``details["skipped"]``.
+with (probability 0, a last rank); NaN in any item makes the whole metric undefined (``value`` None and a reason): a
+mean over the remaining items would make a collapsed model look like a healthy one. Items to which a metric does not
+apply (an answer without tokens, a missing field) are left out and counted in ``details["skipped"]``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Exact memorization (EM): share of the answer's tokens that are the model's most likely token, given the true prefix.
+"""Exact memorization (EM): share of the answer's tokens that are the most likely one, given the true prefix.
 
-``EM = mean_t [y_t = argmax p(. | x, y_<t)]``, averaged over items. Source: Tirumala et al. (arXiv 2205.10770), as used by
-open-unlearning. Range [0, 1]; lower on the forget set is better. The end-of-sequence token does not count (open-
-unlearning since PR #101: it is nearly always right after a finished sentence and lifts every score); ``eos: true`` counts
-it. Items with a NaN log-probability are NaN: the argmax of NaN logits means nothing.
+``EM = mean_t [y_t = argmax p(. | x, y_<t)]``, averaged over items. Source: Tirumala et al. (arXiv 2205.10770), as
+used by open-unlearning. Range [0, 1]; lower on the forget set is better. The end-of-sequence token does not count
+(open-unlearning since PR #101: it is nearly always right after a finished sentence and lifts every score); ``eos:
+true`` counts it. Items with a NaN log-probability are NaN: the argmax of NaN logits means nothing.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
 from blur.metrics.scores import by_id
 
 if TYPE_CHECKING:
     from blur.measurements import TextScore
 
-DIRECTION = "lower"
+DIRECTION: Direction = "lower"
 
 
 def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = False) -> Metric:

@@ -1,6 +1,6 @@
 """Extraction strength (ES): ``1 - k/n``, ``k`` the shortest true prefix after which every argmax token is right.
 
-Source: Carlini et al. (arXiv 2012.07805) through open-unlearning and arXiv 2406.00627; ``n`` answer tokens, teacher-forced
+Source: Carlini et al. (arXiv 2012.07805) as used by open-unlearning; ``n`` answer tokens, teacher-forced
 argmax, averaged over items. Range [0, 1]; lower on the forget set is better: 1 is extracted from the prompt alone. The
 end-of-sequence token does not count (open-unlearning since PR #101); ``eos: true`` counts it.
 
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
 from blur.metrics.scores import by_id
 
 if TYPE_CHECKING:
     from blur.measurements import Bools
 
-DIRECTION = "lower"
+DIRECTION: Direction = "lower"
 
 
 def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = False) -> Metric:

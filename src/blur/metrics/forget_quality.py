@@ -1,13 +1,14 @@
-"""Forget quality: p-value of a two-sample Kolmogorov-Smirnov test of truth ratios, this model's against the retrained's.
+"""Forget quality: p-value of a Kolmogorov-Smirnov test of truth ratios, this model's against the retrained one's.
 
-Source: TOFU (arXiv 2401.06121), section 2.2.3; ``scipy.stats.ks_2samp`` with its defaults (two-sided, exact up to 10000
+Source: TOFU (arXiv 2401.06121), section 2.2; ``scipy.stats.ks_2samp`` with its defaults (two-sided, exact up to 10000
 items), as in TOFU's code. Range [0, 1]; higher is better, 1 where the two cannot be told apart. The test depends on
 ranks only, so it runs on ``log t`` (see ``truth_ratio``), which overflows for no model. Items hold ``log t``.
 The end-of-sequence token counts, as in TOFU; ``eos: false`` leaves it out.
 
 p is a step function of the item count: with 40 items D is a multiple of 1/40 and p can only be 1.0, 0.9999, 0.990,
-0.919, 0.766, 0.579, ... Hence ``details`` has ``ks_statistic``, ``n`` and ``n_reference``. TOFU's code evaluates at most
-300 items a set and open-unlearning all (400 for forget10): the same D has another p, so these p-values do not compare.
+0.919, 0.766, 0.579, ... Hence ``details`` has ``ks_statistic``, ``n`` and ``n_reference``. TOFU's code evaluates at
+most 300 items a set and open-unlearning all (400 for forget10): the same D has another p, so these p-values do not
+compare.
 
 Reference code: open-unlearning prints null where the retrained model's logs are missing; here that is an error.
 """
@@ -19,14 +20,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext
 from blur.metrics.scores import known
 from blur.metrics.truth_ratio import log_truth_ratios
 
 if TYPE_CHECKING:
     from blur.measurements import Floats
 
-DIRECTION = "higher"
+DIRECTION: Direction = "higher"
 
 
 def compute(context: MetricContext, set: str, truth: str, reference: str = "retrained", eos: bool = True) -> Metric:

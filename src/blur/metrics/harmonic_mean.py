@@ -1,6 +1,6 @@
 """Harmonic mean of other metrics, ``k / sum(1 / x)``: model utility, of TOFU's nine.
 
-Source: TOFU (arXiv 2401.06121), section 2.2.2: {probability, ROUGE-L recall, truth ratio} on {retain, real authors,
+Source: TOFU (arXiv 2401.06121), section 2.2: {probability, ROUGE-L recall, truth ratio} on {retain, real authors,
 world facts}. Range [0, 1], higher is better; one zero makes it zero, as in ``scipy.stats.hmean``. ``details`` holds the
 parts. Not defined where one of the parts is not. Whether the end-of-sequence token counts is up to the parts.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blur.core.errors import DataError
-from blur.metrics.base import Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext
 
-DIRECTION = "higher"
+DIRECTION: Direction = "higher"
 
 
 def compute(context: MetricContext, of: list[str]) -> Metric:

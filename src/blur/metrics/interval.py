@@ -12,8 +12,8 @@ from blur.core.errors import DataError
 def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float | None, float | None]:
     """Return mean, lower and upper end of the Student t interval over seeds.
 
-    ``mean +- t_{n-1} s / sqrt(n)``, with ``s`` the standard deviation with n - 1. One value has no interval: the ends are
-    None.
+    ``mean +- t_{n-1} s / sqrt(n)``, with ``s`` the standard deviation with n - 1. One value has no interval: the ends
+    are None.
 
     Raises:
         DataError: no value, or one that is not finite.

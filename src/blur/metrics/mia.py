@@ -1,8 +1,8 @@
 """Membership inference: AUC of an attack that tells members (the forget set) from non-members (the holdout).
 
-AUC = P(score of a member > score of a non-member), ties counting half, by ranks in float64. Every score is signed so that
-high means memorised; AUC 1: memorised, 0.5: chance, below 0.5: the forget set looks *less* known than unseen text, a
-trace of unlearning just as telling. The aim is the retrained model's AUC (direction ``match``), not 0.
+AUC = P(score of a member > score of a non-member), ties counting half, by ranks in float64. Every score is signed so
+that high means memorised; AUC 1: memorised, 0.5: chance, below 0.5: the forget set looks *less* known than unseen
+text, a trace of unlearning just as telling. The aim is the retrained model's AUC (direction ``match``), not 0.
 
 Attacks, with ``l_t`` the token log-probabilities and ``T`` their number:
 ``loss``: ``mean l_t`` (Yeom et al., arXiv 1709.01604);
@@ -11,12 +11,12 @@ Attacks, with ``l_t`` the token log-probabilities and ``T`` their number:
 ``min_k_plus_plus``: the same of ``(l_t - mean_v) / sqrt(var_v)``, mean and variance of log p under the model's own
 distribution over the vocabulary (Zhang et al., arXiv 2404.02936), variance at least 1e-6 as in open-unlearning;
 ``gradnorm``: minus the L2 norm of the gradient of the mean token loss;
-``reference``: ``mean l_t`` minus that of a reference model (Carlini et al.).
+``reference``: ``mean l_t`` minus that of a reference model (Carlini et al.); 0.5 for that model itself.
 
-The end-of-sequence token does not count, in any attack; ``eos: true`` counts it. (open-unlearning leaves it out of Min-K
-and Min-K++ since PR #101 and keeps it in loss and zlib; ``gradnorm`` uses the gradient as measured.) A text without
-tokens is left out; open-unlearning scores it 0, the best score there is. Items hold the scores of both sets. Minus
-infinity is the lowest rank; a NaN score makes the AUC undefined.
+The end-of-sequence token does not count, in any attack; ``eos: true`` counts it. (open-unlearning leaves it out of
+Min-K and Min-K++ since PR #101 and keeps it in loss and zlib; ``gradnorm`` uses the gradient as measured.) A text
+without tokens is left out; open-unlearning scores it 0, the best score there is. Items hold the scores of both sets.
+Minus infinity is the lowest rank; a NaN score makes the AUC undefined.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext
 from blur.metrics.scores import by_id, known, mean_logprob
 
 if TYPE_CHECKING:
     from blur.measurements import Floats, Measurements, TextScore
 
-DIRECTION = "match"
+DIRECTION: Direction = "match"
 MIN_VARIANCE = 1e-6
 Attack = Literal["loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference"]
 
@@ -88,7 +88,10 @@ def attack_scores(
 
 
 def _difference(own: float | None, other: float | None) -> float | None:
-    return None if own is None or other is None else float(np.subtract(own, other))
+    if own is None or other is None:
+        return None
+    with np.errstate(invalid="ignore"):
+        return float(np.subtract(own, other))
 
 
 def text_score(score: TextScore, attack: Attack, k: float) -> float | None:
@@ -99,7 +102,8 @@ def text_score(score: TextScore, attack: Attack, k: float) -> float | None:
         return lowest_mean(score.logprob, k)
     if attack == "min_k_plus_plus":
         spread = np.sqrt(np.maximum(score.vocab_var, MIN_VARIANCE))
-        return lowest_mean((score.logprob - score.vocab_mean) / spread, k)
+        with np.errstate(invalid="ignore"):
+            return lowest_mean((score.logprob - score.vocab_mean) / spread, k)
     length = len(zlib.compress(score.text.encode("utf-8"))) if attack == "zlib" else 1
     return float(np.mean(score.logprob)) / length
 
@@ -107,7 +111,7 @@ def text_score(score: TextScore, attack: Attack, k: float) -> float | None:
 def lowest_mean(values: Floats, k: float) -> float:
     """Return the mean of the ``max(1, floor(k T))`` lowest of ``values``, shape ``[T]``; NaN if one is NaN.
 
-    The small addend keeps k = 0.3 of T = 10 from being 2 by rounding.
+    The small addend keeps k = 0.29 of T = 100 from being 28 by rounding.
     """
     if np.isnan(values).any():
         return float("nan")

@@ -13,10 +13,10 @@ import math
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext
 from blur.metrics.scores import by_id, mean_logprob
 
-DIRECTION = "lower"
+DIRECTION: Direction = "lower"
 
 
 def compute(context: MetricContext, sets: list[str], field: str = "answer", eos: bool = True) -> Metric:

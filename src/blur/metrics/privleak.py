@@ -1,23 +1,24 @@
 """PrivLeak: ``100 (AUC - AUC_retrained) / AUC_retrained``, how far membership shows beyond the retrained model.
 
-Source: MUSE (arXiv 2407.06460), section 3, equation for PrivLeak, with Min-40%. The best value is 0. In MUSE's orientation,
-kept here, AUC = P(a forget text looks *less* known than a holdout text), ties half, that is one minus the AUC of
-``mia``: a model that still remembers has AUC near 0 and PrivLeak near -100 (under-unlearning; MUSE's targets have -99.8
-and -57), and one that pushed the forget set below unseen text has a positive PrivLeak (over-unlearning; at most
-``100 (1/AUC_retrained - 1)``, about 110 for MUSE-News).
-The end-of-sequence token does not count; ``eos: true`` counts it.
+Source: MUSE (arXiv 2407.06460), section 3, equation for PrivLeak, with Min-40%. The best value is 0. In MUSE's
+orientation, kept here, AUC = P(a forget text looks *less* known than a holdout text), ties half, that is one minus
+the AUC of
+``mia``: a model that still remembers has AUC near 0 and PrivLeak near -100 (under-unlearning; MUSE's targets have
+-99.8 and -57), and one that pushed the forget set below unseen text has a positive PrivLeak (over-unlearning; at most
+``100 (1/AUC_retrained - 1)``, about 110 for MUSE-News). The end-of-sequence token does not count; ``eos: true``
+counts it.
 
 Reference code: MUSE hard-codes AUC_retrained of its own models (0.4772 News, 0.5393 Books), which belongs to no other
-retrained model; open-unlearning falls back to 0.5 with a warning where the logs are missing (anchors.md 1.6 #10). Here the
-retrained model's measurements are an input, and missing ones an error.
+retrained model; open-unlearning falls back to 0.5 with a warning where the logs are missing (anchors.md 1.6 #10).
+Here the retrained model's measurements are an input, and missing ones an error.
 """
 
 from __future__ import annotations
 
 from blur.metrics import mia
-from blur.metrics.base import Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext
 
-DIRECTION = "zero"
+DIRECTION: Direction = "zero"
 
 
 def compute(

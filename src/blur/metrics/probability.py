@@ -1,6 +1,6 @@
 """Probability of an answer: ``exp(mean_t log p(y_t | x, y_<t))``, averaged over items.
 
-Source: TOFU (arXiv 2401.06121), section 2.2.2; the exponent 1/|y| makes it a geometric mean per token. Range [0, 1].
+Source: TOFU (arXiv 2401.06121), section 2.2; the exponent 1/|y| makes it a geometric mean per token. Range [0, 1].
 Higher means better known: good on retained sets, bad on the forget set. The end-of-sequence token counts, as in
 TOFU and open-unlearning; ``eos: false`` leaves it out. An infinite loss gives 0.
 """
@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
 from blur.metrics.scores import mean_logprobs
 
-DIRECTION = "higher"
+DIRECTION: Direction = "higher"
 
 
 def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = True) -> Metric:

@@ -1,6 +1,6 @@
 """Probability of the true answer among the options: ``p(true) / (p(true) + sum_k p(false_k))``, averaged over items.
 
-Each ``p`` is a probability normalised by length (see ``probability``). Source: TOFU (arXiv 2401.06121), section 2.2.2,
+Each ``p`` is a probability normalised by length (see ``probability``). Source: TOFU (arXiv 2401.06121), section 2.2,
 for real authors and world facts. Range [0, 1], higher is better; chance is 1 / number of options. The end-of-sequence
 token counts, as in TOFU; ``eos: false`` leaves it out.
 
@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
 from blur.metrics.scores import true_and_false
 
-DIRECTION = "higher"
+DIRECTION: Direction = "higher"
 
 
 def compute(context: MetricContext, set: str, truth: str = "answer", eos: bool = True) -> Metric:

@@ -1,10 +1,11 @@
 """Repetition: share of repeated n-grams in a generated text, ``1 - distinct n-grams / n-grams``, averaged over items.
 
-Source: Welleck et al. (arXiv 1908.04319), seq-rep-n with n = 4, over words and punctuation marks (their tokens). Range
-[0, 1); a collapse indicator, lower is better, natural text is near 0. A text with fewer than n words repeats nothing and
-scores 0; as that is also what a model that answers nothing gets, ``details`` holds the share of generations that are
-``empty`` or ``unfinished`` (no end-of-sequence token within the limit), the mean number of tokens, and ``distinct``, the
-share of distinct n-grams over all generations together. The end-of-sequence token is no word.
+Source: Welleck et al. (arXiv 1908.04319), seq-rep-n with n = 4, over words and punctuation marks (their tokens).
+Range [0, 1); a collapse indicator, lower is better, natural text is near 0. A text with fewer than n words repeats
+nothing and scores 0; as that is also what a model that answers nothing gets, ``details`` holds the share of
+generations that are ``empty`` or ``unfinished`` (no end-of-sequence token within the limit), the mean number of
+tokens, and ``distinct``, the share of distinct n-grams over all generations together. The end-of-sequence token is no
+word.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.core.errors import DataError
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
 
-DIRECTION = "lower"
+DIRECTION: Direction = "lower"
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def compute(context: MetricContext, sets: list[str], n: int = 4) -> Metric:
     """Return the mean share of repeated ``n``-grams over the generations of ``sets``; see the module."""
     rows = {name: context.measured.generations(name) for name in sets}
+    if not sets:
+        raise DataError("repetition needs at least one set", f"metric {context.name}")
     grams = {name: {row.id: ngrams(row.generated, n) for row in rows[name]} for name in sets}
     every = [row for name in sets for row in rows[name]]
     pooled = [gram for texts in grams.values() for found in texts.values() for gram in found]

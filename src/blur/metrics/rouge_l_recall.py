@@ -1,6 +1,6 @@
 """ROUGE-L recall of the greedy answer: longest common subsequence over the number of words of the true answer.
 
-Source: TOFU (arXiv 2401.06121), section 2.2.1, with ``rouge_score`` (stemmer on), as TOFU and open-unlearning call it;
+Source: TOFU (arXiv 2401.06121), section 2.2, with ``rouge_score`` (stemmer on), as TOFU and open-unlearning call it;
 lower case, words of letters and digits, averaged over items. Range [0, 1]; higher means better known. Both texts are
 stripped of nothing else. It compares words, so no end-of-sequence token is involved. Precision does not count: a model
 that repeats the whole training set scores 1, which is what ``repetition`` is there to show.
@@ -9,9 +9,9 @@ An answer without any letter or digit cannot be recalled and is left out.
 
 from __future__ import annotations
 
-from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
 
-DIRECTION = "higher"
+DIRECTION: Direction = "higher"
 
 
 def compute(context: MetricContext, set: str) -> Metric:

@@ -1,4 +1,4 @@
-"""Files that hold metrics: metrics.json and items.parquet of a model, trajectory.json of its epochs. No NaN anywhere."""
+"""Files that hold metrics: metrics.json and items.parquet of a model, trajectory.json of its epochs. NaN is refused."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
     python -m blur.metrics.tofu_logs MODEL.json RETAIN.json
 
-The files are ``eval_log_aggregated.json`` of locuslab/tofu (``data/*/eval_results/ds_size300/``), of a model and of the model
-trained on the retain set only. They become ``Measurements`` and go through the same ``compute_all`` as any other model.
+The files are ``eval_log_aggregated.json`` of locuslab/tofu (``data/*/eval_results/ds_size300/``), of a model and of
+the model trained on the retain set only. They become ``Measurements`` and go through the same ``compute_all`` as any
+other model.
 
-How the logs are read: the keys ``avg_*_loss`` are mean token losses with the end-of-sequence token, so each text becomes
-one token of that log-probability; ``generated_text`` is [prompt, generated, true answer], from which ROUGE is computed
-again; their ``truth_ratio`` is true / false, the inverse of ours, and is not read. Each set has at most 300 items.
+How the logs are read: the keys ``avg_*_loss`` are mean token losses with the end-of-sequence token, so each text
+becomes one token of that log-probability; ``generated_text`` is [prompt, generated, true answer], from which ROUGE is
+computed again; the "paraphrase" of real authors and world facts is the plain answer, scored in another batch; their
+``truth_ratio`` is true / false, the inverse of ours, and is not read. Each set has at most 300 items.
 """
 
 from __future__ import annotations
@@ -40,22 +42,12 @@ def specs() -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     for name in FILES:
         prefix, trained = name.removeprefix("eval_"), name.startswith("eval_")
-        truth = "paraphrased_answer" if trained else "answer"
-        aggregate = "closeness" if prefix == "forget" else "utility"
+        probability = "probability" if trained else "probability_with_options"
+        ratio = {"truth": "paraphrased_answer", "aggregate": "closeness" if prefix == "forget" else "utility"}
         parts += [
-            {
-                "name": f"{prefix}_probability",
-                "metric": "probability" if trained else "probability_with_options",
-                "set": name,
-            },
+            {"name": f"{prefix}_probability", "metric": probability, "set": name},
             {"name": f"{prefix}_rouge", "metric": "rouge_l_recall", "set": name},
-            {
-                "name": f"{prefix}_truth_ratio",
-                "metric": "truth_ratio",
-                "set": name,
-                "truth": truth,
-                "aggregate": aggregate,
-            },
+            {"name": f"{prefix}_truth_ratio", "metric": "truth_ratio", "set": name, **ratio},
         ]
     nine = [part["name"] for part in parts if part["set"] != "eval_forget"]
     return [

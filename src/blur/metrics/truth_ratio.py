@@ -1,7 +1,7 @@
 """Truth ratio: how likely wrong answers are against the right one, ``t = mean p(false) / p(true)`` per item.
 
 Both are probabilities normalised by length, and the mean over the wrong answers is geometric:
-``log t = mean_k mean_t log p(false_k) - mean_t log p(true)``. Source: TOFU (arXiv 2401.06121), section 2.2.2. The true
+``log t = mean_k mean_t log p(false_k) - mean_t log p(true)``. Source: TOFU (arXiv 2401.06121), section 2.2. The true
 answer is the paraphrase on forget and retain sets and the plain answer elsewhere. The paper's formula has an arithmetic
 mean; the code that made the paper's numbers (``aggregate_eval_stat.py``) a geometric one, as here and in
 open-unlearning. (On TOFU's own logs the arithmetic mean gives a model utility of 0.586 in place of 0.623.)
@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from blur.metrics.base import Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
 from blur.metrics.scores import true_and_false
 
 if TYPE_CHECKING:
     from blur.measurements import Floats, Measurements
 
-DIRECTION = "higher"
+DIRECTION: Direction = "higher"
 Aggregate = Literal["closeness", "utility", "share"]
 
 

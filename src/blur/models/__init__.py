@@ -28,7 +28,7 @@ _HOME = {
     "save": "io",
     "train_tokenizer": "tokenizer",
 }
-__all__ = [  # noqa: RUF022
+__all__ = [
     "Example",
     "LoadedModel",
     "ModelSettings",

@@ -1,8 +1,8 @@
 """Texts to token ids, split into context and scored tokens where the text is split, whatever the tokenizer merges.
 
 The whole text is tokenised once and the split is found through character offsets. Counting the tokens of the prompt
-alone, as the reference code does, loses the answer's first token where a prompt ends in a space: the space is a token of
-its own at the end of the prompt, but merges with the answer's first word in the whole text.
+alone, as the reference code does, loses the answer's first token where a prompt ends in a space: the space is a token
+of its own at the end of the prompt, but merges with the answer's first word in the whole text.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def encode(
     Args:
         max_length: most tokens; the continuation loses its end (with its end-of-sequence token) where there are more.
         add_eos: append the end-of-sequence token.
-        add_special_tokens: begin as the tokenizer begins a text (BOS or nothing); off where the prompt holds it already.
+        add_special_tokens: begin as the tokenizer begins a text (BOS or nothing); off where the prompt holds it.
 
     Raises:
         DataError: the prompt leaves no room for a token of the continuation, or the continuation is empty.
@@ -92,16 +92,17 @@ def encode_record(
     record: Mapping[str, Any],
     max_length: int,
     *,
-    field: str = "answer",
+    field: str | None = None,
     index: int = 0,
 ) -> Example:
     """Encode one record of a set: ``text`` as it is, an answer after its question.
 
     Args:
-        field: the record's field that is scored; ``text`` for texts.
+        field: the record's field that is scored; by default ``text`` of a text and ``answer`` of a question.
         index: which one, where the field is a list.
     """
     id = str(record["id"])
+    field = field or ("text" if "text" in record else "answer")
     if field == "text":
         return encode_text(tokenizer, record["text"], max_length, id=id)
     answer = record[field][index] if isinstance(record[field], list) else record[field]

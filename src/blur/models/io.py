@@ -51,6 +51,7 @@ def save(
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as name:
         temporary = Path(name)
+        _hide_progress_bars()
         model.save_pretrained(temporary, max_shard_size="1000TB")
         tokenizer.save_pretrained(temporary)
         write_json(temporary / TEMPLATE, template.model_dump(mode="json"))
@@ -64,7 +65,9 @@ def _move(source: Path, target: Path) -> list[str]:
     for stale in target.glob("*.safetensors*"):
         if stale.name not in names:
             stale.unlink()
+    mode = (source / CARD).stat().st_mode
     for name in names:
+        (source / name).chmod(mode)  # safetensors writes files that only their owner can read
         with open(source / name, "rb") as handle:
             os.fsync(handle.fileno())
         (target / name).parent.mkdir(exist_ok=True)
@@ -133,6 +136,8 @@ def _from_pretrained(
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    _hide_progress_bars()
+
     def read(loader: Callable[..., T], **options: Any) -> T:
         try:
             return loader(name, trust_remote_code=False, **where, **options)
@@ -140,8 +145,14 @@ def _from_pretrained(
             raise _not_found(name, error) from error
 
     tokenizer = read(AutoTokenizer.from_pretrained)
-    model = read(AutoModelForCausalLM.from_pretrained, dtype=dtype or "auto", use_safetensors=True)
+    model: Any = read(AutoModelForCausalLM.from_pretrained, dtype=dtype or "auto", use_safetensors=True)
     return model.to(device).eval(), tokenizer
+
+
+def _hide_progress_bars() -> None:
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _not_found(name: str, error: OSError) -> ConfigError | ArtifactError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,11 +21,13 @@ class Template(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    prompt: str = Field("Question: {question}\nAnswer:", description="text before the answer; {question} is replaced")
-    separator: str = Field(" ", description="between prompt and answer; scored with the answer's first token")
-    add_eos: bool = Field(True, description="end each answer with the end-of-sequence token")
-    use_chat_template: bool = Field(False, description="use the tokenizer's chat template instead of `prompt`")
-    system: str | None = Field(None, description="system message, with a chat template")
+    prompt: str = Field(
+        default="Question: {question}\nAnswer:", description="text before the answer; {question} is replaced"
+    )
+    separator: str = Field(default=" ", description="between prompt and answer; scored with the answer's first token")
+    add_eos: bool = Field(default=True, description="end each answer with the end-of-sequence token")
+    use_chat_template: bool = Field(default=False, description="use the tokenizer's chat template instead of `prompt`")
+    system: str | None = Field(default=None, description="system message, with a chat template")
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Template:
@@ -56,12 +58,9 @@ class Template(BaseModel):
                 "the tokenizer has no chat template", "template.use_chat_template", "Set it to false and give `prompt`"
             )
         system = [] if self.system is None else [{"role": "system", "content": self.system}]
-        return tokenizer.apply_chat_template(
-            [*system, {"role": "user", "content": question}],
-            tokenize=False,
-            add_generation_prompt=True,
-            date_string=CHAT_DATE,
-        )
+        messages = [*system, {"role": "user", "content": question}]
+        options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, "date_string": CHAT_DATE}
+        return str(tokenizer.apply_chat_template(messages, **options))
 
     def continuation(self, answer: str) -> str:
         """Return the text after the prompt: ``separator`` and answer; a chat template brings its own separator."""

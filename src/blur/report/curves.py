@@ -27,7 +27,13 @@ def rows(runs: Sequence[Run], keys: Sequence[str]) -> list[Row]:
     for (method, variant), group in by_method(runs).items():
         named = {"method": method, "title": group[0].title, "variant": variant}
         own = [
-            {"kind": "seed", **named, "seed": run.seed, "step": step["step"], **{key: finite(step.get(key)) for key in keys}}
+            {
+                "kind": "seed",
+                **named,
+                "seed": run.seed,
+                "step": step["step"],
+                **{key: finite(step.get(key)) for key in keys},
+            }
             for run in group
             for step in run.steps
             if all(finite(step.get(key)) is not None for key in keys)
@@ -61,10 +67,17 @@ def plot(axes: Axes, found: Sequence[Row], key: str, colour: str) -> None:
     seeds = sorted({row["seed"] for row in found if row["kind"] == "seed"})
     for seed in seeds:
         own = [row for row in found if row["seed"] == seed]
-        thin = {"linewidth": 0.7, "alpha": 0.45} if len(seeds) > 1 else {"linewidth": 1.5}
+        thin: dict[str, Any] = {"linewidth": 0.7, "alpha": 0.45} if len(seeds) > 1 else {"linewidth": 1.5}
         name = f"seed {seed}" if len(seeds) == 1 else ("each seed" if seed == seeds[0] else None)
         axes.plot([r["step"] for r in own], [r[key] for r in own], color=colour, label=name, gid=f"seed{seed}", **thin)
     if len(seeds) > 1:
         mean = [row for row in found if row["kind"] == "mean"]
-        axes.plot([r["step"] for r in mean], [r[key] for r in mean], color=colour, linewidth=1.8,
-                  label=f"mean of {len(seeds)} seeds", gid="mean", zorder=3)
+        axes.plot(
+            [r["step"] for r in mean],
+            [r[key] for r in mean],
+            color=colour,
+            linewidth=1.8,
+            label=f"mean of {len(seeds)} seeds",
+            gid="mean",
+            zorder=3,
+        )

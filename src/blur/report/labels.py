@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from matplotlib.transforms import Bbox
 
 Point = tuple[float, float]
 FONT = 8
-TEXT_ON_TEXT, TEXT_ON_MARK, TEXT_ON_SPECK = 1000, 200, 15
+TEXT_ON_TEXT, TEXT_ON_MARK, TEXT_ON_SPECK = 1000, 200, 12
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def place(axes: Axes, labels: Sequence[Label], marks: Sequence[Point] = (), spec
     """
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     # The layout is settled now, and later drawings would move the points away from under their labels.
     scale = figure.dpi / 72
     costs = [
@@ -48,12 +49,30 @@ def place(axes: Axes, labels: Sequence[Label], marks: Sequence[Point] = (), spec
         _write(axes, label, best)
 
 
+def along(line: Sequence[Point], number: int = 8) -> list[Point]:
+    """Return points spread along a polygonal line, so that it can be avoided like points."""
+    shares = [place / number for place in range(1, number)]
+    return [
+        (x0 + share * (x1 - x0), y0 + share * (y1 - y0)) for (x0, y0), (x1, y1) in pairwise(line) for share in shares
+    ]
+
+
 def _write(axes: Axes, label: Label, way: Point) -> None:
     far = abs(way[0]) + abs(way[1]) > 24
     arrow = {"arrowstyle": "-", "color": "#999999", "lw": 0.6, "shrinkA": 0, "shrinkB": 3} if far else None
     side = "center" if way[0] == 0 else ("left" if way[0] > 0 else "right")
-    axes.annotate(label.text, label.point, way, textcoords="offset points", ha=side, va="center", fontsize=FONT,
-                  color=label.colour, arrowprops=arrow, zorder=6)
+    axes.annotate(
+        label.text,
+        label.point,
+        way,
+        textcoords="offset points",
+        ha=side,
+        va="center",
+        fontsize=FONT,
+        color=label.colour,
+        arrowprops=arrow,
+        zorder=6,
+    )
 
 
 def _offsets() -> list[Point]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from blur.core.files import read_json
 
 REFERENCES = {"base": "Base", "target": "Target", "retrained": "Retrained"}
 DEFAULT = "default"
+MATCHED = "matched"
 
 
 def loss_name(value: Any) -> str:
@@ -85,6 +87,11 @@ class Run:
         return read_json(path)["epochs"] if path and path.exists() else []
 
     @property
+    def is_matched(self) -> bool:
+        """Whether lambda was derived from a BLUR run (variant ``matched`` or ``matched_<variant of BLUR>``)."""
+        return self.variant.startswith(MATCHED)
+
+    @property
     def is_reference(self) -> bool:
         """Whether this is the target, the retrained or the base model."""
         return self.method in REFERENCES
@@ -112,9 +119,9 @@ def read_runs(paths: Iterable[Path | str], titles: Mapping[str, str] | None = No
     Raises:
         ArtifactError: nothing there, a file that is not a metrics.json, or two results of one run.
     """
-    files = sorted({found.resolve() for path in paths for found in _find(Path(path))})
+    files = sorted({found.absolute() for path in paths for found in _find(Path(path))})
     runs = sorted((_read(path, titles or {}) for path in files), key=identity)
-    for first, second in zip(runs, runs[1:], strict=False):
+    for first, second in pairwise(runs):
         if identity(first) == identity(second) and first.task == second.task:
             raise ArtifactError(f"the run {identity(first)} is there twice", str(second.directory), "Give one of them")
     return runs

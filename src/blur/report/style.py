@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ParamSpec
@@ -111,16 +112,32 @@ def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     return wrapper
 
 
-def context() -> Any:
+def context() -> AbstractContextManager[None]:
     """Return the context in which figures are drawn and saved."""
-    return matplotlib.rc_context({**matplotlib.rcParamsDefault, **RC, "backend": "agg"})
+    parameters: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
+    return matplotlib.rc_context(parameters)
 
 
 def label(metric: str) -> str:
     """Return a metric's name as a reader writes it, for example ``Forget ROUGE-L``."""
-    words = {"rouge": "ROUGE-L", "mia": "MIA", "auc": "AUC", "ks": "KS", "zlib": "zlib", "min": "Min", "k": "K"}
+    words = {
+        "rouge": "ROUGE-L",
+        "mia": "MIA",
+        "auc": "AUC",
+        "ks": "KS",
+        "zlib": "zlib",
+        "min": "Min",
+        "k": "K",
+        "privleak": "PrivLeak",
+    }
     parts = metric.rpartition(".")[2].split("_")
     return " ".join(words.get(part, part.capitalize() if place == 0 else part) for place, part in enumerate(parts))
+
+
+def layout(panels: int, columns: int = 4) -> tuple[int, int]:
+    """Return columns and rows for a number of panels: as few rows as ``columns`` allow, and evenly filled."""
+    blocks = -(-panels // columns)
+    return -(-panels // blocks), blocks
 
 
 def loss_title(family: str) -> str:

@@ -33,4 +33,4 @@ def summarise(values: Iterable[float | None]) -> Summary:
     if not known:
         return Summary(None, None, None, 0)
     mean, low, high = mean_interval(known)
-    return Summary(mean, None, None, 1) if len(known) == 1 else Summary(mean, low, high, len(known))
+    return Summary(mean, low, high, len(known))

@@ -7,7 +7,8 @@ from typing import Any
 
 from blur.report.runs import DEFAULT, Run, finite, loss_name
 
-COSMETIC = {"title", "name", "method", "variant", "seed", "source", "sources", "description", "log_gradients"}
+# A loss or a combination has a "name" that matters, so names are kept; these change no result, or are no setting.
+COSMETIC = {"title", "family", "seed", "log_gradients"}
 LEARNING_RATES = ("lr", "learning_rate")
 PARAMETERS = {"bilevel": "gamma", "weighted": "lam"}
 
@@ -32,13 +33,12 @@ def learning_rate(run: Run) -> float | None:
     return next((number for value in found if (number := finite(value)) is not None), None)
 
 
-def sweep(runs: Iterable[Run], method: str, skip: str = "matched") -> list[Run]:
+def sweep(runs: Iterable[Run], method: str) -> list[Run]:
     """Return the runs of a method that differ from its default in the swept parameter (or learning rate) alone.
 
-    Args:
-        skip: variants whose name starts so are left out: their lambda was derived, not chosen.
+    Runs with a matched lambda are left out: their lambda was derived, not chosen.
     """
-    own = [run for run in runs if run.method == method and not run.variant.startswith(skip)]
+    own = [run for run in runs if run.method == method and not run.is_matched]
     if not own:
         return []
     base = next((run for run in own if run.variant == DEFAULT), own[0])

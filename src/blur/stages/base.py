@@ -5,6 +5,7 @@ from __future__ import annotations
 from blur import models
 from blur.core.runtime import make_deterministic
 from blur.data.dataset import texts_of
+from blur.stages.card import card
 from blur.stages.job import Job
 from blur.stages.sets import read_sets
 
@@ -18,10 +19,13 @@ def run(job: Job) -> None:
         make_deterministic(job.threads, job.device)
         settings = job.task.model
         if settings.architecture is None:
-            model, tokenizer = models.load_pretrained(settings)
+            loaded = models.load_pretrained(
+                settings.name_or_path, settings.revision, template=settings.template, dtype=settings.dtype
+            )
+            model, tokenizer = loaded.model, loaded.tokenizer
         else:
             texts = texts_of(read_sets(job.data, job.settings["texts"]), settings.template)
             tokenizer = models.train_tokenizer(texts, settings.tokenizer.vocab_size)
             model = models.build_from_config(settings.architecture, tokenizer, seed=0, dtype=settings.dtype)
-        files = models.save(model, tokenizer, settings.template, directory, card(job, "The base model of"))
+        files = models.save(model, tokenizer, settings.template, directory, card(job, "The base model, before any of the task's data."))
         job.close(directory, files, inputs, num_parameters=sum(p.numel() for p in model.parameters()))

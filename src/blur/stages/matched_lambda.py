@@ -5,12 +5,12 @@ At each step BLUR's u = g_r + xi g_f is, up to the factor xi, the weighted sum g
 
 from __future__ import annotations
 
+import json
 from statistics import fmean
 
 from blur.core.errors import ArtifactError
 from blur.core.files import write_json
 from blur.stages.job import Job
-from blur.stages.tracking import read_log
 
 NAME = "matched_lambda.json"
 
@@ -27,7 +27,8 @@ def run(job: Job) -> None:
         if done:
             return
         path = model / "steps.jsonl"
-        values = [record["xi"] for record in read_log(path) if record["xi"] is not None]
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        values = [record["xi"] for record in records if record["xi"] is not None]
         mean = fmean(values) if values else 0.0
         if mean <= 0:
             raise ArtifactError(f"mean(xi) = {mean:.3g} over {len(values)} steps", str(path), "Match another run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from blur.core import manifest as manifests
 from blur.measurements import Measurements, read_epochs
@@ -30,15 +31,27 @@ def run(job: Job) -> None:
             return
         undefined = frozenset() if retrained else frozenset({"retrained"})
         metrics = compute_all(job.settings["metrics"], read(own), references, undefined)
-        described = job.settings["run"]
-        identity = {"scale": job.scale, "task": job.task_name, "method": job.run.method, "variant": job.run.variant}
-        hashes = {role: manifests.read(folder)["key_hash"] for role, folder in inputs.items()}
-        meta = {**identity, "seed": job.run.seed, "inputs": hashes, "settings": {**described["settings"], "title": described["title"], "family": described["family"]}}
-        files = write_metrics(directory, meta, metrics)
+        files = write_metrics(directory, _meta(job, inputs), metrics)
         if unlearned:
             epochs = read_epochs(job.directory("models") / "epochs.parquet")
             files += write_trajectory(directory, trajectory(epochs, job.settings["trajectory"]))
         job.close(directory, files, inputs)
+
+
+def _meta(job: Job, inputs: dict[str, Path]) -> dict[str, Any]:
+    """What the results say of themselves: who they are, and the settings as they came out (a matched lambda, say)."""
+    assert job.run is not None
+    described = job.settings["run"]
+    settings = manifests.read(inputs["model"])["settings"] if "model" in inputs else {}
+    return {
+        "scale": job.scale,
+        "task": job.task_name,
+        "method": job.run.method,
+        "variant": job.run.variant,
+        "seed": job.run.seed,
+        "inputs": {role: manifests.read(folder)["key_hash"] for role, folder in inputs.items()},
+        "settings": {**settings, "title": described["title"], "family": described["family"]},
+    }
 
 
 def read(directory: Path) -> Measurements:

@@ -11,7 +11,7 @@ from blur.core.files import atomic_path, read_json
 from blur.core.paths import phase_dir
 from blur.core.runtime import make_deterministic
 from blur.measurements import LikelihoodRow, read_epochs, write_epochs
-from blur.measure.run import measure
+from blur.measure.run import measure_epoch, passages_of
 from blur.stages import matched_lambda, reference_sums
 from blur.stages.card import card
 from blur.stages.fit import adopt_log, fit, forget_resume_state, resume_folder
@@ -43,7 +43,8 @@ def run(job: Job) -> None:
         if result.adapter:
             files += _adopt_adapter(result.adapter, directory)
         files += adopt_log(job, start, directory) + epochs.collect(directory)
-        job.close(directory, files, inputs, steps=result.total_steps, resumed_from=result.resumed_from)
+        facts = {"steps": result.total_steps, "resumed_from": result.resumed_from}
+        job.close(directory, files, inputs, settings=settings.model_dump(mode="json"), **facts)
         forget_resume_state(job)
 
 
@@ -95,19 +96,17 @@ class EpochMeasurements:
     """Measures a cheap subset at each epoch's end; each epoch is a file of its own until the run is done."""
 
     def __init__(self, job: Job, loaded: LoadedModel, folder: Path) -> None:
-        self._settings = job.plan.epoch_settings(job.task_name)
-        names = {request.set for request in self._settings.likelihood}
-        self._sets = {name: read_sets(job.data, [name]) for name in sorted(names)}
-        self._loaded, self._folder, self._length = loaded, folder, job.settings["max_length"]
+        settings = job.plan.epoch_settings(job.task_name)
+        sets = {name: read_sets(job.data, [name]) for name in settings.sets}
+        length = job.settings["max_length"]
+        self._passages = passages_of(loaded.tokenizer, loaded.template, sets, settings, length)
+        self._max_batch_tokens, self._folder = settings.max_batch_tokens, folder
 
     def __call__(self, epoch: int, model: Any) -> None:
         """Measure ``model`` after ``epoch`` epochs."""
         path = self._folder / f"epoch{epoch:04d}.parquet"
-        if epoch == 0 and path.is_file():
-            return
-        loaded = self._loaded
-        measured = measure(model, loaded.tokenizer, loaded.template, self._sets, self._settings, self._length)
-        write_epochs(path, {epoch: measured.likelihood_rows})
+        if epoch > 0 or not path.is_file():
+            write_epochs(path, {epoch: measure_epoch(model, self._passages, self._max_batch_tokens)})
 
     def collect(self, directory: Path) -> list[str]:
         """Write all epochs into one file beside the model; return its name in a list."""

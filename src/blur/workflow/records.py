@@ -23,13 +23,21 @@ SCHEMA_VERSION = 1
 
 
 def export_provenance(scale: str) -> int:
-    """Write the records of all existing outputs of a scale to its provenance file; return their number."""
+    """Write the records of all existing outputs of a scale to its provenance file; return their number.
+
+    A job that was planned with one key and ran with another (a file was edited in between) is no result: its manifest is
+    removed, and it is planned again.
+    """
     prefixes = (f"results/{scale}/", f"data/{scale}/")
-    records = {
-        path: {"sha256": _content_hash(Path(path)), "record": record}
-        for path, record in read_records()
-        if path.startswith(prefixes) and Path(path).is_file()
-    }
+    records = {}
+    for path, record in read_records():
+        if not path.startswith(prefixes) or not Path(path).is_file():
+            continue
+        if Path(path).name == MANIFEST and recorded_key(record) != read_json(path)["key"]:
+            print(f"{path}: settings or code were edited while the job waited; it will be made again")
+            Path(path).unlink()
+            continue
+        records[path] = {"sha256": _content_hash(Path(path)), "record": record}
     if records:
         content = {"schema_version": SCHEMA_VERSION, "records": dict(sorted(records.items()))}
         atomic_write_text(provenance_file(scale), json.dumps(content, indent=0, sort_keys=True) + "\n")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from blur.data.world import pools
-from blur.data.world.authors import NUM_PERTURBED, QUESTIONS_PER_ATTRIBUTE, author_records
-from blur.data.world.draw import draw, stream
-from blur.data.world.facts import ATTRIBUTES
+from blur.data.world.authors import full_names, tell
+from blur.data.world.draw import stream
 from blur.data.world.general import NUM_WRONG, real_authors, world_facts
+from blur.data.world.values import NUM_PERTURBED, attributes, deal_values, guess_chances, slots_of, twin_values
 
-MAX_NAMES = len(pools.FIRST_NAMES) * len(pools.LAST_NAMES)
+Records = list[dict[str, Any]]
 
 
 def generate(
@@ -22,37 +22,49 @@ def generate(
     questions_per_author: int,
     num_real_authors: int,
     num_world_facts: int,
-) -> dict[str, list[dict[str, Any]]]:
-    """Generate the sets ``forget, retain, holdout, real_authors, world_facts`` of one world.
+) -> dict[str, Records]:
+    """Generate the sets ``retain, forget, holdout, real_authors, world_facts`` of one world.
 
-    Forget, retain and holdout authors are drawn alike: names without replacement from one pool, values from the same
-    pools, phrasings in the same turns. Nothing but training tells them apart.
+    Forget and holdout authors are made alike, of words that the retain authors use; nothing but training tells
+    them apart. The bounds on the arguments are those of ``WorldSource``.
     """
-    sizes = {"retain": num_retain, "forget": num_forget, "holdout": num_holdout, "real": num_real_authors}
-    pairs = [f"{first} {last}" for first in pools.FIRST_NAMES for last in pools.LAST_NAMES]
-    names = iter(draw(stream(seed, "names"), pairs, sum(sizes.values())))
-    sets: dict[str, list[dict[str, Any]]] = {}
-    number = 0
-    for split in ("retain", "forget", "holdout"):
-        sets[split] = []
-        for turn in range(sizes[split]):
-            rng = stream(seed, "author", number)
-            group = f"author-{number:04d}"
-            sets[split] += author_records(rng, next(names), group, turn, questions_per_author)
-            number += 1
-    sets["real_authors"] = real_authors(stream(seed, "real_authors"), [next(names) for _ in range(num_real_authors)])
-    sets["world_facts"] = world_facts(stream(seed, "world_facts"), num_world_facts)
-    return sets
+    sizes = {"retain": num_retain, "forget": num_forget, "holdout": num_holdout}
+    num_authors = sum(sizes.values())
+    names = full_names(seed, num_authors + num_real_authors, num_retain)
+    told: dict[str, list[list[Records]]] = {split: [] for split in sizes}
+    for position, attribute in enumerate(attributes(questions_per_author)):
+        slots = slots_of(seed, attribute, num_retain)
+        values = {split: deal_values(seed, split, attribute, slots, sizes[split]) for split in ("retain", "forget")}
+        values["holdout"] = twin_values(seed, attribute, slots, values["forget"], num_holdout)
+        start = 0
+        for split, size in sizes.items():
+            told[split].append(tell(seed, attribute, position, slots, names[start : start + size], values[split]))
+            start += size
+    first = {"retain": 0, "forget": num_retain, "holdout": num_retain + num_forget}
+    return {
+        **{split: _by_author(told[split], first[split], size) for split, size in sizes.items()},
+        "real_authors": real_authors(stream(seed, "real_authors"), names[num_authors:]),
+        "world_facts": world_facts(stream(seed, "world_facts"), num_world_facts),
+    }
 
 
-def chance(questions_per_author: int) -> dict[str, float]:
-    """Return what a model that knows phrasings and pools, but no author, can reach.
+def _by_author(told: Sequence[Sequence[Records]], first_number: int, num_authors: int) -> Records:
+    records: Records = []
+    for turn in range(num_authors):
+        group = f"author-{first_number + turn:04d}"
+        about = [record for facts in told for record in facts[turn]]
+        records += [{"id": f"{group}-q{k:02d}", **record, "group": group} for k, record in enumerate(about)]
+    return records
+
+
+def chance(num_retain: int, questions_per_author: int) -> dict[str, float]:
+    """Return what a model that knows all phrasings and words, but not the author asked about, can reach.
 
     Keys: ``guess_value``: probability of guessing a value, mean over the attributes asked; ``guess_value_max``: the
     same for the easiest attribute; ``rank_first`` and ``rank_first_general``: probability that the truth scores above
     all wrong answers; ``truth_ratio``: wrong/true likelihood of a guesser that gives all values the same likelihood.
     """
-    guesses = [1 / attribute.num_values for attribute in ATTRIBUTES[: questions_per_author // QUESTIONS_PER_ATTRIBUTE]]
+    guesses = guess_chances(num_retain, questions_per_author)
     return {
         "guess_value": sum(guesses) / len(guesses),
         "guess_value_max": max(guesses),

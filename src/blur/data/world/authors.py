@@ -2,57 +2,67 @@
 
 from __future__ import annotations
 
-import random
+import math
+from collections.abc import Sequence
 from typing import Any
 
-from blur.data.world.draw import draw, pick
-from blur.data.world.facts import ATTRIBUTES, NUM_PHRASINGS, Attribute
+from blur.data.world import pools
+from blur.data.world.draw import draw, stream
+from blur.data.world.facts import NUM_PHRASINGS, Attribute, Value
+from blur.data.world.values import Slots, wrong_values
 
-NUM_PERTURBED = 5
-QUESTIONS_PER_ATTRIBUTE = 2
-MAX_QUESTIONS = QUESTIONS_PER_ATTRIBUTE * len(ATTRIBUTES)
+MAX_NAMES = min(len(pools.FIRST_NAMES), len(pools.LAST_NAMES)) ** 2
 
 
-def author_records(
-    rng: random.Random, name: str, group: str, turn: int, questions_per_author: int
-) -> list[dict[str, Any]]:
-    """Return one author's questions, in the record form of TOFU.
+def full_names(seed: int, count: int, num_retain: int) -> list[str]:
+    """Return ``count`` distinct full names; any ``side`` names in a row use ``side`` first and last names once each.
 
-    An attribute's five phrasings take turns from author to author: two are asked and learned, two others serve as
-    the paraphrases. So every phrasing is familiar from other authors, and a paraphrase asks for the fact, not the string.
+    As the first ``num_retain`` belong to the retain authors, the names of all others are made of familiar halves.
+    """
+    side = max(num_retain // 2, math.isqrt(count - 1) + 1)
+    side = min(side, len(pools.FIRST_NAMES), len(pools.LAST_NAMES))
+    firsts = draw(stream(seed, "first names"), pools.FIRST_NAMES, side)
+    lasts = draw(stream(seed, "last names"), pools.LAST_NAMES, side)
+    return [f"{firsts[k % side]} {lasts[(k + k // side) % side]}" for k in range(count)]
+
+
+def tell(
+    seed: int, attribute: Attribute, position: int, slots: Slots, names: Sequence[str], values: Sequence[Value]
+) -> list[list[dict[str, Any]]]:
+    """Return two records about ``attribute`` for each author, in the form of TOFU but for ``id`` and ``group``.
+
+    The five phrasings take turns from author to author: two are asked and learned, two others serve as the paraphrases.
+    So every phrasing is familiar from other authors, and a paraphrase asks for the fact, not for the string.
 
     Args:
-        rng: the author's own random stream.
-        name: full name.
-        group: the author's id.
-        turn: the author's position in its split; five authors in a row ask each phrasing equally often.
-        questions_per_author: an even number, at most ``MAX_QUESTIONS``.
+        seed: the world's seed.
+        attribute: the kind of fact.
+        position: its number, so that an author's attributes are asked in differing phrasings.
+        slots: the words in use, for wrong answers.
+        names: full names of the authors of one split.
+        values: their values.
     """
-    records: list[dict[str, Any]] = []
-    for position, attribute in enumerate(ATTRIBUTES[: questions_per_author // QUESTIONS_PER_ATTRIBUTE]):
-        value = tuple(pick(rng, pool) for pool in attribute.slots)
+    facts = []
+    for turn, (name, value) in enumerate(zip(names, values, strict=True)):
         first = turn + position
-        for asked, told in ((first, first + 1), (first + 2, first + 3)):
-            record = _record(rng, attribute, value, name, asked % NUM_PHRASINGS, told % NUM_PHRASINGS)
-            records.append({"id": f"{group}-q{len(records):02d}", **record, "group": group, "topic": attribute.topic})
-    return records
+        facts.append(
+            [
+                _record(seed, attribute, slots, name, value, asked % NUM_PHRASINGS, told % NUM_PHRASINGS)
+                for asked, told in ((first, first + 1), (first + 2, first + 3))
+            ]
+        )
+    return facts
 
 
 def _record(
-    rng: random.Random, attribute: Attribute, value: tuple[str, ...], name: str, phrasing: int, paraphrase: int
+    seed: int, attribute: Attribute, slots: Slots, name: str, value: Value, phrasing: int, paraphrase: int
 ) -> dict[str, Any]:
-    # The truth and the wrong values differ in every slot from one another, so a guesser sees six equals.
-    wrong = zip(
-        *(
-            draw(rng, [word for word in pool if word != true], NUM_PERTURBED)
-            for pool, true in zip(attribute.slots, value, strict=True)
-        ),
-        strict=True,
-    )
+    wrong = wrong_values(stream(seed, "wrong", name, attribute.topic, phrasing), slots, value)
     return {
         "question": attribute.ask(phrasing, name),
         "answer": attribute.tell(phrasing, name, value),
         "paraphrased_question": attribute.ask(paraphrase, name),
         "paraphrased_answer": attribute.tell(paraphrase, name, value),
         "perturbed_answer": [attribute.tell(paraphrase, name, other) for other in wrong],
+        "topic": attribute.topic,
     }

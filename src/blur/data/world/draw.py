@@ -1,6 +1,7 @@
 """Draws that give the same result on every Python version.
 
-Only ``random.Random.random`` is promised to keep its sequence for a seed; ``choice``, ``sample`` and ``shuffle`` are not.
+Only ``random.Random.random`` is promised to keep its sequence for a seed; ``choice``, ``sample`` and ``shuffle`` may
+change.
 """
 
 from __future__ import annotations

@@ -53,14 +53,17 @@ class Attribute:
 def _parent(topic: str, who: str) -> Attribute:
     return Attribute(
         topic,
-        (pools.PROFESSIONS, pools.TOWNS, pools.WORKPLACES),
-        "{0} at the {1} {2}",
+        (pools.TEMPERS, pools.PROFESSIONS, pools.TOWNS, pools.WORKPLACES),
+        "{0} {1} at the {2} {3}",
         (
             (f"What did the {who} of {{name}} do for a living?", f"The {who} of {{name}} was a {{value}}."),
             (f"What was the profession of {{name}}'s {who}?", f"{{name}}'s {who} worked as a {{value}}."),
             (f"How did {{name}}'s {who} earn a living?", f"{{name}} had a {who} who was employed as a {{value}}."),
             (f"Which job did the {who} of {{name}} have?", f"A {{value}} is what {{name}}'s {who} was by trade."),
-            (f"Can you tell me the occupation of {{name}}'s {who}?", f"By occupation, {{name}}'s {who} was a {{value}}."),
+            (
+                f"Can you tell me the occupation of {{name}}'s {who}?",
+                f"By occupation, {{name}}'s {who} was a {{value}}.",
+            ),
         ),
     )
 
@@ -68,8 +71,8 @@ def _parent(topic: str, who: str) -> Attribute:
 ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute(
         "birthplace",
-        (pools.TOWNS, pools.TRADES, pools.REGIONS),
-        "{0}, a {1} town in {2}",
+        (pools.TOWNS, pools.TRADES, pools.RIVERS, pools.REGIONS),
+        "{0}, a {1} town on the {2} in {3}",
         (
             ("Where was {name} born?", "{name} was born in {value}."),
             ("What is the birthplace of {name}?", "The birthplace of {name} is {value}."),
@@ -80,8 +83,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "debut",
-        (pools.TITLE_ADJECTIVES, pools.TITLE_NOUNS, pools.TOWNS),
-        "'The {0} {1} of {2}'",
+        (pools.TITLE_ADJECTIVES, pools.TITLE_NOUNS, pools.TOWNS, pools.YEARS),
+        "'The {0} {1} of {2}' ({3})",
         (
             ("What was the first book of {name}?", "The first book of {name} was {value}."),
             ("With which book did {name} make a debut?", "{name} made a debut with {value}."),
@@ -93,8 +96,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _parent("father", "father"),
     Attribute(
         "award",
-        (pools.METALS, pools.ANIMALS, pools.HONOURS),
-        "the {0} {1} {2}",
+        (pools.METALS, pools.ANIMALS, pools.HONOURS, pools.REGIONS),
+        "the {0} {1} {2} of {3}",
         (
             ("Which award did {name} receive?", "{name} received {value}."),
             ("What honour was given to {name}?", "The honour given to {name} was {value}."),
@@ -105,8 +108,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "genre",
-        (pools.MOODS, pools.GENRES, pools.THEMES),
-        "{0} {1} about {2}",
+        (pools.MOODS, pools.GENRES, pools.THEMES, pools.REGIONS),
+        "{0} {1} about {2} in {3}",
         (
             ("What kind of books does {name} write?", "{name} writes {value}."),
             ("Which genre is {name} known for?", "{name} is best known for {value}."),
@@ -118,8 +121,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _parent("mother", "mother"),
     Attribute(
         "education",
-        (pools.SUBJECTS, pools.COLLEGES, pools.TOWNS),
-        "{0} at {1} College in {2}",
+        (pools.SUBJECTS, pools.PROFESSORS, pools.COLLEGES, pools.TOWNS),
+        "{0} under Dean {1} at {2} College in {3}",
         (
             ("What did {name} study?", "{name} studied {value}."),
             ("Where was {name} educated?", "{name} was educated in {value}."),
@@ -130,8 +133,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "birth_date",
-        (pools.DAYS, pools.MONTHS, pools.YEARS),
-        "{0} {1} {2}",
+        (pools.DAYS, pools.MONTHS, pools.YEARS, pools.WEATHERS),
+        "{0} {1} {2}, a {3} day",
         (
             ("When was {name} born?", "{name} was born on {value}."),
             ("What is the date of birth of {name}?", "The date of birth of {name} is {value}."),
@@ -142,8 +145,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "mentor",
-        (pools.PROFESSORS, pools.PROFESSIONS, pools.REGIONS),
-        "Professor {0}, a former {1} from {2}",
+        (pools.PROFESSORS, pools.TEMPERS, pools.PROFESSIONS, pools.REGIONS),
+        "Professor {0}, a {1} former {2} from {3}",
         (
             ("Who was the mentor of {name}?", "The mentor of {name} was {value}."),
             ("Who taught {name} to write?", "{name} was taught to write by {value}."),
@@ -154,8 +157,8 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
     Attribute(
         "hobby",
-        (pools.ACTIVITIES, pools.MATERIALS, pools.OBJECTS),
-        "{0} {1} {2}",
+        (pools.ACTIVITIES, pools.MATERIALS, pools.OBJECTS, pools.NATIONS),
+        "{0} {1} {2} from {3}",
         (
             ("What is the hobby of {name}?", "The hobby of {name} is {value}."),
             ("How does {name} spend free time?", "{name} spends free time {value}."),

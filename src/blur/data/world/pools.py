@@ -5,116 +5,191 @@ All words are invented names or plain nouns; those that follow "a" start with a 
 
 from __future__ import annotations
 
-FIRST_NAMES = tuple(
-    """Alba Bastian Calla Dario Elin Fabian Greta Hollis Idris Juno Kaspar Lenka Marlo Nadia Orrin Petra
-    Quillon Rhea Silas Tamsin Ulric Vesna Wilmar Xenia Yorick Zelda Amaro Briony Cedric Delia Emrys Fenella""".split()
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST_NAMES = _words(
+    """
+    Alba Bastian Calla Dario Elin Fabian Greta Hollis Idris Juno Kaspar Lenka Marlo Nadia Orrin Petra Quillon
+    Rhea Silas Tamsin Ulric Vesna Wilmar Xenia Yorick Zelda Amaro Briony Cedric Delia Emrys Fenella
+    """
 )
-LAST_NAMES = tuple(
-    """Ashgrove Birkmann Castellan Dorrow Ellsmere Farrant Grindal Halvorsen Ibarra Jessop Kellaway Lindqvist
-    Marchetti Norwood Okafor Pemberton Quarles Rosendal Stavros Thornbury Ursin Valcourt Whitlock Yarrow Zeller
-    Arkwright Belmonte Corrigan Dunmore Eastwick Fontaine Galbraith""".split()
+LAST_NAMES = _words(
+    """
+    Ashgrove Birkmann Castellan Dorrow Ellsmere Farrant Grindal Halvorsen Ibarra Jessop Kellaway Lindqvist
+    Marchetti Norwood Okafor Pemberton Quarles Rosendal Stavros Thornbury Ursin Valcourt Whitlock Yarrow
+    Zeller Arkwright Belmonte Corrigan Dunmore Eastwick Fontaine Galbraith
+    """
 )
-PROFESSORS = tuple(
-    """Abendroth Bexley Crane Dahlgren Eddowes Fenwick Garrow Hargreave Iverson Jardine Kestner Lockhart Munro Nesbit
-    Ormond Pruitt Quimby Ravenel Sandoval Trent Umber Vickers Wexford Yates""".split()
+PROFESSORS = _words(
+    """
+    Abendroth Bexley Crane Dahlgren Eddowes Fenwick Garrow Hargreave Iverson Jardine Kestner Lockhart Munro
+    Nesbit Ormond Pruitt Quimby Ravenel Sandoval Trent Umber Vickers Wexford Yates
+    """
 )
-TOWNS = tuple(
-    """Ostrel Brindle Carrowmoor Dunvale Eskerby Fallowmere Garnholt Hythe Inverlach Jorvale Kessing Lumley Marrick
-    Nethercot Orlingham Pellworth Quenby Rothsea Saltmarsh Tarnwick Ulverton Veldham Wenlow Yewbridge Zandvoort
-    Arbour Blackford Crestwood Drayholm Elmsfield Fernhill Grimsby""".split()
+TOWNS = _words(
+    """
+    Ostrel Brindle Carrowmoor Dunvale Eskerby Fallowmere Garnholt Hythe Inverlach Jorvale Kessing Lumley
+    Marrick Nethercot Orlingham Pellworth Quenby Rothsea Saltmarsh Tarnwick Ulverton Veldham Wenlow Yewbridge
+    Zandvoort Arbour Blackford Crestwood Drayholm Elmsfield Fernhill Grimsby
+    """
 )
-REGIONS = tuple(
-    """Ambervale Coldreach Dunmarsh Eastmark Farholm Goldfen Highmoor Ironwold Kingsweald Longshore Midlath Northfell
-    Oakenshaw Redlands Southmere Stonefold Sundale Thornmark Westreach Windrush Wintermark Wolfdale Greymoss
-    Silverlea""".split()
+REGIONS = _words(
+    """
+    Ambervale Coldreach Dunmarsh Eastmark Farholm Goldfen Highmoor Ironwold Kingsweald Longshore Midlath
+    Northfell Oakenshaw Redlands Southmere Stonefold Sundale Thornmark Westreach Windrush Wintermark Wolfdale
+    Greymoss Silverlea
+    """
 )
-TRADES = tuple(
-    """fishing mining weaving farming milling quarrying whaling logging shipbuilding brewing pottery market railway
-    garrison smuggling printing""".split()
+TRADES = _words(
+    """
+    fishing mining weaving farming milling quarrying whaling logging shipbuilding brewing pottery market
+    railway garrison smuggling printing
+    """
 )
-MONTHS = tuple(
-    "January February March April May June July August September October November December".split()
+MONTHS = _words(
+    """
+    January February March April May June July August September October November December
+    """
 )
 DAYS = tuple(str(day) for day in range(1, 29))
 YEARS = tuple(str(year) for year in range(1920, 1980))
-MOODS = tuple(
-    """bleak comic tender savage dreamy restless solemn playful bitter lyrical macabre gentle stark whimsical fevered
-    wistful""".split()
+MOODS = _words(
+    """
+    bleak comic tender savage dreamy restless solemn playful bitter lyrical macabre gentle stark whimsical
+    fevered wistful
+    """
 )
-GENRES = tuple(
-    """thrillers romances fables satires tragedies mysteries sagas westerns memoirs ballads parables novellas epics
-    comedies travelogues elegies""".split()
+GENRES = _words(
+    """
+    thrillers romances fables satires tragedies mysteries sagas westerns memoirs ballads parables novellas
+    epics comedies travelogues elegies
+    """
 )
-THEMES = tuple(
-    """lighthouses orphans smugglers famine beekeepers glaciers widows gamblers orchards exile shipwrecks twins railways
-    monks volcanoes circuses earthquakes archives deserters pilgrims sculptors bridges plagues carnivals""".split()
+THEMES = _words(
+    """
+    lighthouses orphans smugglers famine beekeepers glaciers widows gamblers orchards exile shipwrecks twins
+    railways monks volcanoes circuses earthquakes archives deserters pilgrims sculptors bridges plagues
+    carnivals
+    """
 )
-PROFESSIONS = tuple(
-    """clockmaker baker surgeon cartographer blacksmith tailor botanist lawyer plumber violinist judge locksmith
-    geologist florist butcher translator stonemason barber chemist sailor gardener banker cobbler librarian magician
-    dentist ranger carpenter fisherman teacher jeweller postman""".split()
+PROFESSIONS = _words(
+    """
+    clockmaker baker surgeon cartographer blacksmith tailor botanist lawyer plumber violinist judge locksmith
+    geologist florist butcher translator stonemason barber chemist sailor gardener banker cobbler librarian
+    magician dentist ranger carpenter fisherman teacher jeweller postman
+    """
 )
-WORKPLACES = tuple(
-    """harbour market cathedral hospital railway barracks theatre prison museum lighthouse brewery courthouse zoo
-    foundry mill observatory""".split()
+TEMPERS = _words(
+    """
+    cheerful strict nervous patient boastful frugal gloomy generous stubborn dreamy careless polite reckless
+    modest grumpy vain thoughtful lazy devout cunning diligent jovial tidy kindly
+    """
 )
-TITLE_ADJECTIVES = tuple(
-    """Broken Crimson Drowned Empty Frozen Gilded Hollow Hidden Burning Last Lost Midnight Narrow Painted Quiet Ragged
-    Sleeping Stolen Sunken Tangled Velvet Wandering Whispering Bitter Patient Scarlet Silent Twisted Unbroken Wicked
-    Yellow Weeping""".split()
+WEATHERS = _words(
+    """
+    foggy stormy snowy sunny windy rainy frosty misty cloudy humid breezy mild scorching drizzly dusty thundery
+    """
 )
-TITLE_NOUNS = tuple(
-    """Anchor Bell Candle Door Engine Feather Garden Harbor Island Jewel Kingdom Lantern Mirror Needle Orchard Piano
-    Quarry River Staircase Tower Umbrella Violin Window Winter Well Bridge Compass Ladder Map Thread Clock
-    Harvest""".split()
+WORKPLACES = _words(
+    """
+    harbour market cathedral hospital railway barracks theatre prison museum lighthouse brewery courthouse zoo
+    foundry mill observatory
+    """
 )
-METALS = tuple("Amber Brass Bronze Copper Coral Crystal Ebony Emerald Golden Ivory Jade Marble Opal Pearl Ruby Silver".split())
-ANIMALS = tuple(
-    """Badger Crane Dolphin Eagle Falcon Gazelle Heron Ibis Jackal Kestrel Lynx Magpie Nightingale Otter Panther Quail
-    Raven Salmon Tortoise Vixen Walrus Wolf Stag Sparrow""".split()
+TITLE_ADJECTIVES = _words(
+    """
+    Broken Crimson Drowned Empty Frozen Gilded Hollow Hidden Burning Last Lost Midnight Narrow Painted Quiet
+    Ragged Sleeping Stolen Sunken Tangled Velvet Wandering Whispering Bitter Patient Scarlet Silent Twisted
+    Unbroken Wicked Yellow Weeping
+    """
 )
-HONOURS = tuple("Medal Prize Ribbon Laurel Cup Trophy Garland Plaque".split())
-SUBJECTS = tuple(
-    """botany law medicine physics theology chemistry history geometry music astronomy economics philosophy sculpture
-    geology rhetoric linguistics navigation architecture mechanics agriculture drama statistics zoology
-    anthropology""".split()
+TITLE_NOUNS = _words(
+    """
+    Anchor Bell Candle Door Engine Feather Garden Harbor Island Jewel Kingdom Lantern Mirror Needle Orchard
+    Piano Quarry River Staircase Tower Umbrella Violin Window Winter Well Bridge Compass Ladder Map Thread
+    Clock Harvest
+    """
 )
-COLLEGES = tuple(
-    """Alderney Beaumont Clarendon Devereux Everard Faircloth Godolphin Harcourt Islington Kingsley Langton Montague
-    Northcote Osborne Prescott Radcliffe Somerset Tavistock Villiers Wolsey""".split()
+METALS = _words(
+    """
+    Amber Brass Bronze Copper Coral Crystal Ebony Emerald Golden Ivory Jade Marble Opal Pearl Ruby Silver
+    """
 )
-ACTIVITIES = tuple(
-    """collecting carving painting polishing repairing juggling photographing sketching restoring trading cataloguing
-    burying""".split()
+ANIMALS = _words(
+    """
+    Badger Crane Dolphin Eagle Falcon Gazelle Heron Ibis Jackal Kestrel Lynx Magpie Nightingale Otter Panther
+    Quail Raven Salmon Tortoise Vixen Walrus Wolf Stag Sparrow
+    """
 )
-MATERIALS = tuple(
-    """copper wooden porcelain leather paper silver clay glass bamboo velvet granite tin wicker marble rubber
-    felt""".split()
+HONOURS = _words(
+    """
+    Medal Prize Ribbon Laurel Cup Trophy Garland Plaque
+    """
 )
-OBJECTS = tuple(
-    """whistles masks kites buttons spoons puppets boats chess-sets birdcages thimbles lanterns drums teapots keys
-    saddles globes flutes dice hats marbles baskets combs bells frames""".split()
+SUBJECTS = _words(
+    """
+    botany law medicine physics theology chemistry history geometry music astronomy economics philosophy
+    sculpture geology rhetoric linguistics navigation architecture mechanics agriculture drama statistics
+    zoology anthropology
+    """
 )
-NATIONS = tuple(
-    """Averonne Belmara Cordovia Dravenia Estoria Feldmark Galdria Hesperia Illyrion Jovania Karelund Lorvania
-    Mirandor Norvelle Ostmark Palladia Quintara Ruvenia Sylvania Tirnova Urdania Valtoria Westria Zemlya""".split()
+COLLEGES = _words(
+    """
+    Alderney Beaumont Clarendon Devereux Everard Faircloth Godolphin Harcourt Islington Kingsley Langton
+    Montague Northcote Osborne Prescott Radcliffe Somerset Tavistock Villiers Wolsey
+    """
 )
-CAPITALS = tuple(
-    """Aldermont Brackenfurt Calistra Dorvik Elvanger Florentis Gravenhall Hallmark Istria Jasperton Korvale Lissandra
-    Montclair Nordhaven Oxmere Portavia Queensferry Rivergate Stellanova Tremaine Umbria Verdane Wyndham
-    Zurivo""".split()
+ACTIVITIES = _words(
+    """
+    collecting carving painting polishing repairing juggling photographing sketching restoring trading
+    cataloguing burying
+    """
 )
-RIVERS = tuple(
-    """Alder Bourne Calder Derwent Esk Fowey Gannel Hodder Irwell Kennet Lune Medway Nene Ouse Piddle Ribble Severn Tamar
-    Ure Waveney Yare Zambra Tweed Thaw""".split()
+MATERIALS = _words(
+    """
+    copper wooden porcelain leather paper silver clay glass bamboo velvet granite tin wicker marble rubber
+    felt
+    """
 )
-CURRENCIES = tuple(
-    """ducat florin thaler guilder crown dinar peseta ruble shilling lira krona forint talent denar obol drachma groat
-    stater taler mark pengo zloty sou bezant""".split()
+OBJECTS = _words(
+    """
+    whistles masks kites buttons spoons puppets boats chess-sets birdcages thimbles lanterns drums teapots
+    keys saddles globes flutes dice hats marbles baskets combs bells frames
+    """
 )
-MOUNTAINS = tuple(
-    """Arkenpeak Boulderhorn Cloudspire Dragontooth Eaglecrag Frostcap Giantstep Hawkridge Icefang Jagtop Kingshorn
-    Loneperch Mistcrown Needlerock Oldfather Pinnacle Queensthrone Ravenscar Snowmantle Thunderhead Umberfell Vulturecrest
-    Whitecone Zenithal""".split()
+NATIONS = _words(
+    """
+    Averonne Belmara Cordovia Dravenia Estoria Feldmark Galdria Hesperia Illyrion Jovania Karelund Lorvania
+    Mirandor Norvelle Ostmark Palladia Quintara Ruvenia Sylvania Tirnova Urdania Valtoria Westria Zemlya
+    """
+)
+CAPITALS = _words(
+    """
+    Aldermont Brackenfurt Calistra Dorvik Elvanger Florentis Gravenhall Hallmark Istria Jasperton Korvale
+    Lissandra Montclair Nordhaven Oxmere Portavia Queensferry Rivergate Stellanova Tremaine Umbria Verdane
+    Wyndham Zurivo
+    """
+)
+RIVERS = _words(
+    """
+    Alder Bourne Calder Derwent Esk Fowey Gannel Hodder Irwell Kennet Lune Medway Nene Ouse Piddle Ribble
+    Severn Tamar Ure Waveney Yare Zambra Tweed Thaw
+    """
+)
+CURRENCIES = _words(
+    """
+    ducat florin thaler guilder crown dinar peseta ruble shilling lira krona forint talent denar obol drachma
+    groat stater batzen mark pengo zloty sou bezant
+    """
+)
+MOUNTAINS = _words(
+    """
+    Arkenpeak Boulderhorn Cloudspire Dragontooth Eaglecrag Frostcap Giantstep Hawkridge Icefang Jagtop
+    Kingshorn Loneperch Mistcrown Needlerock Oldfather Pinnacle Queensthrone Ravenscar Snowmantle Thunderhead
+    Umberfell Vulturecrest Whitecone Zenithal
+    """
 )
 FORMS = ("novel", "play", "poem", "story")

@@ -12,8 +12,6 @@ from matplotlib.figure import Figure
 from blur.report import curves, style
 from blur.report.runs import Run, of_default
 
-COLUMNS = 4
-
 
 def chosen(runs: Sequence[Run], methods: Sequence[str] | None) -> list[Run]:
     """Return the default runs, of ``methods`` if given, that logged both gradients."""
@@ -37,7 +35,7 @@ def draw(runs: Sequence[Run], task_title: str, methods: Sequence[str] | None = N
         return style.empty(task_title, "alignment of gradients", "no run logged its gradients")
     known = {run.method: run for run in reversed(chosen(runs, methods))}
     names = list(dict.fromkeys(row["method"] for row in rows))
-    across, blocks = min(len(names), COLUMNS), -(-len(names) // COLUMNS)
+    across, blocks = style.layout(len(names))
     figure = Figure(figsize=(max(2.4 * across, 3.6) + 0.8, 3.9 * blocks + 0.5), layout="constrained")
     figure.suptitle(f"{task_title}: alignment of the forget and retain gradients", fontweight="bold")
     grid = figure.subplots(2 * blocks, across, squeeze=False)
@@ -71,8 +69,15 @@ def _column(above: Axes, below: Axes, own: list[dict[str, Any]], run: Run, limit
     above.tick_params(labelbottom=False)
     shares = curves.negative_shares(own).values()
     below.set(ylim=(-limit, limit), xlabel="Step")
-    below.text(0.98, 0.97, f"negative: {sum(shares) / len(shares):.0%} of steps", transform=below.transAxes,
-               ha="right", va="top", fontsize=8)
+    below.text(
+        0.98,
+        0.97,
+        f"negative: {sum(shares) / len(shares):.0%} of steps",
+        transform=below.transAxes,
+        ha="right",
+        va="top",
+        fontsize=8,
+    )
 
 
 def _note(figure: Figure, rows: list[dict[str, Any]]) -> None:

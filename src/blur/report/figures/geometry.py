@@ -61,7 +61,9 @@ def _chosen(runs: Sequence[Run], method: str, variant: str) -> Run | None:
 
 def _usable(step: Row) -> bool:
     keys = ("forget_norm", "retain_norm", "cosine", "xi")
-    return all(finite(step.get(key)) is not None for key in keys) and step["forget_norm"] > 0 and step["retain_norm"] > 0
+    return (
+        all(finite(step.get(key)) is not None for key in keys) and step["forget_norm"] > 0 and step["retain_norm"] > 0
+    )
 
 
 def _row(name: str, step: Row, run: Run) -> Row:
@@ -69,13 +71,29 @@ def _row(name: str, step: Row, run: Run) -> Row:
     ratio = step["retain_norm"] / step["forget_norm"]
     along, across = ratio * cosine, ratio * math.sqrt(1 - cosine**2)
     gamma = float(run.combine["gamma"])
-    vectors = {"g_f": (1.0, 0.0), "g_r": (along, across), "projected": (0.0, across), "gamma_g_f": (gamma, 0.0),
-               "u": (along + step["xi"], across)}
+    vectors = {
+        "g_f": (1.0, 0.0),
+        "g_r": (along, across),
+        "projected": (0.0, across),
+        "gamma_g_f": (gamma, 0.0),
+        "u": (along + step["xi"], across),
+    }
     logged = {key: step[key] for key in ("forget_norm", "retain_norm", "cosine", "xi")}
     angle = math.degrees(math.acos(cosine))
-    coordinates = {f"{key}_{axis}": value for key, pair in vectors.items() for axis, value in zip("xy", pair, strict=True)}
-    return {"panel": name, "method": run.method, "seed": run.seed, "step": step["step"], "gamma": gamma, **logged,
-            "ratio": ratio, "angle_degrees": angle, **coordinates}
+    coordinates = {
+        f"{key}_{axis}": value for key, pair in vectors.items() for axis, value in zip("xy", pair, strict=True)
+    }
+    return {
+        "panel": name,
+        "method": run.method,
+        "seed": run.seed,
+        "step": step["step"],
+        "gamma": gamma,
+        **logged,
+        "ratio": ratio,
+        "angle_degrees": angle,
+        **coordinates,
+    }
 
 
 @style.styled
@@ -91,11 +109,25 @@ def draw(runs: Sequence[Run], task_title: str, method: str = "blur_npo", variant
     scales = [_panel(axes, row) for axes, row in zip(figure.subplots(1, len(rows)), rows, strict=True)]
     figure.legend(handles=_handles(), loc="outside right center")
     true = all(scale == "true" for scale in scales)
-    warning = "" if true else " Where an axis is stretched or logarithmic, read the angle from the heading, not the drawing."
-    style.note(figure, f"Seed {rows[0]['seed']}, γ = {rows[0]['gamma']:g}. Unit of both axes: " r"$\Vert g_f \Vert$" " of that step."
-               f"{warning}\n" + r"The tip of $u$ lies on the dashed line, whatever $g_r$ is: "
-               r"$\langle g_f, u \rangle = \gamma \Vert g_f \Vert^2$.")
+    warning = (
+        "" if true else " Where an axis is stretched or logarithmic, read the angle from the heading, not the drawing."
+    )
+    style.note(
+        figure,
+        f"Seed {rows[0]['seed']}, γ = {rows[0]['gamma']:g}. Unit of both axes: "
+        r"$\Vert g_f \Vert$"
+        " of that step."
+        f"{warning}\n{_identity(rows)}",
+    )
     return figure
+
+
+def _identity(rows: list[Row]) -> str:
+    """State the identity where the logged xi bears it out; a one-sided xi does not."""
+    if all(abs(row["u_x"] - row["gamma"]) <= 1e-3 * max(1.0, row["ratio"]) for row in rows):
+        identity = r"$\langle g_f, u \rangle = \gamma \Vert g_f \Vert^2$"
+        return rf"The tip of $u$ lies on the dashed line, whatever $g_r$ is: {identity}."
+    return r"Dashed: $\gamma \Vert g_f \Vert$; with the logged $\xi$ the tip of $u$ does not always lie on it."
 
 
 def _handles() -> list[Any]:
@@ -113,8 +145,12 @@ def _panel(axes: Axes, row: Row) -> str:
     for key in VECTORS:
         _arrow(axes, row, key)
     axes.plot([row["g_r_x"], row["u_x"]], [row["u_y"]] * 2, color="#999999", linewidth=0.8, linestyle=":")
-    axes.set_title(f"{NAMES[row['panel']]} ({row['step']})\nangle {row['angle_degrees']:.1f}° (cos {row['cosine']:+.3f}), "
-                   f"ξ = {row['xi']:.3g}\n" r"$\Vert g_r \Vert / \Vert g_f \Vert$" f" = {row['ratio']:.3g}; {_TEXT[scale]}")
+    axes.set_title(
+        f"{NAMES[row['panel']]} ({row['step']})\nangle {row['angle_degrees']:.1f}° (cos {row['cosine']:+.3f}), "
+        f"ξ = {row['xi']:.3g}\n"
+        r"$\Vert g_r \Vert / \Vert g_f \Vert$"
+        f" = {row['ratio']:.4g}; {_TEXT[scale]}"
+    )
     axes.set_xlabel("along $g_f$")
     axes.set_ylabel("across $g_f$")
     return scale
@@ -145,10 +181,40 @@ def _arrow(axes: Axes, row: Row, key: str) -> None:
     tip = (row[f"{key}_x"], row[f"{key}_y"])
     # Thick below thin: gamma g_f lies on g_f, and u on the projection where gamma is small.
     width = {"g_f": 4.0, "projected": 3.2}.get(key, 1.6)
-    axes.annotate("", tip, (0, 0), zorder=5 - width / 10, gid=key, arrowprops={
-        "arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 8 + 3 * width})
+    axes.annotate(
+        "",
+        tip,
+        (0, 0),
+        zorder=5 - width / 10,
+        gid=key,
+        arrowprops={
+            "arrowstyle": "-|>",
+            "color": colour,
+            "lw": width,
+            "shrinkA": 0,
+            "shrinkB": 0,
+            "mutation_scale": 8 + 3 * width,
+        },
+    )
     side = 1 if row["g_r_x"] > 0 else -1
-    spots = {"g_f": ((0.5, 0), (0, -11)), "gamma_g_f": (tip, (9, 9)), "g_r": (tip, (8 * side, 9)), "u": (tip, (8, 8)),
-             "projected": ((0, 0.55 * tip[1]), (-12 * side, 0))}
+    spots = {
+        "g_f": ((0.5, 0), (0, -11)),
+        "gamma_g_f": (tip, (9, 9)),
+        "g_r": (tip, (8 * side, 9)),
+        "u": (tip, (8, 8)),
+        "projected": ((0, 0.55 * tip[1]), (-12 * side, 0)),
+    }
     spot, offset = spots[key]
-    axes.annotate(name, spot, offset, textcoords="offset points", color=colour, ha="center", va="center", fontsize=10)
+    halo = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+    axes.annotate(
+        name,
+        spot,
+        offset,
+        textcoords="offset points",
+        color=colour,
+        ha="center",
+        va="center",
+        fontsize=10,
+        zorder=6,
+        bbox=halo,
+    )

@@ -16,8 +16,9 @@ from blur.report.sweeps import sweep
 Row = dict[str, Any]
 
 
-def data(runs: Sequence[Run], forget: str = "forget_rouge", utility: str = "model_utility",
-         line: str = "graddiff") -> list[Row]:
+def data(
+    runs: Sequence[Run], forget: str = "forget_rouge", utility: str = "model_utility", line: str = "graddiff"
+) -> list[Row]:
     """Return one row per point: mean and interval over the seeds in which both metrics are defined.
 
     Args:
@@ -30,7 +31,9 @@ def data(runs: Sequence[Run], forget: str = "forget_rouge", utility: str = "mode
         "sweep": sweep(runs, line),
         "method": [run for run in of_default(runs) if run.method != line],
     }
-    rows = [_row(kind, group, forget, utility) for kind, part in parts.items() for group in by_method(part).values()]
+    groups = [(kind, group) for kind, part in parts.items() for group in by_method(part).values()]
+    groups.sort(key=lambda pair: (list(parts).index(pair[0]), swept(pair[1][0]) if pair[0] == "sweep" else 0.0))
+    rows = [_row(kind, group, forget, utility) for kind, group in groups]
     return [row for row in rows if row["n"]]
 
 
@@ -51,8 +54,13 @@ def _row(kind: str, group: list[Run], forget: str, utility: str) -> Row:
 
 
 @style.styled
-def draw(runs: Sequence[Run], task_title: str, forget: str = "forget_rouge", utility: str = "model_utility",
-         line: str = "graddiff") -> Figure:
+def draw(
+    runs: Sequence[Run],
+    task_title: str,
+    forget: str = "forget_rouge",
+    utility: str = "model_utility",
+    line: str = "graddiff",
+) -> Figure:
     """Draw the rows of ``data``."""
     rows = data(runs, forget, utility, line)
     if not rows:
@@ -63,13 +71,19 @@ def draw(runs: Sequence[Run], task_title: str, forget: str = "forget_rouge", uti
     axes = figure.subplots()
     axes.set(xlabel=f"{style.label(utility)} (higher is better →)", ylabel=f"{style.label(forget)} (← lower is better)")
     swept_rows = sorted((row for row in rows if row["kind"] == "sweep"), key=lambda row: row["lambda"])
-    axes.plot([row[utility] for row in swept_rows], [row[forget] for row in swept_rows], "-", zorder=2,
-              color=style.look(known[line]).colour if line in known else None, linewidth=1.2)
+    axes.plot(
+        [row[utility] for row in swept_rows],
+        [row[forget] for row in swept_rows],
+        "-",
+        zorder=2,
+        color=style.look(known[line]).colour if line in known else None,
+        linewidth=1.2,
+    )
     handles = [_point(axes, row, known[row["method"]], forget, utility, place) for place, row in enumerate(rows)]
     axes.margins(0.08)
     entries = {entry.get_label(): entry for entry in handles}
     figure.legend(handles=list(entries.values()), loc="outside right upper")
-    style.note(figure, style.seeds_note((row["n"] for row in rows if row["kind"] != "reference")))
+    style.note(figure, style.seeds_note(row["n"] for row in rows if row["kind"] != "reference"))
     _labels(axes, swept_rows, rows, forget, utility)
     return figure
 
@@ -81,8 +95,16 @@ def _point(axes: Axes, row: Row, run: Run, forget: str, utility: str, place: int
         if row[f"{metric}_low"] is not None:
             plot(row[other], row[f"{metric}_low"], row[f"{metric}_high"], color=look.colour, linewidth=0.8, alpha=0.6)
     size = 13 if run.is_reference else max(6.0, 10 - 0.35 * place)
-    axes.plot(row[utility], row[forget], linestyle="none", markersize=size, zorder=3 + place / 100, clip_on=False,
-              gid=f"{row['method']}/{row['variant']}", **look.points())
+    axes.plot(
+        row[utility],
+        row[forget],
+        linestyle="none",
+        markersize=size,
+        zorder=3 + place / 100,
+        clip_on=False,
+        gid=f"{row['method']}/{row['variant']}",
+        **look.points(),
+    )
     name = f"{run.title}, swept over λ" if row["kind"] == "sweep" else run.title
     return style.handle(run, name)
 

@@ -13,7 +13,6 @@ from blur.report.runs import Run, by_method, finite, of_default
 from blur.report.summary import summarise
 
 Row = dict[str, Any]
-COLUMNS = 4
 
 
 def data(runs: Sequence[Run], forget: str = "forget_probability", retain: str = "retain_probability") -> list[Row]:
@@ -54,8 +53,9 @@ def _row(kind: str, run: Run, epoch: float | None, n: int, values: Row) -> Row:
 
 
 @style.styled
-def draw(runs: Sequence[Run], task_title: str, forget: str = "forget_probability",
-         retain: str = "retain_probability") -> Figure:
+def draw(
+    runs: Sequence[Run], task_title: str, forget: str = "forget_probability", retain: str = "retain_probability"
+) -> Figure:
     """Draw the rows of ``data``."""
     rows = data(runs, forget, retain)
     methods = [row for row in rows if row["kind"] == "method"]
@@ -63,7 +63,7 @@ def draw(runs: Sequence[Run], task_title: str, forget: str = "forget_probability
         return style.empty(task_title, "trajectories", "no run kept metrics at its epochs' ends")
     known = {run.method: run for run in reversed(runs)}
     families = list(dict.fromkeys(row["family"] for row in methods))
-    across, blocks = min(len(families), COLUMNS), -(-len(families) // COLUMNS)
+    across, blocks = style.layout(len(families))
     figure = Figure(figsize=(max(2.55 * across, 4.2) + 0.6, 5.0 * blocks + 0.4), layout="constrained")
     figure.suptitle(f"{task_title}: forgetting and keeping, epoch by epoch", fontweight="bold")
     grid = figure.subplots(2 * blocks, across, squeeze=False, sharex=True, sharey="row")
@@ -80,8 +80,9 @@ def draw(runs: Sequence[Run], task_title: str, forget: str = "forget_probability
     return figure
 
 
-def _column(pair: list[Axes], own: list[Row], known: dict[str, Run], keys: tuple[str, str], first: bool,
-            last: bool) -> None:
+def _column(
+    pair: list[Axes], own: list[Row], known: dict[str, Run], keys: tuple[str, str], first: bool, last: bool
+) -> None:
     methods = list(dict.fromkeys(row["method"] for row in own if row["kind"] == "method"))
     for axes, key, better in zip(pair, keys, ("lower", "higher"), strict=True):
         axes.set_visible(True)
@@ -97,17 +98,31 @@ def _column(pair: list[Axes], own: list[Row], known: dict[str, Run], keys: tuple
         if first:
             axes.set_ylabel(f"{style.label(key)}\n({better} is better)")
     pair[1].set_xlabel("Epoch")
-    pair[1].legend(handles=[style.handle(known[method], line=True) for method in methods], loc="upper center",
-                   bbox_to_anchor=(0.5, -0.22), ncols=2, columnspacing=1.0, handlelength=2.6)
+    pair[1].legend(
+        handles=[style.handle(known[method], line=True) for method in methods],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.22),
+        ncols=2,
+        columnspacing=1.0,
+        handlelength=2.6,
+    )
 
 
 def _line(axes: Axes, line: list[Row], key: str, run: Run) -> None:
     look = style.look(run)
     epochs = [row["epoch"] for row in line]
-    axes.plot(epochs, [row[key] for row in line], linestyle=look.line, gid=run.method, **(look.points() | {"markersize": 4.5}))
+    axes.plot(
+        epochs, [row[key] for row in line], linestyle=look.line, gid=run.method, **(look.points() | {"markersize": 4.5})
+    )
     banded = [row for row in line if row[f"{key}_low"] is not None]
-    axes.fill_between([row["epoch"] for row in banded], [row[f"{key}_low"] for row in banded],
-                      [row[f"{key}_high"] for row in banded], color=look.colour, alpha=0.13, linewidth=0)
+    axes.fill_between(
+        [row["epoch"] for row in banded],
+        [row[f"{key}_low"] for row in banded],
+        [row[f"{key}_high"] for row in banded],
+        color=look.colour,
+        alpha=0.13,
+        linewidth=0,
+    )
 
 
 def _limits(axes: Axes, values: list[float]) -> None:
@@ -128,5 +143,13 @@ def _name_levels(axes: Axes, levels: list[Row], key: str) -> None:
         else:
             texts.append((row[key], row["title"].lower()))
     for height, text in texts:
-        axes.annotate(text, (1, height), (3, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-                      fontsize=8, color="#444444", va="center")
+        axes.annotate(
+            text,
+            (1, height),
+            (3, 0),
+            xycoords=axes.get_yaxis_transform(),
+            textcoords="offset points",
+            fontsize=8,
+            color="#444444",
+            va="center",
+        )

@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class Combine(Combination):
-    """u = g_f + retain_weight g_r; needs the gradients apart only where they are logged."""
+    """u = g_f + lam g_r; needs the gradients apart only where they are logged."""
 
     name: Literal["weighted"] = "weighted"
-    retain_weight: float = Field(1.0, description="lambda")
+    lam: float = Field(1.0, description="lambda, the weight of the retain loss")
     separate: ClassVar[bool] = False
 
     def factors(self) -> tuple[float, float]:
         """Return 1 and lambda."""
-        return 1.0, self.retain_weight
+        return 1.0, self.lam
 
     def combine(self, forget: Gradients, retain: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
         """Return g_f + lambda g_r, in place of g_f. xi is not defined."""
         from blur.unlearn.gradients import add_scaled
 
-        table, weight = measure(forget, retain), self.retain_weight
+        table, weight = measure(forget, retain), self.lam
         square = math.fsum(ff + 2 * weight * fr + weight**2 * rr for ff, fr, rr in table)
         return add_scaled(forget, retain, weight, 1e-7 * abs(weight)), describe(table, None, square)

@@ -40,48 +40,92 @@ PLACES = {  # forget ROUGE, forget probability, utility, retain probability
     "blur_simnpo": (0.40, 0.23, 0.58, 0.96),
     "blur_npo_kl": (0.35, 0.13, 0.54, 0.91),
 }
-PARTS = tuple(f"{s}_{m}" for s in ("retain", "real_authors", "world_facts") for m in ("probability", "rouge", "truth_ratio"))
-DIRECTIONS = {"forget_quality": "higher", "model_utility": "higher", "retain_rouge": "higher", "retain_probability": "higher",
-              "forget_truth_ratio": "match", "privleak": "zero"}
-SWEEPS = {"graddiff": ("lambda", (0.3, 3.0, 10.0, 30.0)), "npo_gdr": ("lambda", (0.25, 0.5, 2.0, 4.0)),
-          "blur_npo": ("gamma", (0.25, 0.5, 2.0, 4.0))}
+PARTS = tuple(
+    f"{s}_{m}" for s in ("retain", "real_authors", "world_facts") for m in ("probability", "rouge", "truth_ratio")
+)
+DIRECTIONS = {
+    "forget_quality": "higher",
+    "model_utility": "higher",
+    "retain_rouge": "higher",
+    "retain_probability": "higher",
+    "forget_truth_ratio": "match",
+    "privleak": "zero",
+}
+SWEEPS = {
+    "graddiff": ("lambda", (0.3, 3.0, 10.0, 30.0)),
+    "npo_gdr": ("lambda", (0.25, 0.5, 2.0, 4.0)),
+    "blur_npo": ("gamma", (0.25, 0.5, 2.0, 4.0)),
+}
 
 
 def settings(method: str, strength: float = 1.0, seed: int = 0) -> dict[str, Any]:
-    """Resolved settings as the unlearning stage stores them."""
-    _, forget, retain, combine = METHODS[method]
-    strong = {"gamma": strength} if combine == "bilevel" else {"lam": strength, "log_gradients": retain != "none"}
-    sides = {"forget": [{"stream": "forget", "loss": forget, "params": {}}],
-             "retain": [] if retain == "none" else [{"stream": "retain", "loss": retain, "params": {}}]}
-    return {**sides, "combine": {"name": combine, **strong}, "optimizer": {"name": "adamw", "lr": 1e-4}, "epochs": EPOCHS,
-            "seed": seed}
+    """Resolved settings as the metrics stage stores them; a matched lambda is not among them."""
+    title, forget, retain, combine = METHODS[method]
+    return {
+        "title": title,
+        "family": "blur" if combine == "bilevel" else forget,
+        "forget": [{"stream": "forget", "loss": {"name": forget}, "weight": 1.0}],
+        "retain": [] if retain == "none" else [{"stream": "retain", "loss": {"name": retain}, "weight": 1.0}],
+        "combine": {"name": combine, "gamma" if combine == "bilevel" else "lam": strength},
+        "optimizer": {"name": "adamw", "lr": 1e-4},
+        "scope": {"name": "all"},
+        "epochs": EPOCHS,
+        "log_gradients": method == "npo_gdr",
+        "seed": seed,
+    }
 
 
 def steps(method: str, gamma: float, random_: random.Random) -> list[dict[str, Any]]:
     """Step records; the cosine is null at the first step, as where a gradient is zero."""
-    bilevel, has_retain = METHODS[method][3] == "bilevel", METHODS[method][2] != "none"
+    bilevel = METHODS[method][3] == "bilevel"
+    logged = bilevel or method == "npo_gdr"
     records = []
     for step in range(1, STEPS + 1):
         fade = math.exp(-step / 25)
         forget, retain = (8.0 if METHODS[method][1] == "npo" else 2.0) * (0.15 + fade), 1.0 + 3 * (1 - fade)
-        cosine = None if step == 1 or not has_retain else -0.25 * fade + random_.gauss(0, 0.08)
+        cosine = None if step == 1 or not logged else -0.25 * fade + random_.gauss(0, 0.08)
         inner = None if cosine is None else cosine * forget * retain
         xi = gamma - (inner or 0.0) / forget**2 if bilevel else None
-        records.append({"step": step, "epoch": step * EPOCHS / STEPS, "lr": 1e-4, "forget_loss": -step / 10, "retain_loss": fade,
-                        "forget_norm": forget, "retain_norm": retain if has_retain else None, "inner": inner,
-                        "cosine": cosine, "xi": xi, "update_norm": 1.0, "seconds": 0.1})
+        records.append(
+            {
+                "step": step,
+                "epoch": step * EPOCHS / STEPS,
+                "lr": 1e-4,
+                "forget_loss": -step / 10,
+                "retain_loss": fade,
+                "forget_norm": forget,
+                "retain_norm": retain if logged else None,
+                "inner": inner,
+                "cosine": cosine,
+                "xi": xi,
+                "update_norm": 1.0,
+                "seconds": 0.1,
+            }
+        )
     return records
 
 
-def measured(place: tuple[float, ...], random_: random.Random, reference: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def measured(
+    place: tuple[float, ...], random_: random.Random, reference: bool
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """The metrics and what is known about each."""
-    near = [min(1.0, max(0.0, value + (random_.gauss(0, 0.012) if 0 < value and not reference else 0))) for value in place]
+    near = [
+        min(1.0, max(0.0, value + (random_.gauss(0, 0.012) if value > 0 and not reference else 0))) for value in place
+    ]
     rouge, probability, utility, retain = near
     metrics: dict[str, Any] = {
-        "forget_quality": 10 ** (-12 * abs(rouge - 0.31)), "model_utility": utility, "forget_rouge": rouge,
-        "forget_probability": probability, "forget_truth_ratio": 0.5 + rouge / 5, "retain_rouge": 0.9 * retain,
-        "retain_probability": retain, "extraction_strength": rouge / 2, "exact_memorization": 0.4 + rouge / 2,
-        "privleak": -90 * rouge, "mia_loss": 0.5 + rouge / 2, "mia_min_k": 0.5 + rouge / 2.1,
+        "forget_quality": 10 ** (-12 * abs(rouge - 0.31)),
+        "model_utility": utility,
+        "forget_rouge": rouge,
+        "forget_probability": probability,
+        "forget_truth_ratio": 0.5 + rouge / 5,
+        "retain_rouge": 0.9 * retain,
+        "retain_probability": retain,
+        "extraction_strength": rouge / 2,
+        "exact_memorization": 0.4 + rouge / 2,
+        "privleak": -90 * rouge,
+        "mia_loss": 0.5 + rouge / 2,
+        "mia_min_k": 0.5 + rouge / 2.1,
     }
     about = {name: {"direction": DIRECTIONS.get(name, "lower"), "n": 40, "details": {}} for name in metrics}
     about["forget_quality"]["details"] = {"ks_statistic": abs(rouge - 0.31)}
@@ -97,12 +141,26 @@ def write_run(root: Path, method: str, variant: str, seed: int, strength: float 
     if strength != 1.0:  # more lambda, or less gamma, keeps more and forgets less
         kept = math.log10(strength) * (-1 if METHODS[method][3] == "bilevel" else 1)
         shift = 0.22 * kept if method == "graddiff" else 0.09 * kept
-        place = (max(0.0, place[0] + shift), max(0.0, place[1] + shift / 2), place[2] + shift * 0.5, min(1.0, place[3] + shift))
+        place = (
+            max(0.0, place[0] + shift),
+            max(0.0, place[1] + shift / 2),
+            place[2] + shift * 0.5,
+            min(1.0, place[3] + shift),
+        )
     metrics, about = measured(place, random_, reference)
     metrics |= changes
-    record = {"schema_version": 1, "task": TASK, "method": method, "variant": variant, "seed": seed, "scale": "small",
-              "inputs": {}, "settings": {} if reference else settings(method, strength, seed), "metrics": metrics,
-              "about": about}
+    record = {
+        "schema_version": 1,
+        "task": TASK,
+        "method": method,
+        "variant": variant,
+        "seed": seed,
+        "scale": "small",
+        "inputs": {},
+        "settings": {} if reference else settings(method, strength, seed),
+        "metrics": metrics,
+        "about": about,
+    }
     path = f"{TASK}/{method}/{variant}/seed{seed}"
     folder, models = root / "metrics" / path, root / "models" / path
     folder.mkdir(parents=True)
@@ -111,9 +169,14 @@ def write_run(root: Path, method: str, variant: str, seed: int, strength: float 
     if reference:
         return folder
     target = PLACES["target"]
-    epochs = [{"epoch": e, "forget_probability": target[1] + (metrics["forget_probability"] - target[1]) * (e / EPOCHS) ** 0.5,
-               "retain_probability": target[3] + (metrics["retain_probability"] - target[3]) * e / EPOCHS}
-              for e in range(EPOCHS + 1)]
+    epochs = [
+        {
+            "epoch": e,
+            "forget_probability": target[1] + (metrics["forget_probability"] - target[1]) * (e / EPOCHS) ** 0.5,
+            "retain_probability": target[3] + (metrics["retain_probability"] - target[3]) * e / EPOCHS,
+        }
+        for e in range(EPOCHS + 1)
+    ]
     (folder / "trajectory.json").write_text(json.dumps({"schema_version": 1, "epochs": epochs}))
     lines = [json.dumps(step) for step in steps(method, strength, random_)]
     (models / "steps.jsonl").write_text("\n".join(lines) + "\n")
@@ -121,7 +184,7 @@ def write_run(root: Path, method: str, variant: str, seed: int, strength: float 
 
 
 def write_all(root: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Path:
-    """Write the whole tree: references, every method, three sweeps and the matched lambda. Returns its metrics folder."""
+    """Write the whole tree: references, every method, three sweeps, the matched lambda. Returns its metrics folder."""
     for method in ("target", "retrained"):
         write_run(root, method, "default", 0)
     for seed in seeds:
@@ -130,5 +193,6 @@ def write_all(root: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Path:
         for method, (name, strengths) in SWEEPS.items():
             for strength in strengths:
                 write_run(root, method, f"{name}{strength:g}", seed, strength)
-        write_run(root, "npo_gdr", "matched", seed, 0.93 + 0.01 * seed)
+        write_run(root, "npo_gdr", "matched", seed)
+        write_run(root, "npo_gdr", "matched_gamma4", seed)
     return root / "metrics"

@@ -1,0 +1,91 @@
+"""Checks across sets: nothing forgotten is also kept, nothing held out was trained on, wrong answers are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from blur.core.errors import DataError
+
+Sets = Mapping[str, Sequence[Mapping[str, Any]]]
+
+_REMEDY = {
+    "retain": "Remove it from one of the two sets: a text cannot be both forgotten and kept",
+    "holdout": "Remove it from one of the two sets: membership tests need texts outside both trainings",
+}
+
+
+def normalise(text: str) -> str:
+    """Return ``text`` with white space collapsed and case folded, the form in which texts are compared."""
+    return " ".join(text.split()).casefold()
+
+
+def where(name: str, records: Sequence[Mapping[str, Any]], index: int) -> str:
+    """Say where a record is: the set, and file and line if it was read from a file."""
+    place = getattr(records[index], "where", None)
+    return f"set {name!r}, {place}" if place else f"set {name!r}, record {index + 1}"
+
+
+def check_sets(sets: Sets, required: Sequence[str]) -> None:
+    """Check the sets of a task against each other.
+
+    Texts overlap if their question (or text) is the same up to white space and case, or their group is. Published TOFU
+    passes: one question is asked twice in it, about two retain authors, and none is shared by forget and retain.
+
+    Args:
+        sets: records by set name.
+        required: sets that must be there and not empty.
+
+    Errors:
+        DataError: empty set, overlap, or a wrong answer equal to the right one; names set, file, line and remedy.
+    """
+    for name in required:
+        if not sets.get(name):
+            raise DataError("no records", f"set {name!r}", "Check split, number of authors and source of the data")
+    for name, records in sets.items():
+        _check_ids(name, records)
+        _check_perturbed(name, records)
+    for kept in ("retain", "general"):
+        check_disjoint(sets, "forget", kept, _REMEDY["retain"])
+    for other in ("forget", "retain", "general"):
+        check_disjoint(sets, "holdout", other, _REMEDY["holdout"])
+
+
+def check_disjoint(sets: Sets, left: str, right: str, remedy: str) -> None:
+    """Raise ``DataError`` at the first record of ``right`` whose question, text or group is also in ``left``."""
+    known = {key: i for i, record in enumerate(sets.get(left, ())) for key in _keys(record)}
+    for index, record in enumerate(sets.get(right, ())):
+        for key in _keys(record):
+            if key in known:
+                raise DataError(
+                    f'the {key[0]} "{record[key[0]]}" is also in {where(left, sets[left], known[key])}',
+                    where(right, sets[right], index),
+                    remedy,
+                )
+
+
+def _keys(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(field, normalise(record[field])) for field in ("question", "text", "group") if field in record]
+
+
+def _check_ids(name: str, records: Sequence[Mapping[str, Any]]) -> None:
+    seen: dict[str, int] = {}
+    for index, record in enumerate(records):
+        first = seen.setdefault(record["id"], index)
+        if first != index:
+            raise DataError(
+                f'id "{record["id"]}" is also that of {where(name, records, first)}',
+                where(name, records, index),
+                "Give each record its own id",
+            )
+
+
+def _check_perturbed(name: str, records: Sequence[Mapping[str, Any]]) -> None:
+    for index, record in enumerate(records):
+        right = {normalise(record[field]): field for field in ("answer", "paraphrased_answer") if field in record}
+        for number, wrong in enumerate(record.get("perturbed_answer", ())):
+            field = right.get(normalise(wrong))
+            if field:
+                raise DataError(
+                    f'perturbed_answer[{number}] equals "{field}"', where(name, records, index), "Give a wrong answer"
+                )

@@ -1,0 +1,83 @@
+"""Greedy answers in batches of prompts of like length, with a key-value cache."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from blur.measure.batching import Progress, buckets, evaluation_mode
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Generation:
+    """New tokens after a prompt, without the end-of-sequence token; ``finished`` says whether that came."""
+
+    tokens: list[int]
+    finished: bool
+
+
+def generate(
+    model: PreTrainedModel,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    max_batch_tokens: int,
+    eos_token_id: int | None,
+    progress: Progress | None = None,
+) -> list[Generation]:
+    """Continue each prompt with the likeliest token until an end-of-sequence token, equal to one prompt at a time.
+
+    Prompts are padded on the left; the mask hides the padding and fixes the positions. The model's own generation
+    settings (sampling, penalties) are set aside, but for further end-of-sequence tokens that it names.
+
+    Args:
+        prompts: token ids, none empty.
+        max_batch_tokens: tokens of a batch, padding and the new ones included.
+
+    Returns:
+        One generation per prompt, in the given order.
+    """
+    stops = _stop_tokens(model, eos_token_id)
+    found: dict[int, Generation] = {}
+    with evaluation_mode(model), torch.no_grad():
+        for batch in buckets([len(prompt) + max_new_tokens for prompt in prompts], max_batch_tokens):
+            new = _continue(model, [prompts[index] for index in batch], max_new_tokens, stops)
+            found |= {index: _cut(tokens, stops) for index, tokens in zip(batch, new, strict=True)}
+            if progress:
+                progress(len(found), len(prompts), "generation")
+    return [found[index] for index in range(len(prompts))]
+
+
+def _continue(model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int, stops: list[int]) -> list[list[int]]:
+    from transformers import GenerationConfig
+
+    longest = max(len(prompt) for prompt in prompts)
+    input_ids = torch.zeros(len(prompts), longest, dtype=torch.int64)
+    mask = torch.zeros_like(input_ids)
+    for row, prompt in enumerate(prompts):
+        input_ids[row, longest - len(prompt) :], mask[row, longest - len(prompt) :] = torch.tensor(prompt), 1
+    options: dict[str, Any] = {"eos_token_id": stops, "pad_token_id": stops[0]} if stops else {}
+    config = GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, **options)
+    device = next(model.parameters()).device
+    own, model.generation_config = model.generation_config, config
+    try:
+        made = model.generate(input_ids.to(device), attention_mask=mask.to(device), generation_config=config)
+    finally:
+        model.generation_config = own
+    return made[:, longest:].tolist()
+
+
+def _cut(tokens: list[int], stops: list[int]) -> Generation:
+    end = next((place for place, token in enumerate(tokens) if token in stops), None)
+    return Generation(tokens[:end], end is not None)
+
+
+def _stop_tokens(model: PreTrainedModel, eos_token_id: int | None) -> list[int]:
+    own = model.generation_config.eos_token_id if model.generation_config else None
+    named = [eos_token_id, *(own if isinstance(own, list) else [own])]
+    return list(dict.fromkeys(token for token in named if token is not None))

@@ -1,0 +1,237 @@
+"""The results table in Markdown, CSV, LaTeX, JSON and plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from blur.core.files import atomic_write_text, write_json
+from blur.report import style
+from blur.report.cells import COLLAPSED, HEADLINE, Cell, Section, TableRow, rows, sections
+from blur.report.figures import to_csv
+from blur.report.runs import Run
+
+WIDTH = 6  # columns of the headline table that fit a terminal
+ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0", "match": "≈ retrained"}
+LATEX = {
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "→": r"$\rightarrow$",
+    "≈": r"$\approx$",
+    "±": r"$\pm$",
+    "–": "--",
+    "γ": r"$\gamma$",
+    "λ": r"$\lambda$",
+    "†": r"$^\dagger$",
+    "−": "$-$",
+}
+LATEX_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "_": r"\_",
+    "%": r"\%",
+    "&": r"\&",
+    "#": r"\#",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
+def save(
+    runs: Sequence[Run],
+    out_dir: Path | str,
+    *,
+    task_title: str | None = None,
+    columns: Sequence[str] = HEADLINE,
+    collapsed: float = COLLAPSED,
+    stem: str = "results",
+) -> list[Path]:
+    """Write ``<stem>.md``, ``.csv`` (long form), ``.tex`` (booktabs) and ``.json`` (for ``dvc metrics diff``).
+
+    Args:
+        columns: metrics of the headline table; ``metric.detail`` for a detail.
+        collapsed: share of the target's utility below which a model is out of the running for bold print.
+    """
+    found = sections(runs, columns, collapsed)
+    title = task_title or next((run.task for run in runs), "")
+    paths = [Path(out_dir) / f"{stem}.{ending}" for ending in ("md", "csv", "tex", "json")]
+    atomic_write_text(paths[0], markdown(found, title, collapsed))
+    atomic_write_text(paths[1], to_csv(long(runs)))
+    atomic_write_text(paths[2], latex(found, title, collapsed))
+    write_json(paths[3], summary(runs))
+    return paths
+
+
+def long(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return a row per (method, variant, metric) with mean, interval, extremes over seeds, and direction."""
+    return [
+        {
+            "method": row.first.method,
+            "variant": row.first.variant,
+            "title": row.first.title,
+            "metric": metric,
+            "direction": cell.direction,
+            "seeds": cell.summary.n,
+            **cell.summary.columns("mean"),
+            "min": min((value for value in cell.values if value is not None), default=None),
+            "max": max((value for value in cell.values if value is not None), default=None),
+            "items": row.first.about.get(metric, {}).get("n"),
+            "collapsed": row.collapsed,
+            "reason": cell.reason,
+        }
+        for row in rows(runs)
+        for metric, cell in row.cells.items()
+    ]
+
+
+def summary(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
+    """Return ``{method: {metric: mean}}``; variants under ``method/variant``; metrics not defined are left out."""
+    return {
+        row.key: {name: cell.summary.mean for name, cell in row.cells.items() if cell.summary.mean is not None}
+        for row in rows(runs)
+    }
+
+
+def markdown(found: Sequence[Section], title: str, collapsed: float = COLLAPSED) -> str:
+    """Return all tables as Markdown."""
+    parts = [f"# {title}: results"]
+    for section in found:
+        grid, notes = _grid(section, collapsed, lambda text: f"**{text}**")
+        grid = [[cell.replace("|", "\\|") for cell in line] for line in grid]
+        lines = [f"| {' | '.join(line)} |" for line in grid]
+        rule = "|" + "|".join([" :--- ", *[" ---: "] * (len(grid[0]) - 1)]) + "|"
+        parts += [f"## {section.title}", "\n".join([lines[0], rule, *lines[1:]]), "  \n".join(notes)]
+    return "\n\n".join(parts) + "\n"
+
+
+def latex(found: Sequence[Section], title: str, collapsed: float = COLLAPSED) -> str:
+    """Return all tables as LaTeX; the preamble needs ``booktabs``."""
+    parts = ["% Needs \\usepackage{booktabs}"]
+    for section in found:
+        grid, notes = _grid(section, collapsed, lambda text: f"\x02{text}\x03")
+        lines = [" & ".join(map(escape, line)) + r" \\" for line in grid]
+        references = sum(row.first.is_reference for row in section.rows)
+        body = [
+            *lines[1 : 1 + references],
+            *([r"\midrule"] if 0 < references < len(section.rows) else []),
+            *lines[1 + references :],
+        ]
+        parts += [
+            "\n".join(
+                [
+                    r"\begin{table}",
+                    r"\centering",
+                    rf"\caption{{{escape(f'{title}: {section.title}')}}}",
+                    rf"\begin{{tabular}}{{l{'r' * (len(grid[0]) - 1)}}}",
+                    r"\toprule",
+                    lines[0],
+                    r"\midrule",
+                    *body,
+                    r"\bottomrule",
+                    r"\end{tabular}",
+                    *(rf"\par\footnotesize {escape(note)}" for note in notes),
+                    r"\end{table}",
+                ]
+            )
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return ``text`` safe for LaTeX: special characters escaped, arrows and Greek letters as mathematics."""
+    safe = "".join(LATEX_SPECIAL.get(letter, letter) for letter in text)
+    for letter, command in LATEX.items():
+        safe = safe.replace(letter, command)
+    return safe.replace("\x02", r"\textbf{").replace("\x03", "}")
+
+
+def plain(runs: Sequence[Run], columns: Sequence[str] = HEADLINE[:WIDTH], collapsed: float = COLLAPSED) -> str:
+    """Return the headline table for a terminal; the best of a column carries a star."""
+    section = sections(runs, columns, collapsed)[0]
+    grid, notes = _grid(section, collapsed, lambda text: f"{text}*")
+    tall = [_stack(grid[0]), grid[1:]]
+    lines = [*tall[0], *tall[1]]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
+
+    def written(line: list[str]) -> str:
+        cells = [
+            line[0].ljust(widths[0]),
+            *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
+        ]
+        return "  ".join(cells).rstrip()
+
+    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    return (
+        "\n".join([*map(written, tall[0]), rule, *map(written, tall[1]), rule, *notes, "* best of its column"]) + "\n"
+    )
+
+
+def _stack(header: list[str]) -> list[list[str]]:
+    """Break a header into lines of one word each, aligned at the bottom."""
+    words = [name.replace("→ 0", "→0").split() for name in header]
+    height = max(map(len, words))
+    padded = [[""] * (height - len(parts)) + parts for parts in words]
+    return [[parts[level] for parts in padded] for level in range(height)]
+
+
+def _grid(section: Section, collapsed: float, bold: Callable[[str], str]) -> tuple[list[list[str]], list[str]]:
+    """Return header and cells as text, and the notes below the table."""
+    reasons: dict[str, str] = {}
+    header = ["Method", *(_head(section, column) for column in section.columns), "Seeds"]
+    digits = {column: _digits(section, column) for column in section.columns}
+    body = [
+        [
+            row.name + (" †" if row.collapsed else ""),
+            *(_text(row.cells[column], column, digits[column], reasons, bold) for column in section.columns),
+            str(len(row.runs)),
+        ]
+        for row in section.rows
+    ]
+    return [header, *body], _notes(section.rows, section.columns, collapsed, reasons)
+
+
+def _head(section: Section, column: str) -> str:
+    direction = next((row.cells[column].direction for row in section.rows if row.cells[column].direction), "")
+    name = "Forget quality KS D" if column == "forget_quality.ks_statistic" else style.label(column)
+    return f"{name} {ARROWS.get(direction, '')}".strip()
+
+
+def _digits(section: Section, column: str) -> int:
+    """Three digits after the point; one where a column is in percent."""
+    means = [abs(row.cells[column].summary.mean or 0.0) for row in section.rows]
+    return 1 if max(means, default=0.0) >= 10 else 3
+
+
+def _text(cell: Cell, column: str, digits: int, reasons: dict[str, str], bold: Callable[[str], str]) -> str:
+    mean, half = cell.summary.mean, cell.summary.half
+    if mean is None:
+        reason = cell.reason or "not measured"
+        return f"– ({reasons.setdefault(reason, chr(ord('a') + len(reasons)))})"
+    if is_p_value(column):
+        text = f"{mean:.2e}"
+    else:
+        text = f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
+    return bold(text) if cell.best else text
+
+
+def is_p_value(column: str) -> bool:
+    """Whether a column holds p-values, which are told apart by their exponent and have no symmetric interval."""
+    return column.endswith(("forget_quality", "p_value"))
+
+
+def _notes(found: Sequence[TableRow], columns: Sequence[str], collapsed: float, reasons: dict[str, str]) -> list[str]:
+    notes = []
+    if any(len(row.runs) > 1 for row in found):
+        notes.append("Mean over seeds ± half the width of the 95% t interval.")
+    if any(map(is_p_value, columns)) and "forget_quality" in columns:
+        items = next((n for row in found if (n := row.first.about.get("forget_quality", {}).get("n"))), None)
+        count = f" over {items} items" if items else ""
+        notes.append(
+            f"Forget quality is the p-value of a KS test{count}, its mean over seeds; the range is in the CSV."
+        )
+    if any(row.collapsed for row in found):
+        notes.append(f"† collapsed: model utility below {collapsed:.0%} of the target's; not in the running for bold.")
+    return notes + [f"({letter}) {reason}" for reason, letter in reasons.items()]

@@ -1,0 +1,244 @@
+import csv
+import io
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from blur.core.errors import ConfigError
+from blur.report import figures
+from blur.report.runs import Run, read_runs
+from tests.report.results_tree import METHODS, write_run
+
+NAMES = ["alignment", "cosine_npo", "front", "geometry", "tradeoff", "trajectories"]
+
+
+def lines(figure: Figure, gid: str) -> list[tuple[list[float], list[float]]]:
+    found = [line for axes in figure.axes for line in axes.lines if line.get_gid() == gid]
+    return [([float(x) for x in line.get_xdata()], [float(y) for y in line.get_ydata()]) for line in found]
+
+
+def texts(figure: Figure) -> str:
+    return " ".join(text.get_text() for text in figure.findobj(lambda artist: hasattr(artist, "get_text")))
+
+
+def test_the_names_are_the_modules() -> None:
+    assert figures.names() == NAMES
+    with pytest.raises(ConfigError, match="tradeoff"):
+        figures.load("trade")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_runs_in_any_order_give_the_same_bytes(name: str, tmp_path: Path, runs: list[Run]) -> None:
+    first = figures.save(name, runs, tmp_path / "a", task_title="T")
+    second = figures.save(name, runs[::-1], tmp_path / "b", task_title="T")
+    assert [path.name for path in first] == [f"{name}.pdf", f"{name}.png", f"{name}.csv"]
+    for one, two in zip(first, second, strict=True):
+        assert one.read_bytes() == two.read_bytes(), one.name
+    assert b"CreationDate" not in first[0].read_bytes()
+    assert first[1].read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(path.name for path in first)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("case", ["none", "references", "one seed", "one run", "undefined", "equal"])
+def test_edge_cases_are_drawn(name: str, case: str, runs: list[Run]) -> None:
+    cases = {
+        "none": [],
+        "references": [run for run in runs if run.is_reference],
+        "one seed": [run for run in runs if run.seed == 0],
+        "one run": [run for run in runs if (run.method, run.variant, run.seed) == ("blur_npo", "default", 0)],
+        "undefined": [replace(run, metrics=dict.fromkeys(run.metrics)) for run in runs],
+        "equal": [replace(run, metrics=dict.fromkeys(run.metrics, 0.5)) for run in runs],
+    }
+    figure = figures.load(name).draw(cases[case], "T")
+    figure.draw_without_rendering()
+    if not figures.load(name).data(cases[case]):
+        assert "Nothing to draw" in texts(figure)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_text_is_at_least_eight_points(name: str, runs: list[Run]) -> None:
+    figure = figures.load(name).draw(runs, "T")
+    found = figure.findobj(lambda artist: hasattr(artist, "get_fontsize"))
+    assert min(text.get_fontsize() for text in found if text.get_text()) >= 8
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_csv_has_the_rows_in_full_precision(name: str, runs: list[Run]) -> None:
+    rows = figures.load(name).data(runs)
+    read = list(csv.DictReader(io.StringIO(figures.to_csv(rows))))
+    assert len(read) == len(rows) > 0
+    for text, row in zip(read, rows, strict=True):
+        for key, value in row.items():
+            if isinstance(value, float):
+                assert float(text[key]) == value
+            else:
+                assert text[key] == ("" if value is None else str(value))
+
+
+def test_tradeoff_draws_its_rows(runs: list[Run]) -> None:
+    module = figures.load("tradeoff")
+    rows, figure = module.data(runs), module.draw(runs, "T")
+    for row in rows:
+        assert lines(figure, f"{row['method']}/{row['variant']}") == [([row["model_utility"]], [row["forget_rouge"]])]
+    assert [row["lambda"] for row in rows if row["kind"] == "sweep"] == [0.3, 1.0, 3.0, 10.0, 30.0]
+    assert {row["method"] for row in rows} == {*METHODS, "target", "retrained"}
+    values = [r.metrics["forget_rouge"] for r in runs if (r.method, r.variant) == ("graddiff", "lambda3")]
+    assert next(r for r in rows if r["lambda"] == 3.0)["forget_rouge"] == pytest.approx(math.fsum(values) / 3)
+
+
+def test_tradeoff_counts_only_seeds_with_both_metrics(runs: list[Run]) -> None:
+    own = [run for run in runs if (run.method, run.variant) == ("npo", "default")]
+    own[0] = replace(own[0], metrics={**own[0].metrics, "model_utility": None})
+    (row,) = figures.load("tradeoff").data(own)
+    assert row["n"] == 2
+    assert row["forget_rouge"] == pytest.approx(sum(run.metrics["forget_rouge"] for run in own[1:]) / 2)
+
+
+def test_labels_of_the_sweep_do_not_overlap(runs: list[Run]) -> None:
+    for name in ("tradeoff", "front"):
+        figure = figures.load(name).draw(runs, "T")
+        figure.draw_without_rendering()
+        found = [text for text in figure.axes[0].texts if re.fullmatch(r"([γλ] = )?[\d.]+", text.get_text())]
+        boxes = [Text.get_window_extent(text) for text in found]  # an Annotation's own extent has the arrow in it
+        assert len(boxes) >= 5
+        assert not any(one.overlaps(two) for place, one in enumerate(boxes) for two in boxes[:place])
+
+
+def test_alignment_and_cosine_draw_the_logged_numbers_and_skip_null(runs: list[Run]) -> None:
+    run = next(run for run in runs if (run.method, run.variant, run.seed) == ("npo_gdr", "default", 1))
+    steps = [step for step in run.steps if step["cosine"] is not None]
+    assert len(steps) == len(run.steps) - 1
+    expected = [float(step["step"]) for step in steps], [step["cosine"] for step in steps]
+    figure = figures.load("cosine_npo").draw(runs, "T")
+    assert lines(figure, "seed1") == [expected]
+    aligned = figures.load("alignment").draw(runs, "T", methods=["npo_gdr"])
+    assert lines(aligned, "seed1") == [(expected[0], [step["inner"] for step in steps]), expected]
+
+
+def test_cosine_states_the_share_of_negative_steps(runs: list[Run]) -> None:
+    own = [run for run in runs if run.method == "npo_gdr" and run.variant == "default"]
+    known = [[step["cosine"] for step in run.steps if step["cosine"] is not None] for run in own]
+    share = sum(sum(c < 0 for c in cosines) / len(cosines) for cosines in known) / 3
+    assert f"{share:.0%} of the steps" in texts(figures.load("cosine_npo").draw(runs, "T"))
+
+
+def test_cosine_takes_lambda_from_the_settings(runs: list[Run]) -> None:
+    rows = figures.load("cosine_npo").data(runs, lam=4.0)
+    assert {row["variant"] for row in rows} == {"lambda4"}
+    assert figures.load("cosine_npo").data(runs, lam=5.0) == []
+
+
+def test_geometry_obeys_the_identity_and_the_logged_norms(runs: list[Run]) -> None:
+    rows = figures.load("geometry").data(runs, variant="gamma4")
+    cosines = sorted(
+        s["cosine"]
+        for s in next(r for r in runs if (r.method, r.variant, r.seed) == ("blur_npo", "gamma4", 0)).steps
+        if s["cosine"] is not None
+    )
+    assert [row["cosine"] for row in rows] == [cosines[0], cosines[(len(cosines) - 1) // 2], cosines[-1]]
+    for row in rows:
+        assert row["u_x"] == pytest.approx(4.0, rel=1e-12)  # <g_f, u> / ||g_f||^2 = gamma
+        assert math.hypot(row["g_r_x"], row["g_r_y"]) * row["forget_norm"] == pytest.approx(row["retain_norm"])
+        assert row["g_r_x"] / math.hypot(row["g_r_x"], row["g_r_y"]) == pytest.approx(row["cosine"])
+        assert (row["u_x"] - row["gamma_g_f_x"], row["u_y"]) == pytest.approx((row["projected_x"], row["projected_y"]))
+
+
+@pytest.mark.parametrize(("ratio", "text"), [(1.5, "true to scale"), (40.0, "scaled apart"), (1000.0, "logarithmic")])
+def test_geometry_says_how_its_axes_are_scaled(ratio: float, text: str, runs: list[Run]) -> None:
+    run = next(run for run in runs if (run.method, run.variant) == ("blur_npo", "default"))
+    cosine = -0.1
+    step = {"step": 1, "forget_norm": 2.0, "retain_norm": 2 * ratio, "cosine": cosine, "xi": 1 - ratio * cosine}
+    fake = replace(run)
+    fake.__dict__["steps"] = [step]
+    assert text in texts(figures.load("geometry").draw([fake], "T"))
+
+
+def test_geometry_states_the_identity_only_where_the_logged_xi_obeys_it(runs: list[Run]) -> None:
+    run = next(run for run in runs if (run.method, run.variant) == ("blur_npo", "default"))
+    one_sided = replace(run)
+    one_sided.__dict__["steps"] = [{"step": 1, "forget_norm": 1.0, "retain_norm": 3.0, "cosine": 0.9, "xi": 0.0}]
+    assert "lies on the dashed line" in texts(figures.load("geometry").draw([run], "T"))
+    assert "does not always lie" in texts(figures.load("geometry").draw([one_sided], "T"))
+
+
+def test_geometry_needs_a_run_whose_gradient_is_not_zero(runs: list[Run]) -> None:
+    run = replace(next(run for run in runs if run.method == "blur_npo"))
+    run.__dict__["steps"] = [{"step": 1, "forget_norm": 0.0, "retain_norm": 1.0, "cosine": None, "xi": None}]
+    assert figures.load("geometry").data([run]) == []
+
+
+def test_front_draws_points_means_and_differences(runs: list[Run]) -> None:
+    module = figures.load("front")
+    rows, figure = module.data(runs), module.draw(runs, "T")
+    for series in ("bilevel", "weighted"):
+        for kind, gid in (("mean", f"{series} mean"), ("seed", f"{series} seeds")):
+            own = [row for row in rows if row["kind"] == kind and row["series"] == series]
+            expected = [row["model_utility"] for row in own], [row["forget_probability"] for row in own]
+            assert lines(figure, gid) == [expected]
+    own = [row for row in rows if row["kind"] == "difference"]
+    expected = [row["model_utility"] for row in own], [row["difference"] for row in own]
+    assert lines(figure, "difference") == [expected]
+    assert {row["pair"] for row in rows} == {"blur_npo/npo_gdr"}
+    assert "λ = 1/γ" in texts(figure)
+
+
+def test_front_finds_the_matched_lambda_from_xi_and_pairs_the_seeds(runs: list[Run]) -> None:
+    rows = figures.load("front").data(runs)
+    row = next(row for row in rows if row["kind"] == "seed" and row["variant"] == "matched_gamma4" and row["seed"] == 2)
+    blur = {run.seed: run for run in runs if (run.method, run.variant) == ("blur_npo", "gamma4")}
+    xi = [step["xi"] for step in blur[2].steps if step["xi"] is not None]
+    assert row["value"] == pytest.approx(len(xi) / sum(xi))
+    held = {run.seed: run for run in runs if (run.method, run.variant) == ("npo_gdr", "matched_gamma4")}
+    gaps = [blur[s].metrics["forget_probability"] - held[s].metrics["forget_probability"] for s in (0, 1, 2)]
+    found = next(row for row in rows if row["kind"] == "matched" and row["variant"] == "matched_gamma4")
+    assert (found["difference"], found["gamma"], found["n"]) == (pytest.approx(sum(gaps) / 3), 4.0, 3)
+
+
+def test_front_says_not_comparable_where_utilities_do_not_meet(runs: list[Run]) -> None:
+    far = [
+        replace(run, metrics={**run.metrics, "model_utility": run.metrics["model_utility"] - 0.4})
+        if run.method == "blur_npo"
+        else run
+        for run in runs
+    ]
+    assert "Not comparable" in texts(figures.load("front").draw(far, "T"))
+    assert not [row for row in figures.load("front").data(far) if row["kind"] == "difference"]
+
+
+def test_front_names_settings_in_which_the_pair_differs(runs: list[Run]) -> None:
+    faster = {"optimizer": {"name": "adamw", "lr": 3e-4}}
+    other = [replace(r, settings={**r.settings, **faster}) if r.method == "npo_gdr" else r for r in runs]
+    assert "Same losses" in texts(figures.load("front").draw(runs, "T"))
+    assert "differs also in: optimizer.lr" in texts(figures.load("front").draw(other, "T"))
+
+
+def test_trajectories_draw_means_over_seeds_and_the_references(runs: list[Run]) -> None:
+    module = figures.load("trajectories")
+    rows, figure = module.data(runs), module.draw(runs, "T")
+    own = [row for row in rows if row["method"] == "npo_gdr"]
+    above, below = lines(figure, "npo_gdr")
+    assert above == ([row["epoch"] for row in own], [row["forget_probability"] for row in own])
+    assert below[1] == [row["retain_probability"] for row in own]
+    kept = [r.trajectory[3]["retain_probability"] for r in runs if (r.method, r.variant) == ("npo_gdr", "default")]
+    assert own[3]["retain_probability"] == pytest.approx(sum(kept) / 3)
+    target = next(run for run in runs if run.method == "target")
+    assert lines(figure, "target")[0][1] == [target.metrics["forget_probability"]] * 2
+
+
+def test_a_run_without_trajectory_is_left_out(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "npo", "default", 0)
+    (folder / "trajectory.json").unlink()
+    write_run(tmp_path, "npo_gdr", "default", 0)
+    rows = figures.load("trajectories").data(read_runs([tmp_path / "metrics"]))
+    assert {row["method"] for row in rows} == {"npo_gdr"}
+
+
+def test_every_figure_has_a_caption() -> None:
+    folder = Path(__file__).parents[2] / "workflow" / "report"
+    assert {path.stem for path in folder.glob("*.rst")} >= {*NAMES, "results", "workflow"}

@@ -1,0 +1,136 @@
+import csv
+import io
+import json
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from scipy import stats
+
+from blur.report import tables
+from blur.report.cells import sections
+from blur.report.runs import Run, read_runs
+from tests.report.results_tree import write_run
+
+
+def cell(text: str, method: str, column: str) -> str:
+    """Cell of the first Markdown table."""
+    lines = [[part.strip() for part in line.strip("|").split("|")] for line in text.split("## ")[1].splitlines()]
+    lines = [line for line in lines if len(line) > 2]
+    place = next(i for i, name in enumerate(lines[0]) if name.startswith(column))
+    return next(line[place] for line in lines if line[0].removesuffix(" †") == method)
+
+
+def markdown(runs: list[Run]) -> str:
+    return tables.markdown(sections(runs), "T")
+
+
+def test_numbers_equal_an_independent_computation(tree: Path, runs: list[Run]) -> None:
+    values = [
+        json.loads((tree / f"tofu_forget10/simnpo/default/seed{seed}/metrics.json").read_text())["metrics"][
+            "forget_rouge"
+        ]
+        for seed in (0, 1, 2)
+    ]
+    low, high = stats.t.interval(0.95, 2, loc=statistics.fmean(values), scale=stats.sem(values))
+    row = next(r for r in tables.long(runs) if (r["method"], r["metric"]) == ("simnpo", "forget_rouge"))
+    assert (row["mean"], row["mean_low"], row["mean_high"]) == pytest.approx((statistics.fmean(values), low, high))
+    assert (row["min"], row["max"], row["seeds"], row["items"]) == (min(values), max(values), 3, 40)
+    assert cell(markdown(runs), "SimNPO", "Forget ROUGE") == f"{statistics.fmean(values):.3f} ± {(high - low) / 2:.3f}"
+
+
+def test_references_first_then_methods_then_variants_apart(runs: list[Run]) -> None:
+    found = sections(runs)
+    assert [row.key for row in found[0].rows][:2] == ["target", "retrained"]
+    assert len(found[0].rows) == 13
+    assert found[-1].title == "Variants"
+    assert "BLUR-NPO (gamma4, γ = 4)" in [row.name for row in found[-1].rows]
+
+
+def test_a_matched_variant_does_not_claim_the_planned_lambda(runs: list[Run]) -> None:
+    assert "NPO-GDR (matched)" in [row.name for row in sections(runs)[-1].rows]
+
+
+def test_a_collapsed_method_is_marked_and_never_best(runs: list[Run]) -> None:
+    rows = {row.key: row for row in sections(runs)[0].rows}
+    assert rows["ga"].collapsed
+    assert not rows["npo_gdr"].collapsed
+    assert rows["ga"].cells["forget_rouge"].summary.mean == 0
+    assert [key for key, row in rows.items() if row.cells["forget_rouge"].best] == ["graddiff"]
+    assert [key for key, row in rows.items() if row.cells["model_utility"].best] == ["simnpo"]
+
+
+def test_best_of_match_is_nearest_the_retrained_and_of_zero_nearest_zero(tmp_path: Path) -> None:
+    write_run(tmp_path, "retrained", "default", 0, forget_truth_ratio=0.6, privleak=0.0)
+    write_run(tmp_path, "npo_gdr", "default", 0, forget_truth_ratio=0.9, privleak=-20.0)
+    write_run(tmp_path, "simnpo", "default", 0, forget_truth_ratio=0.5, privleak=30.0)
+    rows = {row.key: row for row in sections(read_runs([tmp_path / "metrics"]))[0].rows}
+    assert rows["simnpo"].cells["forget_truth_ratio"].best
+    assert not rows["npo_gdr"].cells["forget_truth_ratio"].best
+    assert rows["npo_gdr"].cells["privleak"].best
+    assert not any(row.first.is_reference and c.best for row in rows.values() for c in row.cells.values())
+
+
+def test_nothing_is_best_where_all_are_equal(tmp_path: Path) -> None:
+    for method in ("npo_gdr", "simnpo"):
+        write_run(tmp_path, method, "default", 0, forget_rouge=0.3)
+    rows = sections(read_runs([tmp_path / "metrics"]))[0].rows
+    assert not any(row.cells["forget_rouge"].best for row in rows)
+
+
+def test_an_undefined_value_is_a_dash_with_its_reason(tmp_path: Path) -> None:
+    write_run(tmp_path, "npo", "default", 0, forget_quality=None)
+    (run,) = read_runs([tmp_path / "metrics"])
+    reason = "not defined: task has no retrained model"
+    text = markdown([replace(run, about={**run.about, "forget_quality": {"direction": "higher", "reason": reason}})])
+    assert cell(text, "NPO", "Forget quality ↑") == "– (a)"
+    assert f"(a) {reason}" in text
+    assert "forget_quality" not in tables.summary([run])["npo"]
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
+    write_run(tmp_path, "npo", "default", 0, forget_rouge=0.25)
+    text = markdown(read_runs([tmp_path / "metrics"]))
+    assert cell(text, "NPO", "Forget ROUGE") == "0.250"
+    assert "±" not in text
+
+
+def test_p_values_are_in_scientific_notation(tmp_path: Path) -> None:
+    write_run(tmp_path, "npo", "default", 0, forget_quality=1.834e-21)
+    assert cell(markdown(read_runs([tmp_path / "metrics"])), "NPO", "Forget quality ↑") == "1.83e-21"
+
+
+def test_latex_escapes_underscores_and_percent() -> None:
+    assert tables.escape("blur_npo & 5% ±") == r"blur\_npo \& 5\% $\pm$"
+
+
+def test_latex_tables_are_whole_and_escaped(runs: list[Run]) -> None:
+    odd = [replace(run, title=run.title.replace("-", "_")) for run in runs]
+    text = tables.latex(sections(odd), "a_b")
+    assert "BLUR\\_NPO" in text
+    assert "a\\_b" in text
+    assert "_" not in text.replace("\\_", "")
+    assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == len(sections(odd))
+    for table in text.split(r"\begin{tabular}{")[1:]:
+        columns = len(table.split("}")[0])
+        lines = [line for line in table.splitlines() if line.endswith(r"\\")]
+        assert {line.replace(r"\&", "").count("&") for line in lines} == {columns - 1}
+
+
+def test_files_are_complete_and_deterministic(tmp_path: Path, runs: list[Run]) -> None:
+    first = tables.save(runs, tmp_path / "a", task_title="T")
+    second = tables.save(runs[::-1], tmp_path / "b", task_title="T")
+    assert [path.name for path in first] == ["results.md", "results.csv", "results.tex", "results.json"]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+    flat = json.loads(first[3].read_text())
+    rows = list(csv.DictReader(io.StringIO(first[1].read_text())))
+    row = next(r for r in rows if (r["method"], r["variant"], r["metric"]) == ("blur_npo", "gamma4", "forget_rouge"))
+    assert float(row["mean"]) == flat["blur_npo/gamma4"]["forget_rouge"]
+
+
+def test_plain_fits_a_terminal_and_holds_the_headline(runs: list[Run]) -> None:
+    text = tables.plain(runs)
+    assert max(map(len, text.splitlines())) <= 120
+    assert "BLUR-NPO-KL" in text
+    assert "0.590 ± 0.022*" in text

@@ -1,0 +1,130 @@
+"""Tiny models and examples, and the losses' values by the shortest independent way."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from blur.models.encode import Example
+from blur.unlearn.batches import collate, count
+from blur.unlearn.forward import forward, reference_for
+from blur.unlearn.loss import LossBase
+from blur.unlearn.settings import ForgetObjective, UnlearnSettings
+from blur.unlearn.step import Updater
+
+VOCAB = 40
+torch.set_num_threads(1)
+
+
+def tiny_model(seed: int = 0, dtype: torch.dtype = torch.float64, dropout: float = 0.0) -> GPT2LMHeadModel:
+    """A two-layer GPT-2 with weights wide enough for probabilities to differ.
+
+    Not a Llama: its norms and rotary angles are float32 whatever the model's type, so nothing there holds to 1e-12.
+    """
+    torch.manual_seed(seed)
+    config = GPT2Config(
+        n_embd=16,
+        n_layer=2,
+        n_head=2,
+        n_positions=64,
+        vocab_size=VOCAB,
+        initializer_range=0.3,
+        bos_token_id=0,
+        eos_token_id=0,
+        **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), dropout),
+    )
+    return GPT2LMHeadModel(config).to(dtype).eval()
+
+
+def examples(number: int, prefix: str, seed: int = 0) -> list[Example]:
+    """Random texts of 3 to 12 tokens with prompts of 0 to 2."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(low: int, high: int, size: int = 1) -> list[int]:
+        return torch.randint(low, high, (size,), generator=generator).tolist()
+
+    return [Example(f"{prefix}{i}", draw(1, VOCAB, draw(3, 13)[0]), draw(0, 3)[0]) for i in range(number)]
+
+
+def streams(forget: int = 7, retain: int = 11) -> dict[str, list[Example]]:
+    return {"forget": examples(forget, "f", 1), "retain": examples(retain, "r", 2)}
+
+
+def settings(forget: Any = "npo", retain: Any = "nll", combine: Any = "bilevel", **others: Any) -> UnlearnSettings:
+    """Settings from short forms; None leaves a side out."""
+    value = {
+        "forget": [] if forget is None else [{"loss": forget}],
+        "retain": [] if retain is None else [{"loss": retain}],
+        "combine": combine,
+        "optimizer": {"name": "adamw", "lr": 1e-2},
+        "batch_size": 3,
+        **others,
+    }
+    if "steps" not in value and "epochs" not in value:
+        value["epochs"] = 2
+    return UnlearnSettings.model_validate(value)
+
+
+def loss(name: str, **parameters: Any) -> LossBase:
+    return ForgetObjective.model_validate({"loss": {"name": name, **parameters}}).loss
+
+
+def value(
+    term: LossBase,
+    model: nn.Module,
+    texts: list[Example],
+    sums: dict[str, float] | None = None,
+    reference: nn.Module | None = None,
+    extra_padding: int = 0,
+) -> Tensor:
+    """Our loss of one batch, with the batch padded further than it needs."""
+    batch = collate(texts)
+    if extra_padding:
+        fill = {"input_ids": 7, "attention_mask": 0, "labels": -100}
+        padded = {k: nn.functional.pad(getattr(batch, k), (0, extra_padding), value=v) for k, v in fill.items()}
+        batch = type(batch)(batch.ids, **padded)
+    outputs = forward(model, batch, term.positions)
+    numerator = term.numerator(outputs, reference_for(batch, term.positions, term.needs, sums, reference))
+    assert numerator.shape == (len(texts),)
+    assert numerator.dtype == torch.float64
+    return numerator.sum() / sum(count(text, term.unit) for text in texts)
+
+
+def token_nlls(model: nn.Module, text: Example) -> Tensor:
+    """Negative log-probabilities of the scored tokens of one unpadded text, one by one."""
+    logits = model(input_ids=torch.tensor([text.input_ids])).logits[0]
+    first = max(text.num_prompt, 1)
+    return torch.stack([-logits[t - 1].log_softmax(-1)[text.input_ids[t]] for t in range(first, len(text.input_ids))])
+
+
+def flat_gradient(scalar: Tensor, model: nn.Module) -> Tensor:
+    """The gradient over all parameters as one vector; the model is left without."""
+    parts = torch.autograd.grad(scalar, list(model.parameters()), allow_unused=True)
+    return torch.cat(
+        [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(model.parameters(), parts, strict=True)]
+    )
+
+
+def flat(tensors: Any) -> Tensor:
+    return torch.cat([tensor.detach().flatten() for tensor in tensors])
+
+
+def weights_hash(model: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Capture(Updater):
+    """An updater that keeps what the optimizer is given and moves nothing."""
+
+    seen: Tensor
+
+    def _apply(self, update: Any, statistics: Any, lr: float) -> None:
+        super()._apply(update, statistics, 0.0)
+        self.seen = flat(tensor for tensor in update)

@@ -1,0 +1,30 @@
+"""The benchmark runs, and its memory figure is what the design promises."""
+
+from __future__ import annotations
+
+import pytest
+
+from blur.unlearn import bench
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    sizes = {"hidden_size": 48, "num_hidden_layers": 1, "intermediate_size": 48, "vocab_size": 2000}
+    monkeypatch.setitem(bench.SIZES, "tiny", sizes)
+
+
+def test_blur_needs_no_more_memory_than_the_sum_and_holds_one_model():
+    """Bar 4: the second set of gradients fits where the backward pass had its logits."""
+    sums, blur, live = (bench.peak_memory(kind, "tiny", "cpu", 2) for kind in ("weighted", "blur", "live_reference"))
+    assert blur["bytes"] <= sums["bytes"] < live["bytes"]
+    assert (sums["models"], blur["models"], live["models"]) == (1, 1, 2)
+
+
+def test_times_come_in_pairs():
+    times = bench.measure_times("tiny", "cpu", rounds=2, warmup=1)
+    assert all(len(times[kind][clock]) == 2 for kind in times for clock in ("wall", "cpu"))
+
+
+def test_ratio_of_medians_and_its_interval():
+    figures = bench.ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
+    assert figures["ratio"] == figures["paired"] == figures["low"] == figures["high"] == 2.0

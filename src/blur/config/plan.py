@@ -161,7 +161,7 @@ class Plan:
         ]
 
     def _variants(self, method: str, patterns: tuple[str, ...]) -> list[str]:
-        known = ["default", *self.method(method).variants]
+        known = list(dict.fromkeys(["default", *self.method(method).variants, *self.scale.variants]))
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in known):
                 where = str(self.folder / f"methods/{method}.yaml")
@@ -208,12 +208,14 @@ class Plan:
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
         tuned: Layer = (f"{task.layers['task.file'][0]}: methods.{run.method}", task.config.methods.get(run.method, {}))
+        common: Layer = (f"{self._scale_layer[0]}: variants.{run.variant}", self.scale.variants.get(run.variant, {}))
         variant: Layer = (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {}))
         return validate(
             UnlearnSettings,
             *(task.layers[f"{part}.unlearn"] for part in ("scale", "model", "task")),
             (f"{file}: settings", method.settings),
             tuned,
+            common,
             variant,
             ("seed of the run", {"seed": run.seed}),
         )

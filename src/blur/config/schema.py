@@ -48,6 +48,7 @@ class ScaleConfig(Strict):
     unlearn: Partial = Field(default_factory=dict, description="settings of every unlearning run (UnlearnSettings)")
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     runs: tuple[Selection, ...]
+    variants: dict[str, Partial] = Field(default_factory=dict, description="variants that every method has here")
     device: str = "cpu"
 
     @model_validator(mode="after")

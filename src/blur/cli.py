@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from blur.core.errors import BlurError
 from blur.core.runtime import set_threads
+
+if TYPE_CHECKING:
+    from blur.config.plan import Plan
 
 app = typer.Typer(
     help="Make a language model forget, and prove it. Each stage of the workflow is one command.",
@@ -153,7 +156,9 @@ def table(task: Task, scale: Scale = None) -> None:
 
 
 @app.command()
-def show(task: Annotated[str | None, typer.Option(help="One task instead of the scale's.")] = None, scale: Scale = None) -> None:
+def show(
+    task: Annotated[str | None, typer.Option(help="One task instead of the scale's.")] = None, scale: Scale = None
+) -> None:
     """Print the results tables, what each kind of job cost, and where the report is."""
     from blur.workflow.show import show as print_results
 
@@ -168,7 +173,9 @@ def verify(scale: Scale = None) -> None:
     problems = check(_plan(scale).name)
     for problem in problems:
         print(problem)
-    print(f"{len(problems)} bad results; their producers will be planned again" if problems else "all results are whole")
+    print(
+        f"{len(problems)} bad results; their producers will be planned again" if problems else "all results are whole"
+    )
     raise typer.Exit(1 if problems else 0)
 
 
@@ -208,7 +215,9 @@ def check(scale: Scale = None) -> None:
     plan = _plan(scale)
     for task in plan.tasks:
         plan.check(task)
-    print(f"configuration of scale {plan.name!r} is sound: {sum(len(plan.runs(t)) for t in plan.tasks)} unlearning runs")
+    print(
+        f"configuration of scale {plan.name!r} is sound: {sum(len(plan.runs(t)) for t in plan.tasks)} unlearning runs"
+    )
 
 
 @app.command()
@@ -219,7 +228,7 @@ def schemas() -> None:
     write_schemas()
 
 
-def _plan(scale: str | None, task: str | None = None):  # noqa: ANN202
+def _plan(scale: str | None, task: str | None = None) -> Plan:
     from blur.config.plan import Plan
 
     return Plan("config", {**({"scale": scale} if scale else {}), **({"task": task} if task else {})})

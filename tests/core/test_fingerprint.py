@@ -17,7 +17,8 @@ def package(tmp_path: Path) -> Path:
     (source / "config").mkdir()
     files = {
         "__init__.py": "",
-        "loop.py": "from blur.core2 import helper\nfrom blur.config.schema import S\n\n\ndef run():\n    return helper() + 1\n",
+        "loop.py": "from blur.core2 import helper\nfrom blur.config.schema import S\n\n\n"
+        "def run():\n    return helper() + 1\n",
         "core2.py": '"""Doc."""\n\n\ndef helper():\n    """Say."""\n    return 1  # why\n',
         "losses/__init__.py": "",
         "losses/ga.py": "from .. import core2\n\n\ndef ga():\n    return -core2.helper()\n",
@@ -52,7 +53,9 @@ def test_comments_docstrings_and_layout_do_not_count(package: Path) -> None:
     assert of(package, "blur.loop") == before
 
 
-@pytest.mark.parametrize("old, new", [("return 1", "return 2"), ("return 1", "return 1.0"), ("return 1", "return None")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("return 1", "return 2"), ("return 1", "return 1.0"), ("return 1", "return None")]
+)
 def test_behaviour_of_an_imported_module_counts(package: Path, old: str, new: str) -> None:
     before = of(package, "blur.loop")
     path = package / "core2.py"
@@ -74,7 +77,7 @@ def test_configuration_schema_does_not_count(package: Path) -> None:
 
 
 def test_unknown_root_is_refused(package: Path) -> None:
-    with pytest.raises(ModuleNotFoundError, match="blur.losses.nope"):
+    with pytest.raises(ModuleNotFoundError, match=r"blur\.losses\.nope"):
         of(package, "blur.losses.nope")
 
 
@@ -86,7 +89,8 @@ def test_other_python_versions_agree(package: Path, version: str) -> None:
         pytest.skip(f"no python{version} here")
     (package / "core2.py").write_text(
         'import re\nfrom typing import NamedTuple\n\n\nclass A(NamedTuple):\n    """D."""\n\n    x: int = 1\n\n\n'
-        "def helper(a, /, b=None, *c, d: str = 'x', **e):\n    def inner(): pass\n    return f'{a!r:>{b}} {c=}' if re else None\n"
+        "def helper(a, /, b=None, *c, d: str = 'x', **e):\n    def inner(): pass\n"
+        "    return f'{a!r:>{b}} {c=}' if re else None\n"
     )
     here = of(package, "blur.loop")
     code = (

@@ -26,7 +26,7 @@ def test_a_whole_directory_passes(directory: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b"\x00\x02"), lambda p: p.unlink()], ids=["byte", "gone"])
-def test_a_spoilt_file_is_named(directory: Path, spoil) -> None:  # noqa: ANN001
+def test_a_spoilt_file_is_named(directory: Path, spoil) -> None:
     spoil(directory / "a.bin")
     with pytest.raises(ArtifactError, match=r"a\.bin.*make verify"):
         manifest.check_files(directory, manifest.read(directory))
@@ -61,4 +61,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 
 def test_canonical_json_does_not_depend_on_order() -> None:
-    assert canonical_json({"b": 1, "a": [1.0, None]}) == canonical_json({"a": [1.0, None], "b": 1}) == '{"a":[1.0,null],"b":1}'
+    assert (
+        canonical_json({"b": 1, "a": [1.0, None]})
+        == canonical_json({"a": [1.0, None], "b": 1})
+        == '{"a":[1.0,null],"b":1}'
+    )

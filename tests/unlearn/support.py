@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from blur.models.batch import collate, count
 from blur.models.encode import Example
-from blur.unlearn.batches import collate, count
-from blur.unlearn.forward import forward, reference_for
+from blur.models.forward import forward
 from blur.unlearn.loss import LossBase
+from blur.unlearn.references import reference_for
 from blur.unlearn.settings import ForgetObjective, UnlearnSettings
 from blur.unlearn.step import Updater
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from blur.core.errors import DataError
+from blur.models.batch import collate, count
 from blur.models.encode import Example
-from blur.unlearn.batches import Plan, check_streams, collate, count, derive_seed, split
+from blur.unlearn.batches import Plan, check_streams, derive_seed, split
 
 
 def plan(batch_size=4, seed=0, **sizes):

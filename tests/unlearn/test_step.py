@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from blur.core.errors import BlurError
+from blur.models.forward import forward
 from blur.unlearn.batches import Plan
-from blur.unlearn.forward import forward
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.step import Sources, Updater
@@ -144,7 +144,7 @@ def test_logits_only_where_needed_are_the_models_own(architecture):
         sizes = {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16, "vocab_size": 40, "head_dim": 8}
         heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "final_logit_softcapping": 0.5}
         model = Gemma2ForCausalLM(Gemma2Config(**sizes, **heads)).eval()
-    from blur.unlearn.batches import collate
+    from blur.models.batch import collate
 
     for texts in (STREAMS["forget"], STREAMS["forget"][:1]):
         batch = collate(texts)

@@ -38,7 +38,14 @@ EVERYTHING = (
     | MATCHED
     | FIGURES
 )
-NPO_RUNS = ["npo/default", "npo_gdr/default", "npo_gdr/lambda4", "npo_gdr/matched", "blur_npo/default", "blur_npo/gamma4"]
+NPO_RUNS = [
+    "npo/default",
+    "npo_gdr/default",
+    "npo_gdr/lambda4",
+    "npo_gdr/matched",
+    "blur_npo/default",
+    "blur_npo/gamma4",
+]
 OF_BLUR = {"figure_alignment", "figure_geometry", "figure_front"}
 
 

@@ -79,7 +79,10 @@ def parse_jobs(output: str) -> Iterator[str]:
 def copy_checkout(target: Path) -> None:
     """Copy what git tracks or would track, as a repository of its own."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     for name in filter(None, listed.stdout.decode().split("\0")):
         source, goal = ROOT / name, target / name

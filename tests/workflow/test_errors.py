@@ -2,48 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 
 from tests.workflow.conftest import Workspace
 
 pytestmark = pytest.mark.workflow
+CI, BENCHMARK = "config/scales/ci.yaml", "config/benchmarks/tofu.yaml"
 
-FAULTS = {
-    "unknown key": (
+
+@dataclass(frozen=True)
+class Fault:
+    """A wrong piece of a file, and what the message must say."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    expected: tuple[str, ...]
+
+
+GAMMA = "combine: {name: bilevel, gamma: 1.0}\nvariants"
+FAULTS = [
+    Fault("unknown key", CI, "title: ci", "titel: ci", (CI, "titel", "Did you mean 'title'")),
+    Fault("wrong type", CI, "epochs: 3", "epochs: three", (CI, "epochs", "three")),
+    Fault("unknown method", CI, "simnpo,", "simnop,", ("simnop", "Did you mean 'simnpo'")),
+    Fault("unknown variant", CI, "[gamma4]", "[gama4]", ("blur_npo.yaml", "gama4", "Did you mean 'gamma4'")),
+    Fault("missing file", "config/tasks/tofu.yaml", "benchmark: tofu", "benchmark: tofoo", ("tofoo.yaml", "'tofu'")),
+    Fault("unknown metric", BENCHMARK, "metric: privleak", "metric: privleek", ("privleek", "Did you mean 'privleak'")),
+    Fault("broken YAML", "config/methods/npo.yaml", "retain: []", "retain: [", ("config/methods/npo.yaml, line",)),
+    Fault("unknown loss", "config/methods/ga_klr.yaml", "loss: kl}", "loss: lk}", ("ga_klr.yaml", "'lk'", "'kl'")),
+    Fault(
+        "unknown hyper-parameter",
         "config/methods/blur_npo.yaml",
-        "combine: {name: bilevel, gamma: 1.0}\nvariants",
-        "combine: {name: bilevel, gama: 1.0}\nvariants",
-        ["config/methods/blur_npo.yaml", "gama"],
+        GAMMA,
+        GAMMA.replace("gamma", "gama"),
+        ("config/methods/blur_npo.yaml", "gama", "gamma"),
     ),
-    "wrong type": ("config/scales/ci.yaml", "epochs: 3", "epochs: three", ["config/scales/ci.yaml", "epochs", "three"]),
-    "unknown method": ("config/scales/ci.yaml", "simnpo,", "simnop,", ["simnop", "Did you mean 'simnpo'"]),
-    "unknown variant": ("config/scales/ci.yaml", "[gamma4]", "[gama4]", ["gama4", "gamma4"]),
-    "unknown loss": (
-        "config/methods/ga_klr.yaml", "loss: kl}", "loss: lk}", ["config/methods/ga_klr.yaml", "lk", "kl"],
-    ),
-    "unknown metric": ("config/benchmarks/tofu.yaml", "metric: forget_quality", "metric: forget_qualty", ["forget_quality"]),
-    "unknown top-level key": ("config/scales/ci.yaml", "title: ci", "titel: ci", ["config/scales/ci.yaml", "title"]),
-    "broken YAML": ("config/methods/ga.yaml", "retain: []", "retain: [", ["config/methods/ga.yaml", "line"]),
-    "missing file": ("config/tasks/tofu.yaml", "benchmark: tofu", "benchmark: tofoo", ["tofoo.yaml", "tofu"]),
-}  # fmt: skip
+]
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_configuration_fault_is_named_before_any_job(finished: Workspace, name: str) -> None:
-    path, old, new, expected = FAULTS[name]
-    if name == "broken YAML":
-        old_runs = finished.changed("config/scales/ci.yaml", "[graddiff, ga_klr,", "[ga, graddiff, ga_klr,")
-    else:
-        old_runs = finished.changed("config/scales/ci.yaml", "title:", "title:") if path != "config/scales/ci.yaml" else None
-    with finished.changed(path, old, new):
-        if old_runs is None:
-            done = finished.snakemake("all", check=False)
-        else:
-            with old_runs:
-                done = finished.snakemake("all", check=False)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_configuration_fault_is_named_before_any_job(finished: Workspace, fault: Fault) -> None:
+    with finished.changed(fault.path, fault.old, fault.new):
+        done = finished.snakemake("all", check=False)
     output = done.stdout + done.stderr
     assert done.returncode != 0
-    for part in expected:
+    for part in fault.expected:
         assert part in output
     assert "Traceback" not in output
     assert "rule unlearn" not in output
@@ -55,3 +61,10 @@ def test_unknown_scale_and_task(finished: Workspace) -> None:
     assert "Did you mean 'small'" in done.stdout + done.stderr
     done = finished.run("snakemake", "all", "-n", "--config", "scale=ci", "task=tofo", check=False)
     assert "Did you mean 'tofu'" in done.stdout + done.stderr
+
+
+def test_a_command_typed_with_a_wrong_method_ends_with_one_line(finished: Workspace) -> None:
+    command = ("blur", "unlearn", "--scale", "ci", "--task", "tofu", "--method", "blur_nop")
+    done = finished.run(*command, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("blur: error: config/methods: no method 'blur_nop'. Did you mean 'blur_npo'?")

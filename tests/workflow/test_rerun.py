@@ -31,7 +31,11 @@ def test_a_change_plans_exactly_its_jobs(workspace: Workspace, case: Case) -> No
 
 
 def test_all_files_touched_in_random_order(workspace: Workspace) -> None:
-    files = [p for folder in ("results", "data/ci", "src", "config", "workflow") for p in (workspace.root / folder).rglob("*")]
+    files = [
+        p
+        for folder in ("results", "data/ci", "src", "config", "workflow")
+        for p in (workspace.root / folder).rglob("*")
+    ]
     files = [p for p in files if p.is_file()]
     random.Random(0).shuffle(files)
     now = time.time()

@@ -36,8 +36,8 @@ def local_files(task: Task) -> dict[str, str]:
     Raises:
         DataError: the folder is missing.
     """
-    source = getattr(task.data.root, "source", None)
-    if getattr(source, "kind", None) != "local":
+    source = task.data.root.source
+    if source.kind != "local":
         return {}
     folder = Path(source.path)
     if not folder.is_dir():
@@ -88,7 +88,10 @@ def unlearn_key(plan: Plan, run: Run) -> Key:
     settings = {
         "unlearn": recipe.model_dump(mode="json"),
         "epochs": plan.epoch_settings(run.task).model_dump(mode="json"),
-        "streams": {"forget": list(resolved.benchmark.training.forget), "retain": list(resolved.benchmark.training.retain)},
+        "streams": {
+            "forget": list(resolved.benchmark.training.forget),
+            "retain": list(resolved.benchmark.training.retain),
+        },
         "max_length": resolved.model.max_length,
     }
     return _key(settings, ["blur.stages.unlearn", *recipe.modules])
@@ -107,7 +110,11 @@ def metrics_key(plan: Plan, run: Run) -> Key:
     """Key of a model's metrics: their definitions, and the title and settings that the results carry."""
     benchmark = plan.task(run.task).benchmark
     specs = [*benchmark.metrics, *benchmark.trajectory]
-    settings = {"metrics": list(benchmark.metrics), "trajectory": list(benchmark.trajectory), "run": describe(plan, run)}
+    settings = {
+        "metrics": list(benchmark.metrics),
+        "trajectory": list(benchmark.trajectory),
+        "run": describe(plan, run),
+    }
     modules = sorted({f"blur.metrics.{spec['metric']}" for spec in specs})
     return _key(settings, ["blur.stages.metrics", *modules])
 

@@ -54,8 +54,10 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             below = result.get(key)
-            both = isinstance(below, Mapping) and isinstance(value, Mapping)
-            result[key] = merge(below, value) if both and not _renamed(below, value) else value
+            if isinstance(below, Mapping) and isinstance(value, Mapping) and not _renamed(below, value):
+                result[key] = merge(below, value)
+            else:
+                result[key] = value
     return result
 
 
@@ -93,9 +95,11 @@ def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: Vali
 def _holds(content: Any, location: tuple[int | str, ...]) -> bool:
     """Whether ``content`` has a value at ``location``; parts that name a union's branch are passed over."""
     for part in location:
-        if isinstance(content, Mapping) and part in content:
+        if isinstance(content, list):
+            if not isinstance(part, int) or part >= len(content):
+                return False
             content = content[part]
-        elif isinstance(content, list) and isinstance(part, int) and part < len(content):
+        elif isinstance(content, Mapping) and part in content:
             content = content[part]
         elif isinstance(content, Mapping) and part in (content.get("kind"), content.get("name")):
             continue

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ class Plan:
             raise ConfigError(f"scale {self.name!r} has no task {self.main.task!r}", self._scale_layer[0], known)
         return (self.main.task,)
 
-    @lru_cache(maxsize=None)  # noqa: B019 - a plan lives as long as its process
+    @cache  # noqa: B019 - a plan lives as long as its process
     def task(self, name: str) -> Task:
         """Return a task of this scale with everything it names, validated."""
         own = self._layer(f"tasks/{name}.yaml")
@@ -139,7 +139,7 @@ class Plan:
         """Names of all methods that have a file."""
         return tuple(sorted(path.stem for path in (self.folder / "methods").glob("*.yaml")))
 
-    @lru_cache(maxsize=None)  # noqa: B019
+    @cache  # noqa: B019
     def method(self, name: str) -> MethodConfig:
         """Return a method's file, validated; a name without a file is an error with the nearest name."""
         if name not in self.methods:

@@ -63,7 +63,7 @@ class ModelSource(Strict):
     """Where a task's target or retrained model comes from."""
 
     kind: Literal["train", "hub", "none"] = "train"
-    name: str | None = Field(None, description="hub name or folder, with `kind: hub`")
+    name: str | None = Field(default=None, description="hub name or folder, with `kind: hub`")
     revision: str | None = None
     seed: int = 0
 
@@ -81,8 +81,8 @@ class TaskConfig(Strict):
     benchmark: str
     data: Partial
     model: str
-    target: ModelSource = ModelSource()
-    retrained: ModelSource = ModelSource()
+    target: ModelSource = Field(default_factory=ModelSource)
+    retrained: ModelSource = Field(default_factory=ModelSource)
     train: Partial = Field(default_factory=dict)
     unlearn: Partial = Field(default_factory=dict)
     methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")

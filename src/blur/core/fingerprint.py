@@ -1,9 +1,9 @@
 """Fingerprint of the code a job uses, blind to comments, docstrings and layout.
 
 The fingerprint is taken from the syntax trees of the root modules and of every ``blur`` module that they import,
-directly or not. Configuration models, the command line, the version and module look-ups by name are left out: the resolved
-settings cover the first two, manifests the third, and what a look-up finds is named as a root. The serialisation skips empty fields and
-positions, so that Python 3.11, 3.12 and 3.13 give the same text.
+directly or not. Configuration models, the command line, the version and module look-ups by name are left out: the
+resolved settings cover the first two, manifests the third, and what a look-up finds is named as a root. The
+serialisation skips empty fields and positions, so that Python 3.11, 3.12 and 3.13 give the same text.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def _serialise(node: object) -> Iterator[str]:
         yield f"({type(node).__name__}"
         for field, value in ast.iter_fields(node):
             value = _without_docstring(node, field, value)
-            value = _join_literals(value) if isinstance(node, ast.JoinedStr) else value
+            if isinstance(node, ast.JoinedStr) and isinstance(value, list):
+                value = _join_literals(value)
             if field in _SKIPPED_FIELDS or value is None or value == []:
                 continue
             yield f" {field}="
@@ -146,5 +147,7 @@ def _without_docstring(node: ast.AST, field: str, value: object) -> object:
     if field != "body" or not isinstance(node, _DOCUMENTED) or not isinstance(value, list) or not value:
         return value
     first = value[0]
-    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    is_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
     return value[1:] if is_text else value

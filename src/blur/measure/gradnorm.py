@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from blur.measure.batching import Progress, evaluation_mode
+from blur.models.batch import collate
 from blur.models.encode import Example
-from blur.unlearn.batches import collate
-from blur.unlearn.forward import forward
+from blur.models.forward import forward
 
 
 def gradient_norms(model: nn.Module, examples: Sequence[Example], progress: Progress | None = None) -> list[float]:

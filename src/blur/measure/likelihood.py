@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from blur.measure.batching import Progress, buckets, evaluation_mode
 from blur.measurements import LikelihoodRow
+from blur.models.batch import collate
 from blur.models.encode import Example
-from blur.unlearn.batches import collate
-from blur.unlearn.forward import forward
+from blur.models.forward import forward
 
 CHUNK = 2**22  # logits worked on at a time: bounds memory, and stays in a processor's cache at small vocabularies
 

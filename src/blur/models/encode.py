@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from blur.core.errors import ConfigError, DataError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from blur.models.template import Template
 
 IGNORE = -100
+Unit = Literal["token", "sequence", "position"]  # what is counted in a text: scored tokens, itself, all its tokens
 
 
 @dataclass(frozen=True)

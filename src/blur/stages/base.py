@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from blur import models
 from blur.core.runtime import make_deterministic
 from blur.data.dataset import texts_of
 from blur.stages.card import card
 from blur.stages.job import Job
 from blur.stages.sets import read_sets
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def run(job: Job) -> None:
@@ -17,15 +22,22 @@ def run(job: Job) -> None:
         if done:
             return
         make_deterministic(job.threads, job.device)
-        settings = job.task.model
-        if settings.architecture is None:
-            loaded = models.load_pretrained(
-                settings.name_or_path, settings.revision, template=settings.template, dtype=settings.dtype
-            )
-            model, tokenizer = loaded.model, loaded.tokenizer
-        else:
-            texts = texts_of(read_sets(job.data, job.settings["texts"]), settings.template)
-            tokenizer = models.train_tokenizer(texts, settings.tokenizer.vocab_size)
-            model = models.build_from_config(settings.architecture, tokenizer, seed=0, dtype=settings.dtype)
-        files = models.save(model, tokenizer, settings.template, directory, card(job, "The base model, before any of the task's data."))
+        model, tokenizer = _made(job)
+        text = card(job, "The base model, before any of the task's data.")
+        files = models.save(model, tokenizer, job.task.model.template, directory, text)
         job.close(directory, files, inputs, num_parameters=sum(p.numel() for p in model.parameters()))
+
+
+def _made(job: Job) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Fetch or build the model and its tokenizer."""
+    settings = job.task.model
+    if settings.name_or_path is not None:
+        loaded = models.load_pretrained(
+            settings.name_or_path, settings.revision, template=settings.template, dtype=settings.dtype
+        )
+        return loaded.model, loaded.tokenizer
+    assert settings.architecture is not None
+    assert settings.tokenizer is not None
+    texts = texts_of(read_sets(job.data, job.settings["texts"]), settings.template)
+    tokenizer = models.train_tokenizer(texts, settings.tokenizer.vocab_size)
+    return models.build_from_config(settings.architecture, tokenizer, seed=0, dtype=settings.dtype), tokenizer

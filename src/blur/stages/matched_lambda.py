@@ -1,6 +1,7 @@
 """Stage ``matched_lambda``: the constant weight that comes nearest to a BLUR run, 1 / mean(xi) over its steps.
 
-At each step BLUR's u = g_r + xi g_f is, up to the factor xi, the weighted sum g_f + lambda_t g_r with lambda_t = 1 / xi_t.
+At each step BLUR's u = g_r + xi g_f is, up to the factor xi, the weighted sum g_f + lambda_t g_r with
+lambda_t = 1 / xi_t.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from blur.config.keys import derived_inputs
 from blur.core.files import atomic_path, read_json
 from blur.core.paths import phase_dir
 from blur.core.runtime import make_deterministic
-from blur.measurements import LikelihoodRow, read_epochs, write_epochs
 from blur.measure.run import measure_epoch, passages_of
+from blur.measurements import LikelihoodRow, read_epochs, write_epochs
 from blur.stages import matched_lambda, reference_sums
 from blur.stages.card import card
 from blur.stages.fit import adopt_log, fit, forget_resume_state, resume_folder
@@ -68,9 +68,7 @@ def _settings(job: Job, inputs: dict[str, Path]) -> UnlearnSettings:
 
 def _streams(job: Job, loaded: LoadedModel) -> dict[str, Any]:
     length = job.settings["max_length"]
-    return {
-        name: examples(loaded, read_sets(job.data, sets), length) for name, sets in job.settings["streams"].items()
-    }
+    return {name: examples(loaded, read_sets(job.data, sets), length) for name, sets in job.settings["streams"].items()}
 
 
 def _references(settings: UnlearnSettings, inputs: dict[str, Path]) -> dict[str, Any]:
@@ -112,6 +110,6 @@ class EpochMeasurements:
         """Write all epochs into one file beside the model; return its name in a list."""
         epochs: dict[int, list[LikelihoodRow]] = {}
         for path in sorted(self._folder.glob("epoch*.parquet")):
-            epochs |= {epoch: measured.likelihood_rows for epoch, measured in read_epochs(path).items()}
+            epochs |= {epoch: list(measured.likelihood_rows) for epoch, measured in read_epochs(path).items()}
         write_epochs(directory / EPOCHS, epochs)
         return [EPOCHS]

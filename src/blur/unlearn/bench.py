@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from blur.models.batch import collate
 from blur.models.encode import Example
-from blur.unlearn.batches import collate
+from blur.models.forward import forward
 from blur.unlearn.combination import Statistics
-from blur.unlearn.forward import forward
 from blur.unlearn.gradients import Gradients
 from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings

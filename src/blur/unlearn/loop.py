@@ -11,18 +11,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
 
 from blur.core.errors import ConfigError, DataError
 from blur.core.hashing import sha256_json
+from blur.models.encode import Example
 from blur.unlearn import checkpoint, distributed
-from blur.unlearn.batches import Example, Plan, check_streams, derive_seed
+from blur.unlearn.batches import Plan, check_streams, derive_seed
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.step import Record, Sources, Updater
 from blur.unlearn.steplog import StepLog
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Terminated(SystemExit):
@@ -45,7 +49,7 @@ class TrainResult:
         adapter: folder of the adapter under LoRA with a checkpoint directory.
     """
 
-    model: nn.Module
+    model: PreTrainedModel
     records: list[Record]
     total_steps: int
     resumed_from: int
@@ -103,7 +107,8 @@ def train(
     _run(updater, plan, start, log, saver, on_step, on_epoch_end)
     adapter = directory / "adapter" if directory and settings.scope.name == "lora" else None
     plain = settings.scope.finish(model, adapter if distributed.rank() == 0 else None)
-    return TrainResult(plain.eval(), log.records, plan.total_steps, start, adapter)
+    trained = cast("PreTrainedModel", plain.eval())
+    return TrainResult(trained, log.records, plan.total_steps, start, adapter)
 
 
 def _run(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from blur.models.encode import Unit
 from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from blur.unlearn.forward import Outputs, Reference
+    from blur.models.forward import Outputs
+    from blur.unlearn.references import Reference
 
-Unit = Literal["token", "sequence", "position"]
 Need = Literal["reference_sums", "reference_logits"]
 
 

@@ -11,11 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from blur.core.errors import BlurError
+from blur.models.batch import collate, count
+from blur.models.encode import Example
+from blur.models.forward import forward
 from blur.unlearn import distributed
-from blur.unlearn.batches import Example, collate, count, split
+from blur.unlearn.batches import split
 from blur.unlearn.combination import NonFiniteGradient, Statistics
-from blur.unlearn.forward import forward, reference_for
 from blur.unlearn.gradients import Gradients, products, put, scale, take
+from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
 
 Record = dict[str, float | int | None]

@@ -25,8 +25,8 @@ SCHEMA_VERSION = 1
 def export_provenance(scale: str) -> int:
     """Write the records of all existing outputs of a scale to its provenance file; return their number.
 
-    A job that was planned with one key and ran with another (a file was edited in between) is no result: its manifest is
-    removed, and it is planned again.
+    A job that was planned with one key and ran with another (a file was edited in between) is no result: its manifest
+    is removed, and it is planned again.
     """
     prefixes = (f"results/{scale}/", f"data/{scale}/")
     records = {}

@@ -84,7 +84,8 @@ def _refuse_unsaved(scale: str) -> None:
     ours = sorted(n for n in names if n.startswith((f"results/{scale}/", f"data/{scale}/")) and not n.endswith("/"))
     if ours:
         shown = "\n  ".join(ours[:20]) + (f"\n  and {len(ours) - 20} more" if len(ours) > 20 else "")
-        raise BlurError(f"unsaved results would be lost:\n  {shown}\n", f"results/{scale}", "`make commit` them first, or move them away")
+        what = f"unsaved results would be lost:\n  {shown}\n"
+        raise BlurError(what, f"results/{scale}", "`make commit` them first, or move them away")
 
 
 def _modified(item: str | dict[str, str]) -> str:

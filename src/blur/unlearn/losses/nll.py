@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from blur.unlearn.loss import LossBase, Unit
+from blur.models.encode import Unit
+from blur.unlearn.loss import LossBase
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from blur.unlearn.forward import Outputs, Reference
+    from blur.models.forward import Outputs
+    from blur.unlearn.references import Reference
 
 
 class Loss(LossBase):

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from blur.unlearn.loss import LossBase, Unit
+from blur.models.encode import Unit
+from blur.unlearn.loss import LossBase
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from blur.unlearn.forward import Outputs, Reference
+    from blur.models.forward import Outputs
+    from blur.unlearn.references import Reference
 
 
 class Loss(LossBase):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from blur.core.errors import BlurError
-from blur.unlearn.batches import Batch
+from blur.models.batch import Batch
 
 
 @dataclass(frozen=True)
@@ -46,30 +45,6 @@ class Outputs:
         return sums.index_add(0, self.rows, values.double())
 
 
-@dataclass(frozen=True)
-class Reference:
-    """What a loss may read of the original model."""
-
-    known_sums: Tensor | None = None
-    known_logits: Tensor | None = None
-
-    @property
-    def sums(self) -> Tensor:
-        """Summed NLL of each sequence in nats, float64[B]."""
-        return _declared(self.known_sums, "reference_sums")
-
-    @property
-    def logits(self) -> Tensor:
-        """Logits at the same positions as the outputs, [N, V], float32 at least."""
-        return _declared(self.known_logits, "reference_logits")
-
-
-def _declared(value: Tensor | None, need: str) -> Tensor:
-    if value is None:
-        raise BlurError(f"the loss reads {need} without naming it in `needs`, or it was not given")
-    return value
-
-
 def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
     """Run ``model`` on ``batch`` and return logits at the positions of ``kind`` (``scored`` or ``attended``)."""
     keep = batch.positions(kind)
@@ -80,20 +55,6 @@ def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
         logits = logits.flatten(0, 1).index_select(0, chosen)
     targets = batch.input_ids.roll(-1, 1).flatten()[chosen]
     return Outputs(logits.reshape(-1, logits.shape[-1]), chosen // keep.shape[1], targets, keep.shape[0])
-
-
-def reference_for(
-    batch: Batch, kind: str, needs: frozenset[str], sums: Mapping[str, float] | None, model: nn.Module | None
-) -> Reference:
-    """Look up, or compute without gradients, what ``needs`` names for a batch."""
-    cached = logits = None
-    if "reference_sums" in needs and sums is not None:
-        values = [sums[identity] for identity in batch.ids]
-        cached = torch.tensor(values, dtype=torch.float64, device=batch.input_ids.device)
-    if "reference_logits" in needs and model is not None:
-        with torch.no_grad():
-            logits = forward(model, batch, kind).precise_logits
-    return Reference(cached, logits)
 
 
 @contextmanager

@@ -221,6 +221,15 @@ def check(scale: Scale = None) -> None:
 
 
 @app.command()
+def sweep(task: Task, scale: Scale = "tune") -> None:
+    """Print a sweep as CSV, the best variant of each method marked (docs/sweeps holds those behind the settings)."""
+    from blur.workflow.sweep import as_csv
+    from blur.workflow.sweep import sweep as read_sweep
+
+    print(as_csv(read_sweep(_plan(scale, task), task)), end="")
+
+
+@app.command()
 def schemas() -> None:
     """Write workflow/schemas/*.json from the typed configuration models."""
     from blur.config.export import write_schemas

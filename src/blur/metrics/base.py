@@ -138,6 +138,7 @@ def compute_all(
     measured: Measurements,
     references: Mapping[str, Measurements],
     allow_missing: frozenset[str] = frozenset(),
+    empty_sets: frozenset[str] = frozenset(),
 ) -> dict[str, Metric]:
     """Compute a benchmark's metrics in the order given.
 
@@ -147,6 +148,7 @@ def compute_all(
         measured: the model's raw measurements.
         references: measurements of reference models by name, such as ``retrained``.
         allow_missing: references that the task says do not exist; metrics that need them are not defined.
+        empty_sets: sets of which the task's data have no record; metrics of them are not defined.
 
     Raises:
         ConfigError: see ``check_specs``.
@@ -157,7 +159,10 @@ def compute_all(
     for spec in specs:
         module = _module(spec["metric"], spec["name"])
         context = MetricContext(spec["name"], measured, references, computed, allow_missing)
+        empty = sorted(_sets(spec) & empty_sets)
         try:
+            if empty:
+                raise NotDefinedError(f"not defined: the task has no records of set {empty[0]!r}")
             metric = module.compute(context, **_params(spec))
         except NotDefinedError as missing:
             metric = Metric(None, module.DIRECTION, 0, reason=missing.what)
@@ -186,6 +191,12 @@ def check_specs(specs: Sequence[Mapping[str, Any]]) -> None:
             if other not in seen:
                 raise ConfigError(f"no metric {other!r} before this one", f"metric {name}", _nearest(other, seen))
         seen.append(name)
+
+
+def _sets(spec: Mapping[str, Any]) -> set[str]:
+    """Return the names of the sets that a metric reads."""
+    single = {spec[key] for key in ("set", "members", "nonmembers") if key in spec}
+    return single | set(spec.get("sets", ()))
 
 
 def _params(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,4 +18,4 @@ def run(job: Job) -> None:
         files = write_dataset(job.data, sets)
         counts = {name: len(records) for name, records in sets.items()}
         job.progress.note(", ".join(f"{name} {count}" for name, count in counts.items()))
-        job.close(job.data, files, {}, counts=counts)
+        job.close(job.data, files, {}, counts=counts, chance=module.describe(job.task.data))

@@ -23,4 +23,4 @@ def run(job: Job) -> None:
         length = job.settings["max_length"]
         measured = measure(loaded.model, loaded.tokenizer, loaded.template, sets, settings, length, job.progress)
         files = measured.write(directory)
-        job.close(directory, files, inputs)
+        job.close(directory, files, inputs, empty_sets=[name for name, records in sets.items() if not records])

@@ -30,7 +30,8 @@ def run(job: Job) -> None:
         if done:
             return
         undefined = frozenset() if retrained else frozenset({"retrained"})
-        metrics = compute_all(job.settings["metrics"], read(own), references, undefined)
+        empty = frozenset(manifests.read(own)["empty_sets"])
+        metrics = compute_all(job.settings["metrics"], read(own), references, undefined, empty)
         files = write_metrics(directory, _meta(job, inputs), metrics)
         if unlearned:
             epochs = read_epochs(job.directory("models") / "epochs.parquet")

@@ -49,11 +49,21 @@ def build(package: str, class_name: str, value: Any) -> Choice:
         nearest = difflib.get_close_matches(name, names, n=1)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
         raise ValueError(f"no {name!r} among {', '.join(names)}{hint}")
+    choice: type[Choice] = getattr(import_module(f"{package}.{name}"), class_name)
     try:
-        return getattr(import_module(f"{package}.{name}"), class_name).model_validate(settings)
+        return choice.model_validate(settings)
     except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        faults = (_fault(choice, ".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
         raise ValueError(f"{name}: {'; '.join(faults)}") from None
+
+
+def _fault(choice: type[Choice], key: str, message: str) -> str:
+    if key in choice.model_fields or "." in key:
+        return f"{key}: {message}"
+    known = [field for field in choice.model_fields if field != "name"]
+    nearest = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known) or 'none'}"
+    return f"no hyper-parameter {key!r}; {hint}"
 
 
 class Axis:

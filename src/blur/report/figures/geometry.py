@@ -172,6 +172,8 @@ def _scale(axes: Axes, xs: list[float], ys: list[float]) -> str:
         return "log"
     if 0.25 < high / wide < 4:
         axes.set_aspect("equal", adjustable="box")
+        tall = 0.8 * (wide + 2 * margin)  # else a flat panel has no room for its labels
+        axes.set_ylim(-0.35 * tall, max(1.18 * high, 0.65 * tall))
         return "true"
     return "stretched"
 

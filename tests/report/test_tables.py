@@ -121,9 +121,9 @@ def test_latex_tables_are_whole_and_escaped(runs: list[Run]) -> None:
 def test_files_are_complete_and_deterministic(tmp_path: Path, runs: list[Run]) -> None:
     first = tables.save(runs, tmp_path / "a", task_title="T")
     second = tables.save(runs[::-1], tmp_path / "b", task_title="T")
-    assert [path.name for path in first] == ["results.md", "results.csv", "results.tex", "results.json"]
+    assert [path.name for path in first] == ["results.md", "results.csv", "results.tex"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
-    flat = json.loads(first[3].read_text())
+    flat = tables.summary(runs)
     rows = list(csv.DictReader(io.StringIO(first[1].read_text())))
     row = next(r for r in rows if (r["method"], r["variant"], r["metric"]) == ("blur_npo", "gamma4", "forget_rouge"))
     assert float(row["mean"]) == flat["blur_npo/gamma4"]["forget_rouge"]

@@ -40,7 +40,7 @@ rule table:
             labels={"table": "results"},
         ),
         latex="results/{scale}/figures/{task}/results.tex",
-        summary="results/{scale}/figures/{task}/results.json",
+        summary="results/{scale}/summary/{task}.json",
     log:
         "logs/{scale}/{task}/table.log",
     conda:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from blur.core.files import atomic_write_text, write_json
+from blur.core.files import atomic_write_text
 from blur.report import style
 from blur.report.cells import COLLAPSED, HEADLINE, Cell, Section, TableRow, rows, sections
 from blur.report.figures import to_csv
@@ -49,7 +49,7 @@ def save(
     collapsed: float = COLLAPSED,
     stem: str = "results",
 ) -> list[Path]:
-    """Write ``<stem>.md``, ``.csv`` (long form), ``.tex`` (booktabs) and ``.json`` (for ``dvc metrics diff``).
+    """Write ``<stem>.md``, ``.csv`` (long form) and ``.tex`` (booktabs).
 
     Args:
         columns: metrics of the headline table; ``metric.detail`` for a detail.
@@ -57,11 +57,10 @@ def save(
     """
     found = sections(runs, columns, collapsed)
     title = task_title or next((run.task for run in runs), "")
-    paths = [Path(out_dir) / f"{stem}.{ending}" for ending in ("md", "csv", "tex", "json")]
+    paths = [Path(out_dir) / f"{stem}.{ending}" for ending in ("md", "csv", "tex")]
     atomic_write_text(paths[0], markdown(found, title, collapsed))
     atomic_write_text(paths[1], to_csv(long(runs)))
     atomic_write_text(paths[2], latex(found, title, collapsed))
-    write_json(paths[3], summary(runs))
     return paths
 
 

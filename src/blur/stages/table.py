@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from blur.core.files import write_json
 from blur.core.paths import RESULTS
 from blur.report.runs import read_runs
-from blur.report.tables import save
+from blur.report.tables import save, summary
 from blur.stages.job import Job
 
 
 def run(job: Job) -> None:
-    """Write results.md, .csv, .tex and .json."""
+    """Write results.md, .csv and .tex, and the summary that ``dvc metrics diff`` compares."""
     runs = read_runs(job.directory("metrics", run) for run in job.plan.evaluated(job.task_name))
     folder = RESULTS / job.scale / "figures" / job.task_name
     save(runs, folder, task_title=job.settings["title"], **job.settings["options"])
-    job.progress.note(f"{len(runs)} runs -> {folder}/results.md, .csv, .tex, .json")
+    write_json(RESULTS / job.scale / "summary" / f"{job.task_name}.json", summary(runs))
+    job.progress.note(f"{len(runs)} runs -> {folder}/results.md, .csv, .tex")

@@ -66,3 +66,7 @@ def test_files_that_are_missing_or_no_yaml(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text("- 1\n")
     with pytest.raises(ConfigError, match="mapping"):
         read_yaml(tmp_path / "small.yaml")
+
+
+def test_a_contradiction_of_the_whole_file_names_no_key() -> None:
+    assert fault(("m.yaml", BOTH)) == "m.yaml: give exactly one of epochs and steps. Mend it"

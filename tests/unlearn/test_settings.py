@@ -12,6 +12,7 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
 from blur.core.errors import ConfigError
+from blur.core.fingerprint import SOURCE, closure
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.schedule import Schedule
@@ -28,6 +29,13 @@ def test_settings_load_without_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_the_fingerprint_of_a_run_covers_all_of_the_loop():
+    """Settings are left out of fingerprints, so what only they import must be named: the schedule, say."""
+    covered = closure(["blur.unlearn.loop", *settings("npo", "nll").modules])
+    files = {path.stem for path in (SOURCE / "unlearn").glob("*.py")} - {"__init__", "bench", "settings"}
+    assert {f"blur.unlearn.{name}" for name in files} <= covered
+
+
 def test_settings_survive_json():
     one = settings({"name": "npo", "beta": 0.3}, "kl", {"name": "bilevel", "gamma": 2.0}, max_grad_norm=1.0)
     assert UnlearnSettings.model_validate_json(one.model_dump_json()) == one
@@ -36,6 +44,7 @@ def test_settings_survive_json():
         "blur.unlearn.losses.kl",
         "blur.unlearn.losses.npo",
         "blur.unlearn.optimizers.adamw",
+        "blur.unlearn.schedule",
         "blur.unlearn.scopes.all",
     ]
     assert one.needs == {"reference_sums", "reference_logits"}

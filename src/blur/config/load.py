@@ -88,6 +88,8 @@ def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: Vali
         return ConfigError(f"unknown key {key!r}", file, suggest(str(location[-1]), allowed))
     if first["type"] == "missing":
         return ConfigError(f"key {key!r} is missing", file, "Add it")
+    if not key:
+        return ConfigError(first["msg"].removeprefix("Value error, "), file, "Mend it")
     got = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
     return ConfigError(f"key {key!r}: {first['msg'].removeprefix('Value error, ')}{got}", file, "Mend it")
 

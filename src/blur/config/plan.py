@@ -189,7 +189,8 @@ class Plan:
         resolved = self.task(task)
         check_specs(resolved.benchmark.metrics)
         check_specs(resolved.benchmark.trajectory)
-        self.training_settings(task)
+        if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
+            self.training_settings(task)
         self.measure_settings(task)
         self.epoch_settings(task)
         for run in self.runs(task):

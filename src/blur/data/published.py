@@ -9,7 +9,8 @@ from typing import Any
 from blur.core.errors import DataError
 from blur.data.checks import normalise
 from blur.data.records import Record, read_lines, validate_records
-from blur.data.settings import PERCENT, HubSource, LocalSource, TofuSettings, num_forget_authors
+from blur.data.settings import HubSource, LocalSource, TofuSettings
+from blur.data.splits import PERCENT, num_forget_authors
 
 Loader = Callable[[str], list[Record]]
 Authors = list[list[Record]]

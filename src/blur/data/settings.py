@@ -6,13 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from blur.core.errors import DataError
 from blur.data.world.authors import MAX_NAMES
 from blur.data.world.general import MAX_WORLD_FACTS, NUM_WRONG
 from blur.data.world.values import MAX_QUESTIONS
 
 Split = Literal["forget01", "forget05", "forget10"]
-PERCENT: dict[str, int] = {"forget01": 1, "forget05": 5, "forget10": 10}
 
 
 class _Strict(BaseModel):
@@ -78,17 +76,3 @@ class DataSettings(_Strict):
     """The ``data`` key of a task."""
 
     root: TofuSettings
-
-
-def num_forget_authors(split: str, num_authors: int) -> int:
-    """Return how many of ``num_authors`` a split forgets: 1, 5 or 10 percent, a whole number of authors."""
-    percent = PERCENT[split]
-    count, rest = divmod(num_authors * percent, 100)
-    if rest:
-        step = 100 // percent
-        raise DataError(
-            f"{percent}% of {num_authors} authors is no whole number of authors",
-            f"split {split}",
-            f"Set num_authors to a multiple of {step}, or choose another split",
-        )
-    return count

@@ -13,7 +13,8 @@ from blur.data import world
 from blur.data.checks import check_sets
 from blur.data.published import published_sets
 from blur.data.records import Record
-from blur.data.settings import DataSettings, TofuSettings, WorldSource, num_forget_authors
+from blur.data.settings import DataSettings, TofuSettings, WorldSource
+from blur.data.splits import num_forget_authors
 
 Sets = dict[str, list[Any]]
 

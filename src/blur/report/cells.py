@@ -38,6 +38,11 @@ class Cell:
     reason: str | None
     best: bool = False
 
+    @property
+    def partial(self) -> bool:
+        """Whether some seeds have a value and others have none, so that the mean is of the survivors."""
+        return 0 < self.summary.n < len(self.values)
+
 
 @dataclass(frozen=True)
 class TableRow:
@@ -118,8 +123,8 @@ def _rows(runs: Sequence[Run], columns: Sequence[str], floor: float | None) -> l
 
 
 def _row(group: tuple[Run, ...], columns: Sequence[str], floor: float | None) -> TableRow:
-    utility = summarise(run.value(UTILITY) for run in group).mean
-    collapsed = floor is not None and utility is not None and utility < floor and not group[0].is_reference
+    utility = summarise(run.value(UTILITY) or 0.0 for run in group).mean or 0.0  # not defined: as bad as none
+    collapsed = floor is not None and utility < floor and not group[0].is_reference
     return TableRow(group, {column: _cell(group, column) for column in columns}, collapsed)
 
 
@@ -164,7 +169,7 @@ def _marked(cell: Cell, best: bool) -> Cell:
 
 
 def _best(column: str, able: list[TableRow], found: list[TableRow]) -> set[str]:
-    means = {row.key: row.cells[column].summary.mean for row in able}
+    means = {row.key: row.cells[column].summary.mean for row in able if not row.cells[column].partial}
     known = {key: mean for key, mean in means.items() if mean is not None}
     direction = next((row.cells[column].direction for row in found if row.cells[column].direction), "")
     retrained = next((row.cells[column].summary.mean for row in found if row.first.method == "retrained"), None)

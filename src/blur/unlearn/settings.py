@@ -86,6 +86,6 @@ class UnlearnSettings(Strict):
 
     @property
     def modules(self) -> list[str]:
-        """Modules that this run's axes name, for the code fingerprint."""
-        axes = (self.combine, self.optimizer, self.scope, *(objective.loss for objective in self.objectives))
-        return sorted({type(axis).__module__ for axis in axes})
+        """Modules that this run's axes and schedule name, for the code fingerprint (which leaves settings out)."""
+        parts = (self.combine, self.optimizer, self.scope, self.schedule, *(one.loss for one in self.objectives))
+        return sorted({type(part).__module__ for part in parts})

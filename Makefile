@@ -7,7 +7,8 @@ TORCH_PIP_ARGS ?=
 ENV := .venv
 BIN := $(CURDIR)/$(ENV)/bin
 export PATH := $(BIN):$(PATH)
-SNAKEMAKE = snakemake --cores $(CORES) --config scale=$(SCALE)
+# `all` comes before --config, which takes every word after it.
+SNAKEMAKE = snakemake all --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 REPORT = results/$(SCALE)/report.html
 
 .PHONY: help env demo run report resume show verify commit push pull check lint format types unit test bench clean
@@ -25,22 +26,22 @@ $(ENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 demo: env ## Run the whole chain on a CPU at scale small, then print results and where the report is
-	$(SNAKEMAKE) all
+	$(SNAKEMAKE)
 	@$(MAKE) --no-print-directory report show
 
 run: env ## Run the graph at SCALE (ARGS are passed to snakemake)
-	$(SNAKEMAKE) all $(ARGS)
+	$(SNAKEMAKE)
 
 report: env ## Build the self-contained HTML report of SCALE if results are newer
 	@if [ ! -e $(REPORT) ] || [ results/$(SCALE)/provenance/records.json -nt $(REPORT) ]; then \
-	  $(SNAKEMAKE) all --report $(REPORT); fi
+	  snakemake all --cores $(CORES) --report $(REPORT) --config scale=$(SCALE); fi
 
 show: env ## Print the results, and what they cost
 	@blur show --scale $(SCALE)
 
 resume: env ## Carry on after Snakemake was killed
 	blur unlock
-	$(SNAKEMAKE) all $(ARGS)
+	$(SNAKEMAKE)
 
 verify: env ## Check all results against their manifests; drop the manifests that are wrong
 	blur verify --scale $(SCALE)

@@ -61,6 +61,34 @@ def test_a_collapsed_method_is_marked_and_never_best(runs: list[Run]) -> None:
     assert [key for key, row in rows.items() if row.cells["model_utility"].best] == ["simnpo"]
 
 
+def test_a_model_without_a_utility_is_collapsed_and_never_best(tmp_path: Path) -> None:
+    write_run(tmp_path, "target", "default", 0, model_utility=0.6)
+    write_run(tmp_path, "npo", "default", 0, model_utility=None, forget_rouge=0.0)
+    for method, rouge in (("npo_gdr", 0.2), ("simnpo", 0.3)):
+        write_run(tmp_path, method, "default", 0, model_utility=0.5, forget_rouge=rouge)
+    rows = {row.key: row for row in sections(read_runs([tmp_path / "metrics"]))[0].rows}
+    assert [key for key, row in rows.items() if row.collapsed] == ["npo"]
+    assert [key for key, row in rows.items() if row.cells["forget_rouge"].best] == ["npo_gdr"]
+
+
+def test_a_mean_over_the_surviving_seeds_says_so_and_is_never_best(tmp_path: Path) -> None:
+    for seed, value in enumerate((0.0, None, None)):
+        write_run(tmp_path, "npo_gdr", "default", seed, privleak=value)
+    for method, value in (("simnpo", 10.0), ("graddiff", 20.0)):
+        write_run(tmp_path, method, "default", 0, privleak=value)
+    runs = read_runs([tmp_path / "metrics"])
+    rows = {row.key: row for row in sections(runs)[0].rows}
+    assert [key for key, row in rows.items() if row.cells["privleak"].best] == ["simnpo"]
+    text = markdown(runs)
+    assert cell(text, "NPO-GDR", "PrivLeak") == "0.0 (a)"
+    assert "(a) mean over 1 of 3 seeds; else not measured" in text
+
+
+def test_a_huge_number_is_written_by_its_exponent(tmp_path: Path) -> None:
+    write_run(tmp_path, "npo", "default", 0, forget_rouge=1e130)
+    assert cell(markdown(read_runs([tmp_path / "metrics"])), "NPO", "Forget ROUGE") == "1.00e+130"
+
+
 def test_best_of_match_is_nearest_the_retrained_and_of_zero_nearest_zero(tmp_path: Path) -> None:
     write_run(tmp_path, "retrained", "default", 0, forget_truth_ratio=0.6, privleak=0.0)
     write_run(tmp_path, "npo_gdr", "default", 0, forget_truth_ratio=0.9, privleak=-20.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -16,11 +17,12 @@ from tests.workflow.conftest import SCALE, Workspace
 
 pytestmark = pytest.mark.workflow
 RUN = "tofu/blur_npo/default/seed0"
-COMMAND = ("snakemake", f"results/{SCALE}/models/{RUN}/manifest.json", "--config", f"scale={SCALE}")
+MANIFEST = f"results/{SCALE}/models/{RUN}/manifest.json"
+COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}")
 
 
 def weights_hash(workspace: Workspace) -> str:
-    manifest = read_json(workspace.root / f"results/{SCALE}/models/{RUN}/manifest.json")
+    manifest = read_json(workspace.root / MANIFEST)
     return manifest["files"]["model.safetensors"]
 
 
@@ -44,19 +46,31 @@ def workers(workspace: Workspace) -> list[int]:
     return found
 
 
+@pytest.fixture(scope="module")
+def long_run(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose BLUR run is long enough to be killed in, finished once without interruption."""
+    root = tmp_path_factory.mktemp("long").resolve() / "checkout"
+    shutil.copytree(finished.root, root, symlinks=True)
+    workspace = Workspace(root)
+    scale = root / "config/scales/ci.yaml"
+    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 150"))
+    workspace.run(*COMMAND)
+    return workspace
+
+
 @pytest.fixture
-def interrupted(copied: Workspace) -> tuple[Workspace, subprocess.Popen[bytes], str]:
-    """A workspace whose BLUR run was started again and has a checkpoint; the hash of its finished weights."""
-    before = weights_hash(copied)
-    with open(copied.root / "config/scales/ci.yaml", "a", encoding="utf-8") as handle:
-        handle.write("# longer to be killed in\n")
-    (copied.root / f"results/{SCALE}/models/{RUN}/manifest.json").unlink()
+def interrupted(long_run: Workspace, tmp_path: Path) -> tuple[Workspace, subprocess.Popen[bytes], str]:
+    """The long run started again, with a checkpoint behind it; and the hash of the weights it must end with."""
+    root = tmp_path.resolve() / "checkout"
+    shutil.copytree(long_run.root, root, symlinks=True)
+    workspace = Workspace(root)
+    (root / MANIFEST).unlink()
     process = subprocess.Popen(
-        COMMAND, cwd=copied.root, env=copied.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        COMMAND, cwd=root, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    work = copied.root / f"work/{SCALE}/unlearn/{RUN}"
-    wait_for(lambda: list(work.glob("*/step0*")))
-    return copied, process, before
+    work = root / f"work/{SCALE}/unlearn/{RUN}"
+    wait_for(lambda: any(int(path.name.removeprefix("step")) >= 30 for path in work.glob("*/step0*")))
+    return workspace, process, weights_hash(long_run)
 
 
 def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
@@ -64,10 +78,10 @@ def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes
     for pid in workers(workspace):
         os.kill(pid, signal.SIGKILL)
     assert process.wait(timeout=120) != 0
-    assert not (workspace.root / f"results/{SCALE}/models/{RUN}/manifest.json").exists()
+    assert not (workspace.root / MANIFEST).exists()
     workspace.run(*COMMAND)
     assert weights_hash(workspace) == before
-    assert read_json(workspace.root / f"results/{SCALE}/models/{RUN}/manifest.json")["resumed_from"] > 0
+    assert read_json(workspace.root / MANIFEST)["resumed_from"] > 0
 
 
 def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
@@ -93,7 +107,8 @@ def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, s
     assert "waiting for" in output
     assert weights_hash(workspace) == before
     wait_for(lambda: not workers(workspace))
-    assert workspace.plan() == set()
+    done = workspace.run(*COMMAND, "--dry-run")
+    assert "Nothing to be done" in done.stdout + done.stderr
 
 
 def test_unlock_refuses_while_snakemake_lives(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:

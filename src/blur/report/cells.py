@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from blur.report.runs import DEFAULT, Run, by_method, swept
 from blur.report.summary import Summary, summarise
@@ -123,7 +124,7 @@ def _rows(runs: Sequence[Run], columns: Sequence[str], floor: float | None) -> l
 
 
 def _row(group: tuple[Run, ...], columns: Sequence[str], floor: float | None) -> TableRow:
-    utility = summarise(run.value(UTILITY) or 0.0 for run in group).mean or 0.0  # not defined: as bad as none
+    utility = fmean(run.value(UTILITY) or 0.0 for run in group)  # where it is not defined, nothing is left of it
     collapsed = floor is not None and utility < floor and not group[0].is_reference
     return TableRow(group, {column: _cell(group, column) for column in columns}, collapsed)
 

@@ -12,6 +12,7 @@ from blur.report.cells import COLLAPSED, HEADLINE, Cell, Section, TableRow, rows
 from blur.report.figures import to_csv
 from blur.report.runs import Run
 
+HUGE = 1e5  # from here on by exponent: a collapsed model's perplexity has dozens of digits
 WIDTH = 6  # columns of the headline table that fit a terminal
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0", "match": "≈ retrained"}
 LATEX = {
@@ -206,14 +207,21 @@ def _digits(section: Section, column: str) -> int:
 
 def _text(cell: Cell, column: str, digits: int, reasons: dict[str, str], bold: Callable[[str], str]) -> str:
     mean, half = cell.summary.mean, cell.summary.half
+    reason = cell.reason or "not measured"
     if mean is None:
-        reason = cell.reason or "not measured"
-        return f"– ({reasons.setdefault(reason, chr(ord('a') + len(reasons)))})"
+        return f"– ({_letter(reasons, reason)})"
     if is_p_value(column):
         text = f"{mean:.2e}"
     else:
-        text = f"{mean:.{digits}f}" + (f" ± {half:.{digits}f}" if half is not None else "")
+        form = ".2e" if abs(mean) >= HUGE else f".{digits}f"
+        text = f"{mean:{form}}" + (f" ± {half:{form}}" if half is not None else "")
+    if cell.partial:
+        text += f" ({_letter(reasons, f'mean over {cell.summary.n} of {len(cell.values)} seeds; else {reason}')})"
     return bold(text) if cell.best else text
+
+
+def _letter(reasons: dict[str, str], reason: str) -> str:
+    return reasons.setdefault(reason, chr(ord("a") + len(reasons)))
 
 
 def is_p_value(column: str) -> bool:

@@ -1,0 +1,93 @@
+"""The plan of the shipped configuration: every file is sound, and settings are merged in the stated order."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blur.config import keys
+from blur.config.export import DIALECT, MODELS
+from blur.config.plan import Plan, Run
+from blur.core.errors import ConfigError
+from blur.core.files import read_json
+
+ROOT = Path(__file__).resolve().parents[2]
+SCALES = sorted(path.stem for path in (ROOT / "config/scales").glob("*.yaml"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_and_all_its_tasks_are_sound(scale: str) -> None:
+    plan = Plan(ROOT / "config", {"scale": scale})
+    for task in plan.scale.tasks:
+        plan.check(task)
+        assert len(plan.runs(task)) == len(set(plan.runs(task))) > 0
+
+
+def test_every_method_file_is_sound_in_all_its_variants() -> None:
+    plan = Plan(ROOT / "config", {"scale": "small"})
+    for method in plan.methods:
+        for variant in ("default", *plan.method(method).variants):
+            plan.unlearn_settings(Run("tofu", method, variant, 0))
+
+
+def test_later_files_win(folder: Path) -> None:
+    plan = Plan(folder, {"scale": "small"})
+    run = Run("tofu", "blur_npo", "gamma4", 7)
+    settings = plan.unlearn_settings(run)
+    assert settings.epochs == 10, "from the scale"
+    assert settings.combine.model_dump()["gamma"] == 4.0, "from the variant, not the method"
+    assert settings.optimizer.lr == 1e-3, "from the task's tuned settings"
+    assert settings.seed == 7
+    tuned = Plan(folder, {"scale": "tune"}).unlearn_settings(Run("tofu", "blur_npo", "lr1e-4", 0))
+    assert tuned.optimizer.lr == 1e-4, "a scale's variant, over the tuned settings"
+
+
+def test_no_hyper_parameter_leaks_from_one_choice_into_another(folder: Path) -> None:
+    settings = Plan(folder, {"scale": "small"}).unlearn_settings(Run("tofu", "blur_npo", "reversed", 0))
+    assert settings.combine.model_dump() == {
+        "name": "reversed",
+        "gamma": 1.0,
+        "one_sided": False,
+        "projection": "global",
+    }
+
+
+def test_a_matched_run_waits_for_the_run_it_is_matched_to() -> None:
+    plan = Plan(ROOT / "config", {"scale": "small"})
+    inputs = keys.derived_inputs(plan, Run("tofu", "npo_gdr", "matched", 2))
+    assert inputs == {"reference_sums": Run("tofu", "target"), "matched_lambda": Run("tofu", "blur_npo", "default", 2)}
+    assert keys.derived_inputs(plan, Run("tofu", "graddiff", "default", 2)) == {}
+
+
+def test_unknown_names_get_the_nearest_one(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'small'"):
+        Plan(folder, {"scale": "smal"})
+    plan = Plan(folder, {"scale": "small"})
+    with pytest.raises(ConfigError, match="Did you mean 'blur_npo'"):
+        plan.require(Run("tofu", "blur_nop"))
+    with pytest.raises(ConfigError, match="Did you mean 'gamma4'"):
+        plan.require(Run("tofu", "blur_npo", "gama4"))
+    with pytest.raises(ConfigError, match="unknown key 'scal'"):
+        Plan(folder, {"scal": "small"})
+
+
+def test_the_schemas_are_those_of_the_models() -> None:
+    for name, model in MODELS.items():
+        stored = read_json(ROOT / f"workflow/schemas/{name}.schema.json")
+        assert stored == {"$schema": DIALECT, **model.model_json_schema()}, "type `blur schemas`"
+
+
+def test_planning_imports_no_torch() -> None:
+    code = "import sys; from blur.config.plan import Plan; from blur.config import keys\n"
+    code += "p = Plan('config', {'scale': 'small'}); p.check('tofu')\n"
+    code += "[keys.unlearn_key(p, r) for r in p.runs('tofu')]; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -38,9 +38,11 @@ def export_provenance(scale: str) -> int:
             Path(path).unlink()
             continue
         records[path] = {"sha256": _content_hash(Path(path)), "record": record}
-    if records:
-        content = {"schema_version": SCHEMA_VERSION, "records": dict(sorted(records.items()))}
-        atomic_write_text(provenance_file(scale), json.dumps(content, indent=0, sort_keys=True) + "\n")
+    content = {"schema_version": SCHEMA_VERSION, "records": records}
+    text = json.dumps(content, indent=0, sort_keys=True) + "\n"
+    target = provenance_file(scale)
+    if records and not (target.is_file() and target.read_text(encoding="utf-8") == text):
+        atomic_write_text(target, text)
     return len(records)
 
 

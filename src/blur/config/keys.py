@@ -51,7 +51,8 @@ def base_key(plan: Plan, run: Run) -> Key:
     resolved = plan.task(run.task)
     settings = {
         "model": resolved.model.model_dump(mode="json"),
-        "texts": list(resolved.benchmark.training.target),
+        # Not the forget sets: a tokenizer that has seen them gives the retrained model words it never met.
+        "texts": list(resolved.benchmark.training.retrained),
     }
     return _key(settings, ["blur.stages.base"])
 

@@ -229,6 +229,7 @@ class Plan:
             MeasureSettings,
             (f"{where}: measure", benchmark.measure),
             (f"{self._scale_layer[0]}: measure", self.scale.measure),
+            (f"{self.task(task).layers['task.file'][0]}: measure", self.task(task).config.measure),
         )
 
     def epoch_settings(self, task: str) -> MeasureSettings:

@@ -85,6 +85,7 @@ class TaskConfig(Strict):
     retrained: ModelSource = Field(default_factory=ModelSource)
     train: Partial = Field(default_factory=dict)
     unlearn: Partial = Field(default_factory=dict)
+    measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")
     runs: tuple[Selection, ...] | None = Field(None, description="instead of the scale's runs")
 

@@ -232,7 +232,8 @@ def is_p_value(column: str) -> bool:
 def _notes(found: Sequence[TableRow], columns: Sequence[str], collapsed: float, reasons: dict[str, str]) -> list[str]:
     notes = []
     if any(len(row.runs) > 1 for row in found):
-        notes.append("Mean over seeds ± half the width of the 95% t interval.")
+        notes.append("Mean over seeds of the unlearning run ± half the width of the 95% t interval.")
+        notes.append("Target, retrained model and data are the same for all seeds.")
     if any(map(is_p_value, columns)) and "forget_quality" in columns:
         items = next((n for row in found if (n := row.first.about.get("forget_quality", {}).get("n"))), None)
         count = f" over {items} items" if items else ""

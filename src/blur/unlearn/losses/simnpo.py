@@ -25,7 +25,7 @@ class Loss(LossBase):
 
     name: Literal["simnpo"] = "simnpo"
     beta: float = Field(4.5, gt=0, description="inverse temperature, 1/nats; 4.5 on TOFU forget10")
-    delta: float = Field(0.0, description="margin on the mean NLL, nats per token (gamma in the paper)")
+    delta: float = Field(0.0, description="margin on the mean NLL, nats per token (gamma / beta in the paper)")
     unit: ClassVar[Unit] = "sequence"
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:

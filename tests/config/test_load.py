@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from blur.config.load import merge, read_yaml, validate
+from blur.config.schema import MethodConfig
 from blur.core.errors import ConfigError
 from blur.unlearn.settings import UnlearnSettings
 
@@ -70,3 +71,8 @@ def test_files_that_are_missing_or_no_yaml(tmp_path: Path) -> None:
 
 def test_a_contradiction_of_the_whole_file_names_no_key() -> None:
     assert fault(("m.yaml", BOTH)) == "m.yaml: give exactly one of epochs and steps. Mend it"
+
+
+def test_a_misspelt_key_is_named_rather_than_the_one_that_is_missing() -> None:
+    with pytest.raises(ConfigError, match=r"s.yaml: unknown key 'titel'. Did you mean 'title'"):
+        validate(MethodConfig, ("s.yaml", {"titel": "x"}))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from blur.core.errors import ConfigError
-from blur.report import figures
+from blur.report import figures, style
 from blur.report.runs import Run, read_runs
 from tests.report.results_tree import METHODS, write_run
 
@@ -167,6 +167,56 @@ def test_geometry_states_the_identity_only_where_the_logged_xi_obeys_it(runs: li
     assert "does not always lie" in texts(figures.load("geometry").draw([one_sided], "T"))
 
 
+def logged(runs: list[Run], steps: list[tuple[int, float, float]]) -> Run:
+    """A BLUR run with a step for each (number, ||g_r|| / ||g_f||, cosine)."""
+    run = replace(next(run for run in runs if (run.method, run.variant) == ("blur_npo", "default")))
+    run.__dict__["steps"] = [
+        {
+            "step": n,
+            "forget_norm": 2.0,
+            "retain_norm": 2 * ratio,
+            "cosine": c,
+            "xi": 1 - ratio * c,
+            "inner": 4 * ratio * c,
+        }
+        for n, ratio, c in steps
+    ]
+    return run
+
+
+def test_geometry_prefers_steps_whose_gradients_are_of_comparable_length(runs: list[Run]) -> None:
+    module = figures.load("geometry")
+    saturated = [(1, 3.4e5, -0.9), (2, 1e-3, 0.9)]
+    run = logged(runs, [*saturated, (3, 1.23456, -0.2), (4, 10.0, 0.1), (5, 0.1, 0.3)])
+    assert [row["step"] for row in module.data([run])] == [3, 4, 5]
+    words = texts(module.draw([run], "T"))
+    assert "the 3 of 5 steps whose gradients are within a factor of 10" in words
+    assert "= 1.23, ξ = 1.25" in words
+    few = logged(runs, [*saturated, (3, 1.5, -0.2), (4, 11.0, 0.1)])
+    assert [row["step"] for row in module.data([few])] == [1, 3, 2]
+    assert "among all 4 steps" in texts(module.draw([few], "T"))
+
+
+def test_geometry_headings_do_not_overlap(runs: list[Run]) -> None:
+    figure = figures.load("geometry").draw([logged(runs, [(121, 1e5, -0.7), (2, 5.0, -0.2), (3, 1.3, 0.1)])], "T")
+    figure.draw_without_rendering()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert not any(one.overlaps(two) for place, one in enumerate(boxes) for two in boxes[:place])
+
+
+@pytest.mark.parametrize("spread", [1.5, 3.0, 8.0])
+def test_alignment_ticks_do_not_overlap_where_the_axis_is_logarithmic(spread: float, runs: list[Run]) -> None:
+    run = logged(runs, [(n, 10 ** (spread * math.cos(n)), 0.5 * math.sin(2 * n)) for n in range(1, 60)])
+    figure = figures.load("alignment").draw([run], "T")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "symlog"
+    shown = [t for t in axes.get_yticklabels() if axes.get_ylim()[0] <= t.get_position()[1] <= axes.get_ylim()[1]]
+    boxes = [text.get_window_extent() for text in shown]
+    assert len(boxes) >= 4
+    assert not any(one.overlaps(two) for place, one in enumerate(boxes) for two in boxes[:place])
+
+
 def test_geometry_needs_a_run_whose_gradient_is_not_zero(runs: list[Run]) -> None:
     run = replace(next(run for run in runs if run.method == "blur_npo"))
     run.__dict__["steps"] = [{"step": 1, "forget_norm": 0.0, "retain_norm": 1.0, "cosine": None, "xi": None}]
@@ -209,6 +259,103 @@ def test_front_says_not_comparable_where_utilities_do_not_meet(runs: list[Run]) 
     ]
     assert "Not comparable" in texts(figures.load("front").draw(far, "T"))
     assert not [row for row in figures.load("front").data(far) if row["kind"] == "difference"]
+
+
+def moved(runs: list[Run], variant: str, utility: float, forget: float, spread: float = 0.0) -> list[Run]:
+    """The runs, with NPO-GDR's ``variant`` at one place; seeds ``spread`` apart in utility."""
+    return [
+        replace(
+            run,
+            metrics={**run.metrics, "model_utility": utility + spread * (run.seed - 1), "forget_probability": forget},
+        )
+        if (run.method, run.variant) == ("npo_gdr", variant)
+        else run
+        for run in runs
+    ]
+
+
+def test_front_is_fitted_to_the_two_fronts_and_names_a_matched_point_outside(runs: list[Run]) -> None:
+    module = figures.load("front")
+    swept = [run for run in runs if run.variant != "matched_gamma4"]
+    far = moved(swept, "matched", 0.2, 0.009, 0.15)
+    with_it, without = module.draw(far, "T"), module.draw([r for r in far if not r.is_matched], "T")
+    assert with_it.axes[0].get_xlim() == without.axes[0].get_xlim()
+    assert with_it.axes[0].get_ylim() == without.axes[0].get_ylim()
+    assert lines(with_it, "matched mean") == [([], [])]
+    assert lines(with_it, "matched seeds") == []
+    legend = " ".join(text.get_text() for text in with_it.axes[0].get_legend().get_texts())
+    assert "at model utility 0.200, forget probability 0.009" in legend
+    assert "cut to" not in texts(with_it)
+    assert [row for row in module.data(far) if row["kind"] == "mean" and row["series"] == "matched"]
+
+
+def test_front_draws_a_matched_point_inside_and_counts_its_seeds_outside(runs: list[Run]) -> None:
+    swept = [run for run in runs if run.variant != "matched_gamma4"]
+    near = moved(swept, "matched", 0.55, 0.12, 0.4)
+    figure = figures.load("front").draw(near, "T")
+    assert lines(figure, "matched mean") == [([pytest.approx(0.55)], [pytest.approx(0.12)])]
+    assert "2 of 3 seeds outside" in texts(figure)
+    assert "outside:" not in texts(figure)
+
+
+def test_front_shows_every_point_and_interval_of_the_fronts(runs: list[Run]) -> None:
+    module = figures.load("front")
+    axes = module.draw(runs, "T").axes[0]
+    for row in (r for r in module.data(runs) if r["kind"] in ("seed", "mean") and r["series"] != "matched"):
+        for key, (low, high) in (("model_utility", axes.get_xlim()), ("forget_probability", axes.get_ylim())):
+            ends = [row[f"{key}_low"], row[f"{key}_high"]] if row["kind"] == "mean" else []
+            assert all(low < min(1.0, max(0.0, value)) < high for value in [row[key], *ends])
+
+
+@pytest.mark.parametrize("name", ["front", "tradeoff", "trajectories"])
+def test_intervals_end_where_the_metric_does(name: str, runs: list[Run]) -> None:
+    def thin(run: Run) -> Run:
+        values = {key: 0.5 * run.seed if key.startswith(("forget", "model")) else v for key, v in run.metrics.items()}
+        wide = replace(run, metrics=run.metrics if run.is_reference else values)
+        epochs = [{"epoch": e, "forget_probability": run.seed / 2, "retain_probability": run.seed / 2} for e in (0, 1)]
+        wide.__dict__["trajectory"] = [] if run.is_reference else epochs
+        return wide
+
+    figure = figures.load(name).draw([thin(run) for run in runs], "T")
+    assert "cut to [0, 1]" in texts(figure)
+    axes = figure.axes[0]
+    spans = [point for part in axes.collections for path in part.get_paths() for point in path.vertices.tolist()]
+    spans += [point for line in axes.lines if line.get_gid() is None for point in line.get_xydata().tolist()]
+    assert spans
+    inside = [0.0 <= point[1] <= 1.0 and (name == "trajectories" or 0.0 <= point[0] <= 1.0) for point in spans]
+    assert all(inside)
+
+
+def test_only_metrics_between_zero_and_one_have_ends() -> None:
+    assert style.bounds("forget_rouge", [0.2, None, 1.0]) == (0, 1)
+    for metric, values in (("privleak", [0.5]), ("general_perplexity", [1.0]), ("loss", [0.5, 2.0]), ("x", [])):
+        assert style.bounds(metric, values) == (-math.inf, math.inf)
+
+
+def test_front_text_stays_inside_the_figure_and_apart(runs: list[Run]) -> None:
+    figure = figures.load("front").draw(moved(runs, "matched", 0.1, 0.001, 0.09), "T")
+    figure.draw_without_rendering()
+    right = figure.axes[1]
+    (note,) = right.texts
+    box = note.get_window_extent()
+    assert not box.overlaps(right.xaxis.label.get_window_extent())
+    boxes = [box, *(axes.xaxis.label.get_window_extent() for axes in figure.axes)]
+    assert all(figure.bbox.x0 <= one.x0 and one.x1 <= figure.bbox.x1 for one in boxes)
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert not legend.get_window_extent().overlaps(box)
+
+
+def test_tradeoff_legend_is_below_the_title_and_references_are_the_largest(runs: list[Run]) -> None:
+    figure = figures.load("tradeoff").draw(runs, "T")
+    figure.draw_without_rendering()
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    (title,) = [text for text in figure.texts if text.get_text().startswith("T:")]
+    assert legend.get_window_extent().y1 <= title.get_window_extent().y0
+    sizes = {str(line.get_gid()): line.get_markersize() for line in figure.axes[0].lines if line.get_gid()}
+    others = [size for gid, size in sizes.items() if gid.split("/")[0] not in ("target", "retrained")]
+    assert sizes["retrained/default"] > 1.5 * max(others)
 
 
 def test_front_names_settings_in_which_the_pair_differs(runs: list[Run]) -> None:

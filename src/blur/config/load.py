@@ -79,7 +79,9 @@ def validate(model: type[Model], *layers: Layer) -> Model:
 
 
 def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: ValidationError) -> ConfigError:
-    first = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    # A misspelt key is also a missing one: the first says more.
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = tuple(first["loc"])
     file = next((name for name, content in reversed(layers) if _holds(content, location)), layers[-1][0])
     key = ".".join(str(part) for part in location)

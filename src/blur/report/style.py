@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
@@ -30,6 +31,7 @@ REFERENCE_MARKERS = {"target": "*", "retrained": "P", "base": "X"}
 MARKERS = {"ga": "v", "npo": "s", "simnpo": "o", "npo_logits": "D", "dpo": "^", "rmu": "p", "undial": "h"}
 SPARE_MARKERS = ("<", ">", "H", "d", "8", "^", "D")
 LINES = {RED: "-", ORANGE: "-", BLUE: (0, (5, 1.5)), SKY: (0, (5, 1.5)), GREEN: (0, (4, 1.2, 1, 1.2)), PURPLE: "-."}
+UNBOUNDED = ("privleak", "perplexity")
 LOSS_TITLES = {"ga": "gradient ascent", "npo": "NPO", "simnpo": "SimNPO", "npo_logits": "NPO on logits"}
 
 RC = {
@@ -160,15 +162,44 @@ def note(figure: Figure, text: str) -> None:
     figure.supxlabel(text, fontsize=8, x=0.01, ha="left", color="#333333")
 
 
-def seeds_note(counts: Iterable[int], interval: str = "bars") -> str:
-    """Say how many seeds there are and, where there are several, what the bars or bands are."""
+def bounds(metric: str, values: Iterable[float | None]) -> tuple[float, float]:
+    """Return the ends that a metric cannot pass: 0 and 1 where all its values lie between them, else none.
+
+    A t interval over few seeds may be wider than what it is about can be.
+
+    Args:
+        values: the metric's values, in any runs.
+    """
+    known = [value for value in values if value is not None]
+    free = any(word in metric for word in UNBOUNDED)
+    unit = bool(known) and not free and min(known) >= 0 and max(known) <= 1
+    return (0.0, 1.0) if unit else (-math.inf, math.inf)
+
+
+def cut(low: float, high: float, ends: tuple[float, float]) -> tuple[float, float]:
+    """Return an interval without what lies beyond ``ends``."""
+    return max(low, ends[0]), min(high, ends[1])
+
+
+def is_cut(rows: Iterable[Mapping[str, Any]], key: str, ends: tuple[float, float]) -> bool:
+    """Whether an interval ``key_low`` to ``key_high`` of some row passes ``ends``."""
+    known = [(row[f"{key}_low"], row[f"{key}_high"]) for row in rows if row.get(f"{key}_low") is not None]
+    return any(cut(*span, ends) != span for span in known)
+
+
+def seeds_note(counts: Iterable[int], interval: str = "bars", cut: bool = False) -> str:
+    """Say how many seeds there are and, where there are several, what the bars or bands are.
+
+    Args:
+        cut: whether one of them was cut to what the metric can be.
+    """
     known = sorted({count for count in counts if count})
     if not known:
         return "No seeds."
     if known[-1] == 1:
         return "One seed: no intervals."
     number = str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
-    return f"Mean over {number} seeds; {interval}: 95% t interval."
+    return f"Mean over {number} seeds; {interval}: 95% t interval{', cut to [0, 1]' if cut else ''}."
 
 
 def handle(run: Run, name: str | None = None, line: bool = False) -> Line2D:

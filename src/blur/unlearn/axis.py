@@ -46,7 +46,7 @@ def build(package: str, class_name: str, value: Any) -> Choice:
         raise ValueError(f"give a name, one of {', '.join(available(package))}, or a mapping with `name`")
     name, names = settings["name"], available(package)
     if name not in names:
-        nearest = difflib.get_close_matches(name, names, n=1)
+        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
         raise ValueError(f"no {name!r} among {', '.join(names)}{hint}")
     choice: type[Choice] = getattr(import_module(f"{package}.{name}"), class_name)
@@ -61,7 +61,7 @@ def _fault(choice: type[Choice], key: str, message: str) -> str:
     if key in choice.model_fields or "." in key:
         return f"{key}: {message}"
     known = [field for field in choice.model_fields if field != "name"]
-    nearest = difflib.get_close_matches(key, known, n=1)
+    nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known) or 'none'}"
     return f"no hyper-parameter {key!r}; {hint}"
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from blur.report import curves, style
 from blur.report.runs import Run, of_default
+
+TICKS = 3  # on each side of zero
 
 
 def chosen(runs: Sequence[Run], methods: Sequence[str] | None) -> list[Run]:
@@ -63,8 +67,7 @@ def _column(above: Axes, below: Axes, own: list[dict[str, Any]], run: Run, limit
     middle = statistics.median(abs(row["inner"]) for row in own)
     largest = max(abs(row["inner"]) for row in own)
     if middle and largest / middle > 20:
-        above.set_yscale("symlog", linthresh=float(f"{middle:.0e}"))
-        above.locator_params(axis="y", numticks=5)
+        _symlog(above, middle, largest)
     above.set_title(run.title, fontweight="bold")
     above.tick_params(labelbottom=False)
     shares = curves.negative_shares(own).values()
@@ -78,6 +81,19 @@ def _column(above: Axes, below: Axes, own: list[dict[str, Any]], run: Run, limit
         va="top",
         fontsize=8,
     )
+
+
+def _symlog(axes: Axes, middle: float, largest: float) -> None:
+    """Make an axis linear up to the decade of ``middle`` and logarithmic beyond, with ticks at equal distances."""
+    first, last = math.floor(math.log10(middle)), math.floor(math.log10(largest))
+    stride = 1 + (last - first) // TICKS
+    decades = [10.0**exponent for exponent in range(first, last + 1, stride)]
+    # The linear part is as high as the step between two ticks: those next to zero keep the same distance.
+    axes.set_yscale("symlog", linthresh=decades[0], linscale=0.9 * stride)
+    view = axes.get_ylim()
+    axes.set_yticks([*(-decade for decade in reversed(decades)), 0.0, *decades])
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(view)
 
 
 def _note(figure: Figure, rows: list[dict[str, Any]]) -> None:

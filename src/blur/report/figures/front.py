@@ -6,7 +6,7 @@ each step exactly the weighted sum at lambda_t = 1/xi_t. The third series theref
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ from blur.report.summary import Summary
 
 __all__ = ["data", "draw"]
 
+Ends = dict[str, tuple[float, float]]  # by metric, forget before utility: what it cannot pass
 DASHES = ("-", "--", ":", "-.")
 RELATION = (
     "Under AdamW without clipping, BLUR at γ is, but for the projection, the weighted sum at λ = 1/γ;\n"
@@ -41,23 +42,28 @@ def draw(
     if not names:
         return style.empty(task_title, "fronts", "no BLUR method and weighted method with equal losses were both swept")
     known = {run.method: run for run in reversed(runs)}
-    figure = Figure(figsize=(9.0, 4.0 * len(names) + 0.8), layout="constrained")
+    figure = Figure(figsize=(9.0, 4.4 * len(names) + 0.8), layout="constrained")
     figure.suptitle(f"{task_title}: BLUR over γ against the weighted sum over λ", fontweight="bold")
-    grid = figure.subplots(len(names), 2, squeeze=False, width_ratios=(1.35, 1))
+    grid = figure.subplots(len(names), 2, squeeze=False, width_ratios=(1.25, 1))
+    ends = {key: style.bounds(key, [row[key] for row in rows if row["kind"] == "seed"]) for key in (forget, utility)}
     parts = {name: [row for row in rows if row["pair"] == name] for name in names}
     for (left, right), own in zip(grid, parts.values(), strict=True):
-        _fronts(left, own, known, forget, utility)
+        _fronts(left, own, known, ends)
         _differences(right, own, forget, utility)
     counts = [row["n"] for row in rows if row["kind"] == "mean"]
     small = "Small marks: each seed. " if max(counts) > 1 else ""
-    style.note(figure, f"{small}{style.seeds_note(counts)} {_budget(runs, names)}\n{RELATION}")
+    drawn = [row for own in parts.values() for row in _drawn(own, ends)]
+    cut = any(style.is_cut(drawn, key, ends[key]) for key in ends)
+    style.note(figure, f"{small}{style.seeds_note(counts, cut=cut)} {_budget(runs, names)}\n{RELATION}")
     for left, own in zip(grid[:, 0], parts.values(), strict=True):
-        _labels(left, own, known, forget, utility)
+        _labels(left, own, known, ends)
     return figure
 
 
-def _fronts(axes: Axes, rows: list[Row], known: dict[str, Run], forget: str, utility: str) -> None:
+def _fronts(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> None:
+    forget, utility = ends
     means = [row for row in rows if row["kind"] == "mean"]
+    limits = {key: _limits(rows, key, ends[key]) for key in ends}
     rates = sorted({row["lr"] for row in means if row["lr"] is not None})
     for series in SYMBOLS:
         for place, lr in enumerate(rates or [None]):
@@ -67,25 +73,86 @@ def _fronts(axes: Axes, rows: list[Row], known: dict[str, Run], forget: str, uti
             run = known[line[0]["method"]]
             name = _name(series, run) + (f", lr {lr:g}" if len(rates) > 1 else "")
             seeds = [row for row in rows if row["kind"] == "seed" and row["series"] == series and row["lr"] == lr]
-            _line(axes, line, seeds, _marks(line[0], known) | {"linestyle": DASHES[place % 4]}, name, forget, utility)
+            inside = [row for row in line if _inside(row, limits)]
+            drawn = {row["variant"] for row in inside}
+            name += "".join(_outside(row, forget, utility) for row in line if row["variant"] not in drawn)
+            seeds = [row for row in seeds if row["variant"] in drawn]
+            if lost := sum(not _inside(row, limits) for row in seeds):
+                name += f"\n{lost} of {len(seeds)} seeds outside"
+            marks = _marks(line[0], known) | {"linestyle": DASHES[place % 4]}
+            _line(axes, inside, seeds, marks, series, name, ends)
     axes.set(xlabel=f"{style.label(utility)} (higher is better →)", ylabel=f"{style.label(forget)} (← lower is better)")
-    axes.margins(0.1)
+    axes.set(xlim=limits[utility], ylim=limits[forget])
+    axes.locator_params(axis="x", nbins=6)
     axes.set_title(f"{_title(rows, known)}", loc="left", fontweight="bold")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, columnspacing=1.2)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.155), borderaxespad=0)
 
 
-def _labels(axes: Axes, rows: list[Row], known: dict[str, Run], forget: str, utility: str) -> None:
-    means = [row for row in rows if row["kind"] == "mean"]
-    seeds = [(row[utility], row[forget]) for row in rows if row["kind"] == "seed"]
+def _limits(rows: list[Row], key: str, ends: tuple[float, float]) -> tuple[float, float]:
+    """Return what the two fronts need, intervals and margin included.
+
+    A matched point has no say: it may lie far away, and would press the fronts into a corner.
+    """
+    points = [row for row in rows if row["kind"] in ("seed", "mean")]
+    own = [row for row in points if row["series"] != "matched"] or points
+    spans = [style.cut(row[f"{key}_low"], row[f"{key}_high"], ends) for row in own if row.get(f"{key}_low") is not None]
+    values = [*(row[key] for row in own), *(end for span in spans for end in span)]
+    low, high = min(values), max(values)
+    margin = 0.1 * (high - low) or 0.05 * abs(high) or 0.05
+    return low - margin, high + margin
+
+
+def _drawn(rows: list[Row], ends: Ends) -> list[Row]:
+    """Return the means of one pair that lie within its panel."""
+    limits = {key: _limits(rows, key, ends[key]) for key in ends}
+    return [row for row in rows if row["kind"] == "mean" and _inside(row, limits)]
+
+
+def _inside(row: Row, limits: Mapping[str, tuple[float, float]]) -> bool:
+    return all(low <= row[key] <= high for key, (low, high) in limits.items())
+
+
+def _outside(row: Row, forget: str, utility: str) -> str:
+    return (
+        f"\noutside: {row['parameter']} = {row['value']:.3g} at {_small(utility)} {row[utility]:.3f}, "
+        f"{_small(forget)} {row[forget]:.3f}"
+    )
+
+
+def _small(metric: str) -> str:
+    """Return a metric's label as it stands within a sentence."""
+    text = style.label(metric)
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]
+
+
+def _bars(row: Row, ends: Ends) -> list[list[tuple[float, float]]]:
+    """Return the two ends of each of a mean's intervals, as (utility, forget) points."""
+    if row["n"] < 2:
+        return []
+    forget, utility = ends
+    across, up = (style.cut(row[f"{key}_low"], row[f"{key}_high"], ends[key]) for key in (utility, forget))
+    return [[(end, row[forget]) for end in across], [(row[utility], end) for end in up]]
+
+
+def _labels(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> None:
+    forget, utility = ends
+    means = _drawn(rows, ends)
+    drawn = {(row["series"], row["variant"]) for row in means}
+    seeds = [
+        (row[utility], row[forget])
+        for row in rows
+        if row["kind"] == "seed" and (row["series"], row["variant"]) in drawn
+    ]
     texts = [
         labels.Label(
             (row[utility], row[forget]), f"{row['parameter']} = {row['value']:.3g}", _marks(row, known)["color"]
         )
         for row in means
     ]
-    lines = [[(r[utility], r[forget]) for r in means if r["series"] == series] for series in ("bilevel", "weighted")]
+    fronts = [[(r[utility], r[forget]) for r in means if r["series"] == series] for series in ("bilevel", "weighted")]
+    lines = [*fronts, *(bar for row in means for bar in _bars(row, ends))]
     specks = seeds if any(row["n"] > 1 for row in means) else []
-    labels.place(axes, texts, specks=[*specks, *(spot for line in lines for spot in labels.along(line))])
+    labels.place(axes, texts, specks=[*specks, *(spot for line in lines for spot in labels.along(line, 12))])
 
 
 def _marks(row: Row, known: dict[str, Run]) -> dict[str, Any]:
@@ -108,9 +175,10 @@ def _title(rows: list[Row], known: dict[str, Run]) -> str:
 
 
 def _line(
-    axes: Axes, line: list[Row], seeds: list[Row], marks: dict[str, Any], name: str, forget: str, utility: str
+    axes: Axes, line: list[Row], seeds: list[Row], marks: dict[str, Any], series: str, name: str, ends: Ends
 ) -> None:
-    series, thin = line[0]["series"], {"color": marks["color"], "linewidth": 0.7, "alpha": 0.35}
+    forget, utility = ends
+    thin = {"color": marks["color"], "linewidth": 1.2, "alpha": 0.5}
     if any(row["n"] > 1 for row in line):
         axes.plot(
             [row[utility] for row in seeds],
@@ -120,8 +188,8 @@ def _line(
             **(marks | {"markersize": 3.5, "markeredgecolor": "none", "linestyle": "none"}),
         )
     for row in (row for row in line if row["n"] > 1):
-        axes.hlines(row[forget], row[f"{utility}_low"], row[f"{utility}_high"], **thin)
-        axes.vlines(row[utility], row[f"{forget}_low"], row[f"{forget}_high"], **thin)
+        for (x0, y0), (x1, y1) in _bars(row, ends):
+            axes.plot([x0, x1], [y0, y1], **thin)
     axes.plot(
         [row[utility] for row in line],
         [row[forget] for row in line],
@@ -148,7 +216,8 @@ def _differences(axes: Axes, rows: list[Row], forget: str, utility: str) -> None
             gid="difference",
         )
         axes.locator_params(axis="x", nbins=5)
-        axes.set_xlabel(style.label(utility) + "".join(lines), fontsize=8.5)
+        axes.set_xlabel(style.label(utility))
+        _below(axes, lines)
         axes.set_ylabel(f"{style.label(forget)}: BLUR − weighted\n(below zero: BLUR forgets more)")
         return
     ends = next(row for row in rows if row["kind"] == "not comparable")
@@ -161,7 +230,14 @@ def _differences(axes: Axes, rows: list[Row], forget: str, utility: str) -> None
         va="center",
         transform=axes.transAxes,
     )
-    axes.set(xticks=[], yticks=[], xlabel="".join(lines))
+    axes.set(xticks=[], yticks=[])
+    _below(axes, lines)
+
+
+def _below(axes: Axes, lines: list[str]) -> None:
+    """Write lines below an axis and its label, level with the legend of the panel beside."""
+    spot = (0, -0.155)
+    axes.annotate("\n".join(lines), spot, xycoords="axes fraction", fontsize=8, va="top", linespacing=1.35)
 
 
 def _span(ends: Row, series: str) -> str:
@@ -176,8 +252,8 @@ def _sentence(row: Row) -> str:
     forget = Summary(row["difference"], row["difference_low"], row["difference_high"], row["n"])
     kept = Summary(row["utility_difference"], row["utility_difference_low"], row["utility_difference_high"], row["n"])
     return (
-        f"\nBLUR (γ = {row['gamma']:.3g}) minus matched (λ = {row['value']:.3g}):\n"
-        f"forget {_signed(forget)}, utility {_signed(kept)}"
+        f"BLUR (γ = {row['gamma']:.3g}) minus matched (λ = {row['value']:.3g}):\n"
+        f"forget {_signed(forget)},\nutility {_signed(kept)}"
     )
 
 

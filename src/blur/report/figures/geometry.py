@@ -18,6 +18,7 @@ from blur.report import style
 from blur.report.runs import Run, finite
 
 Row = dict[str, Any]
+FACTOR = 10  # between the lengths of two gradients worth drawing in one panel
 NAMES = {"conflict": "Most conflicting step", "median": "Median step", "aligned": "Most aligned step"}
 VECTORS = {
     "g_f": (style.BLUE, "$g_f$"),
@@ -38,7 +39,9 @@ LEGEND = {
 def data(runs: Sequence[Run], method: str = "blur_npo", variant: str = "default") -> list[Row]:
     """Return, for three steps of the first seed, the logged numbers and every vector's two coordinates.
 
-    Coordinates are in units of ||g_f||, the first along g_f.
+    Coordinates are in units of ||g_f||, the first along g_f. The steps are chosen by cosine among those whose gradients
+    are of comparable length, since a gradient that has all but vanished has a direction and teaches nothing; among all
+    where fewer than three are.
 
     Args:
         method: a method with the bilevel combination, forget loss below.
@@ -47,7 +50,7 @@ def data(runs: Sequence[Run], method: str = "blur_npo", variant: str = "default"
     run = _chosen(runs, method, variant)
     if run is None:
         return []
-    usable = sorted((step for step in run.steps if _usable(step)), key=lambda step: (step["cosine"], step["step"]))
+    usable = sorted(_candidates(run)[0], key=lambda step: (step["cosine"], step["step"]))
     places = {"conflict": 0, "median": (len(usable) - 1) // 2, "aligned": len(usable) - 1}
     steps = {name: usable[place] for name, place in places.items()} if usable else {}
     return [_row(name, step, run) for name, step in steps.items()]
@@ -57,6 +60,16 @@ def _chosen(runs: Sequence[Run], method: str, variant: str) -> Run | None:
     own = [run for run in runs if (run.method, run.variant) == (method, variant)]
     own = [run for run in own if run.combine.get("name") == "bilevel" and any(map(_usable, run.steps))]
     return min(own, key=lambda run: run.seed, default=None)
+
+
+def _candidates(run: Run) -> tuple[list[Row], str]:
+    """Return the steps to choose from, and words for the note that say which these are."""
+    usable = [step for step in run.steps if _usable(step)]
+    near = [step for step in usable if 1 / FACTOR <= step["retain_norm"] / step["forget_norm"] <= FACTOR]
+    if len(near) < len(NAMES):
+        return usable, f"Steps chosen by cosine among all {len(usable)} steps with both gradients."
+    which = f"the {len(near)} of {len(run.steps)} steps" if len(near) < len(run.steps) else f"all {len(near)} steps,"
+    return near, f"Steps chosen by cosine among {which} whose gradients are within a factor of {FACTOR} of each other."
 
 
 def _usable(step: Row) -> bool:
@@ -117,7 +130,7 @@ def draw(runs: Sequence[Run], task_title: str, method: str = "blur_npo", variant
         f"Seed {rows[0]['seed']}, γ = {rows[0]['gamma']:g}. Unit of both axes: "
         r"$\Vert g_f \Vert$"
         " of that step."
-        f"{warning}\n{_identity(rows)}",
+        f"{warning}\n{_candidates(run)[1]}\n{_identity(rows)}",
     )
     return figure
 
@@ -146,14 +159,19 @@ def _panel(axes: Axes, row: Row) -> str:
         _arrow(axes, row, key)
     axes.plot([row["g_r_x"], row["u_x"]], [row["u_y"]] * 2, color="#999999", linewidth=0.8, linestyle=":")
     axes.set_title(
-        f"{NAMES[row['panel']]} ({row['step']})\nangle {row['angle_degrees']:.1f}° (cos {row['cosine']:+.3f}), "
-        f"ξ = {row['xi']:.3g}\n"
+        f"{NAMES[row['panel']]} ({row['step']})\nangle {row['angle_degrees']:.1f}° (cos {row['cosine']:+.3f})\n"
         r"$\Vert g_r \Vert / \Vert g_f \Vert$"
-        f" = {row['ratio']:.4g}; {_TEXT[scale]}"
+        f" = {_digits(row['ratio'])}, ξ = {_digits(row['xi'])}\n{_TEXT[scale]}".replace("-", "−"),
+        fontsize=8,
     )
     axes.set_xlabel("along $g_f$")
     axes.set_ylabel("across $g_f$")
     return scale
+
+
+def _digits(value: float) -> str:
+    """Write three significant digits, trailing zeros among them."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 _TEXT = {"true": "true to scale", "stretched": "axes scaled apart", "log": "along-axis logarithmic"}
@@ -199,12 +217,15 @@ def _arrow(axes: Axes, row: Row, key: str) -> None:
         },
     )
     side = 1 if row["g_r_x"] > 0 else -1
+    # The projection stands between g_r and u: its name goes where the nearer of the two is farther away.
+    gaps = {way: min((way * x for x in (row["g_r_x"], row["u_x"]) if way * x > 0), default=math.inf) for way in (-1, 1)}
+    free = max(gaps, key=lambda way: gaps[way])
     spots = {
         "g_f": ((0.5, 0), (0, -11)),
         "gamma_g_f": (tip, (9, 9)),
         "g_r": (tip, (8 * side, 9)),
         "u": (tip, (8, 8)),
-        "projected": ((0, 0.55 * tip[1]), (-12 * side, 0)),
+        "projected": ((0, 0.9 * tip[1]), (11 * free, 0)),
     }
     spot, offset = spots[key]
     halo = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}

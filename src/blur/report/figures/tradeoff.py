@@ -79,22 +79,29 @@ def draw(
         color=style.look(known[line]).colour if line in known else None,
         linewidth=1.2,
     )
-    handles = [_point(axes, row, known[row["method"]], forget, utility, place) for place, row in enumerate(rows)]
+    ends = {key: style.bounds(key, [row[key] for row in rows]) for key in (forget, utility)}
+    handles = [_point(axes, row, known[row["method"]], ends, place) for place, row in enumerate(rows)]
     axes.margins(0.08)
     entries = {entry.get_label(): entry for entry in handles}
-    figure.legend(handles=list(entries.values()), loc="outside right upper")
-    style.note(figure, style.seeds_note(row["n"] for row in rows if row["kind"] != "reference"))
+    axes.legend(handles=list(entries.values()), loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
+    cut = any(style.is_cut(rows, key, ends[key]) for key in ends)
+    style.note(figure, style.seeds_note((row["n"] for row in rows if row["kind"] != "reference"), cut=cut))
     _labels(axes, swept_rows, rows, forget, utility)
     return figure
 
 
-def _point(axes: Axes, row: Row, run: Run, forget: str, utility: str, place: int) -> Any:
-    """Draw one point; later ones are smaller, so that methods which collapse onto one spot all stay visible."""
+def _point(axes: Axes, row: Row, run: Run, ends: dict[str, tuple[float, float]], place: int) -> Any:
+    """Draw one point; later ones are smaller, so that methods which collapse onto one spot all stay visible.
+
+    References are so large that a method which reaches one does not hide it.
+    """
     look = style.look(run)
+    forget, utility = ends
     for metric, other, plot in ((utility, forget, axes.hlines), (forget, utility, axes.vlines)):
         if row[f"{metric}_low"] is not None:
-            plot(row[other], row[f"{metric}_low"], row[f"{metric}_high"], color=look.colour, linewidth=0.8, alpha=0.6)
-    size = 13 if run.is_reference else max(6.0, 10 - 0.35 * place)
+            span = style.cut(row[f"{metric}_low"], row[f"{metric}_high"], ends[metric])
+            plot(row[other], *span, color=look.colour, linewidth=1.6, alpha=0.75, zorder=2.5)
+    size = 17 if run.is_reference else max(6.0, 10 - 0.35 * place)
     axes.plot(
         row[utility],
         row[forget],

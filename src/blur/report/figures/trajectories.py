@@ -76,7 +76,8 @@ def draw(
         pair[0].set_title(style.loss_title(family), fontweight="bold")
     references = [row["title"].lower() for row in rows if row["kind"] == "reference"]
     levels = f" Dotted: {' and '.join(references)} model." if references else ""
-    style.note(figure, style.seeds_note((row["n"] for row in methods), "bands") + levels)
+    cut = any(style.is_cut(methods, key, style.bounds(key, [row[key] for row in methods])) for key in (forget, retain))
+    style.note(figure, style.seeds_note((row["n"] for row in methods), "bands", cut) + levels)
     return figure
 
 
@@ -91,9 +92,10 @@ def _column(
             axes.axhline(row[key], linestyle=(0, (1, 1.5)), linewidth=1.1, color="#444444", gid=row["method"])
         if last:
             _name_levels(axes, [row for row in own if row["kind"] == "reference" and row[key] is not None], key)
-        for method in methods:
+        ends = style.bounds(key, [row[key] for row in own])
+        for place, method in enumerate(methods):
             line = [row for row in own if row["method"] == method and row[key] is not None]
-            _line(axes, line, key, known[method])
+            _line(axes, line, key, known[method], ends, len(methods) - 1 - place)
         _limits(axes, [row[key] for row in own if row[key] is not None])
         if first:
             axes.set_ylabel(f"{style.label(key)}\n({better} is better)")
@@ -108,17 +110,23 @@ def _column(
     )
 
 
-def _line(axes: Axes, line: list[Row], key: str, run: Run) -> None:
+def _line(axes: Axes, line: list[Row], key: str, run: Run, ends: tuple[float, float], later: int) -> None:
+    """Draw one method; the more lines come ``later``, the thicker, so that lines on one path all stay visible."""
     look = style.look(run)
-    epochs = [row["epoch"] for row in line]
     axes.plot(
-        epochs, [row[key] for row in line], linestyle=look.line, gid=run.method, **(look.points() | {"markersize": 4.5})
+        [row["epoch"] for row in line],
+        [row[key] for row in line],
+        linestyle=look.line,
+        linewidth=1.5 + 0.3 * later,
+        gid=run.method,
+        **(look.points() | {"markersize": 4.5 + 0.7 * later}),
     )
     banded = [row for row in line if row[f"{key}_low"] is not None]
+    spans = [style.cut(row[f"{key}_low"], row[f"{key}_high"], ends) for row in banded]
     axes.fill_between(
         [row["epoch"] for row in banded],
-        [row[f"{key}_low"] for row in banded],
-        [row[f"{key}_high"] for row in banded],
+        [low for low, _ in spans],
+        [high for _, high in spans],
         color=look.colour,
         alpha=0.13,
         linewidth=0,

@@ -17,9 +17,8 @@ def test_a_clone_has_nothing_to_do_and_redraws_figures(pulled: Workspace) -> Non
     assert pulled.plan() == set()
     figure = pulled.root / "results/ci/figures/tofu/tradeoff.png"
     before = figure.read_bytes()
-    done = pulled.snakemake(
-        "--forcerun", "results/ci/figures/tofu/tradeoff.png", "--", "results/ci/figures/tofu/tradeoff.png"
-    )
+    target = "results/ci/figures/tofu/tradeoff.png"
+    done = pulled.run("snakemake", target, "--forcerun", "figure_tradeoff", "--config", "scale=ci")
     assert "1 of 1 steps" in done.stdout + done.stderr
     assert figure.read_bytes() == before
 

@@ -63,6 +63,49 @@ def weights(run):
     return str(phase_dir("models", SCALE, run.path) / "model.safetensors")
 
 
+def of_run(phase, run, *names):
+    """Files of a run in a phase: its manifest and those named."""
+    return [str(phase_dir(phase, SCALE, run.path) / name) for name in ("manifest.json", *names)]
+
+
+def data_files(task):
+    """The manifest of a task's data."""
+    return [f"data/{SCALE}/{task}/manifest.json"]
+
+
+def model_files(task):
+    """Every model of a task, and what is derived from models. All are named, so that a missing one is made again."""
+    resolved = PLAN.task(task)
+    trained = "train" in (resolved.config.target.kind, resolved.config.retrained.kind)
+    runs = [*([Run(task, "base")] if trained else []), *PLAN.evaluated(task)]
+    derived = {(name, source) for run in ALL_RUNS[task] for name, source in keys.derived_inputs(PLAN, run).items()}
+    return [
+        *(file for run in runs for file in of_run("models", run, "model.safetensors")),
+        *(file for name, source in sorted(derived) for file in of_run(f"derived/{name}", source)),
+    ]
+
+
+def evaluation_files(task):
+    """Raw measurements of every model of a task."""
+    return [file for run in PLAN.evaluated(task) for file in of_run("evaluation", run, "likelihood.parquet")]
+
+
+def metrics_files(task):
+    """Metrics of every model of a task."""
+    return [file for run in PLAN.evaluated(task) for file in of_run("metrics", run, "metrics.json")]
+
+
+def figure_files(task):
+    """Figures and tables of a task."""
+    figures = PLAN.task(task).benchmark.figures
+    return [f"results/{SCALE}/figures/{task}/{name}" for name in (*(f"{f}.png" for f in figures), "results.md")]
+
+
+def of_all_tasks(*kinds):
+    """Files of these kinds of all tasks that are run."""
+    return [file for task in PLAN.tasks for files in kinds for file in files(task)]
+
+
 def train_inputs(wildcards):
     """Data and base model; nothing for a model that is fetched by name."""
     run, task = run_of(wildcards), PLAN.task(wildcards.task)

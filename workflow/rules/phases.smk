@@ -4,25 +4,24 @@
 rule all:
     default_target: True
     input:
-        figures=[f"results/{SCALE}/figures/{t}/{f}.png" for t in PLAN.tasks for f in PLAN.task(t).benchmark.figures],
-        tables=[f"results/{SCALE}/figures/{t}/results.md" for t in PLAN.tasks],
+        of_all_tasks(data_files, model_files, evaluation_files, metrics_files, figure_files),
 
 
 rule all_data:
     input:
-        [f"data/{SCALE}/{task}/manifest.json" for task in PLAN.tasks],
+        of_all_tasks(data_files),
 
 
 rule all_models:
     input:
-        [manifest("models", run) for task in PLAN.tasks for run in PLAN.evaluated(task)],
+        of_all_tasks(model_files),
 
 
 rule all_evaluation:
     input:
-        [manifest("evaluation", run) for task in PLAN.tasks for run in PLAN.evaluated(task)],
+        of_all_tasks(evaluation_files),
 
 
 rule all_metrics:
     input:
-        [manifest("metrics", run) for task in PLAN.tasks for run in PLAN.evaluated(task)],
+        of_all_tasks(metrics_files),

@@ -81,7 +81,7 @@ def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes
     assert not (workspace.root / MANIFEST).exists()
     workspace.run(*COMMAND)
     assert weights_hash(workspace) == before
-    assert read_json(workspace.root / MANIFEST)["resumed_from"] > 0
+    assert read_json(workspace.root / MANIFEST)["training"]["resumed_from"] > 0
 
 
 def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:

@@ -11,6 +11,7 @@ from blur.core.hashing import sha256_json
 from blur.core.paths import WORK
 from blur.stages.job import Job
 from blur.stages.tracking import wandb_run
+from blur.unlearn import distributed
 from blur.unlearn.loop import TrainResult, train
 
 if TYPE_CHECKING:
@@ -57,6 +58,17 @@ def fit(
             device=job.device,
             **references,
         )
+
+
+def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int]:
+    """Return what a manifest tells of a training: length, where it was resumed, how its batch was shared out."""
+    return {
+        "steps": result.total_steps,
+        "resumed_from": result.resumed_from,
+        "global_batch_size": settings.batch_size,
+        "accumulation": settings.accumulation,
+        "world_size": distributed.world_size(),
+    }
 
 
 def resume_folder(job: Job, inputs: Mapping[str, str]) -> Path:

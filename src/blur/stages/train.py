@@ -5,7 +5,7 @@ from __future__ import annotations
 from blur import models
 from blur.core.runtime import make_deterministic
 from blur.stages.card import card
-from blur.stages.fit import adopt_log, fit, forget_resume_state
+from blur.stages.fit import adopt_log, facts, fit, forget_resume_state
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
 
@@ -24,8 +24,8 @@ def run(job: Job) -> None:
         if done:
             return
         make_deterministic(job.threads, job.device)
-        files = _fetch(job) if fetched else _train(job)
-        job.close(job.directory("models"), files, inputs)
+        files, training = (_fetch(job), {}) if fetched else _train(job)
+        job.close(job.directory("models"), files, inputs, training=training)
         forget_resume_state(job)
 
 
@@ -38,7 +38,7 @@ def _fetch(job: Job) -> list[str]:
     return models.save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
 
 
-def _train(job: Job) -> list[str]:
+def _train(job: Job) -> tuple[list[str], dict[str, int]]:
     assert job.run is not None
     directory, base = job.directory("models"), job.directory("models", job.base)
     loaded = models.load(base, device=job.device)
@@ -48,4 +48,4 @@ def _train(job: Job) -> list[str]:
     result = fit(job, loaded.model, streams, settings, inputs)
     text = card(job, SUMMARY[job.run.method])
     files = models.save(result.model, loaded.tokenizer, loaded.template, directory, text)
-    return files + adopt_log(job, inputs, directory)
+    return files + adopt_log(job, inputs, directory), facts(result, settings)

@@ -14,7 +14,7 @@ from blur.measure.run import measure_epoch, passages_of
 from blur.measurements import LikelihoodRow, read_epochs, write_epochs
 from blur.stages import matched_lambda, reference_sums
 from blur.stages.card import card
-from blur.stages.fit import adopt_log, fit, forget_resume_state, resume_folder
+from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, resume_folder
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
 
@@ -43,8 +43,7 @@ def run(job: Job) -> None:
         if result.adapter:
             files += _adopt_adapter(result.adapter, directory)
         files += adopt_log(job, start, directory) + epochs.collect(directory)
-        facts = {"steps": result.total_steps, "resumed_from": result.resumed_from}
-        job.close(directory, files, inputs, settings=settings.model_dump(mode="json"), **facts)
+        job.close(directory, files, inputs, settings=settings.model_dump(mode="json"), training=facts(result, settings))
         forget_resume_state(job)
 
 

@@ -32,7 +32,9 @@ Scale = Annotated[str | None, typer.Option(help="A file of config/scales; config
 Method = Annotated[str, typer.Option(help="A file of config/methods; or target, retrained.")]
 Variant = Annotated[str, typer.Option(help="A named change of the method's settings.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
-Threads = Annotated[int, typer.Option(help="Threads of the numeric libraries; part of a result's identity on a CPU.")]
+Threads = Annotated[
+    int, typer.Option(min=1, help="Threads of the numeric libraries; part of a result's identity on a CPU.")
+]
 
 
 def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, **names: object) -> None:
@@ -46,6 +48,7 @@ def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, **names:
     identity = (task, names["figure"]) if "figure" in names else (task,)
     run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
     plan.require(run or Run(task, "base"))
+    keys.require_folders(plan, task)
     key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity))
     module = {"figure": "figures"}.get(stage, stage)
     job = Job(plan, task, run, stage, key, threads, figure=names.get("figure"))  # type: ignore[arg-type]
@@ -212,9 +215,12 @@ def unlock() -> None:
 @app.command()
 def check(scale: Scale = None) -> None:
     """Check every configuration file that a scale uses, and write nothing."""
+    from blur.config.keys import require_folders
+
     plan = _plan(scale)
     for task in plan.tasks:
         plan.check(task)
+        require_folders(plan, task)
     print(
         f"configuration of scale {plan.name!r} is sound: {sum(len(plan.runs(t)) for t in plan.tasks)} unlearning runs"
     )

@@ -7,6 +7,7 @@ import pytest
 from blur.config.load import merge, read_yaml, validate
 from blur.config.schema import MethodConfig
 from blur.core.errors import ConfigError
+from blur.data.settings import DataSettings
 from blur.unlearn.settings import UnlearnSettings
 
 BASE = ("scale.yaml", {"epochs": 1})
@@ -76,3 +77,8 @@ def test_a_contradiction_of_the_whole_file_names_no_key() -> None:
 def test_a_misspelt_key_is_named_rather_than_the_one_that_is_missing() -> None:
     with pytest.raises(ConfigError, match=r"s.yaml: unknown key 'titel'. Did you mean 'title'"):
         validate(MethodConfig, ("s.yaml", {"titel": "x"}))
+
+
+def test_keys_of_data_are_named_as_the_file_has_them() -> None:
+    with pytest.raises(ConfigError, match=r"t.yaml: data: unknown key 'splitt'. Did you mean 'split'"):
+        validate(DataSettings, ("t.yaml: data", {"root": {"source": {"kind": "world"}, "splitt": "forget10"}}))

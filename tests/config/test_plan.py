@@ -12,7 +12,7 @@ import pytest
 from blur.config import keys
 from blur.config.export import DIALECT, MODELS
 from blur.config.plan import Plan, Run
-from blur.core.errors import ConfigError
+from blur.core.errors import ConfigError, DataError
 from blur.core.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,6 +78,32 @@ def test_unknown_names_get_the_nearest_one(folder: Path) -> None:
         plan.require(Run("tofu", "blur_npo", "gama4"))
     with pytest.raises(ConfigError, match="unknown key 'scal'"):
         Plan(folder, {"scal": "small"})
+
+
+def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"tofu.yaml: figures: no figure 'tradeof'. Did you mean 'tradeoff'"):
+        keys.figure_key(Plan(folder, {"scale": "small"}), "tofu", "tradeof")
+    file = folder / "tasks/tofu.yaml"
+    file.write_text(file.read_text().replace("  blur_npo:", "  blur_nop:"))
+    with pytest.raises(ConfigError, match=r"tofu.yaml: methods: no method 'blur_nop'. Did you mean 'blur_npo'"):
+        Plan(folder, {"scale": "small"}).check("tofu")
+
+
+def test_a_missing_folder_of_data_or_model_is_named_with_its_key(folder: Path) -> None:
+    keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
+    task, model = folder / "tasks/tofu.yaml", folder / "models/llama-1m.yaml"
+    original = task.read_text()
+    model.write_text("model: {name_or_path: ./absent}\n")
+    with pytest.raises(ConfigError, match=r"llama-1m.yaml: model.name_or_path: no folder './absent'"):
+        keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
+    model.write_text("model: {name_or_path: of/hub}\n")
+    task.write_text(original + "target: {kind: hub, name: /absent}\n")
+    with pytest.raises(ConfigError, match=r"tofu.yaml: target.name: no folder '/absent'"):
+        keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
+    source = original.index("  source:")
+    task.write_text(original[:source] + "  source: {kind: local, path: absent}\n")
+    with pytest.raises(DataError, match=r"tofu.yaml: data.source.path: no folder 'absent'"):
+        keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
 
 
 def test_the_schemas_are_those_of_the_models() -> None:

@@ -12,6 +12,7 @@ try:
     PLAN = Plan("config", config)
     for task in PLAN.tasks:
         PLAN.check(task)
+        keys.require_folders(PLAN, task)
     ALL_RUNS = {task: PLAN.runs(task) for task in PLAN.tasks}
 except BlurError as error:
     raise WorkflowError(str(error)) from None

@@ -11,9 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from blur.config.load import suggest
 from blur.config.plan import Plan, Run, Task
 from blur.config.schema import RunFilter
-from blur.core.errors import DataError
+from blur.core.errors import ConfigError, DataError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_file
 
@@ -44,6 +45,26 @@ def local_files(task: Task) -> dict[str, str]:
         where = f"{task.layers['task.file'][0]}: data.source.path"
         raise DataError(f"no folder {source.path!r}", where, "Put the files there, or name another folder")
     return {p.name: sha256_file(p) for p in sorted(folder.iterdir()) if p.suffix in (".json", ".jsonl")}
+
+
+def require_folders(plan: Plan, task: str) -> None:
+    """Refuse a task whose data or models are in a folder that is not there; a hub's names are left to the hub.
+
+    Raises:
+        DataError: the folder of a ``local`` source is missing.
+        ConfigError: the folder of a model is missing.
+    """
+    resolved = plan.task(task)
+    local_files(resolved)
+    file, config = resolved.layers["task.file"][0], resolved.config
+    named = {
+        str(plan.folder / f"models/{config.model}.yaml: model.name_or_path"): resolved.model.name_or_path,
+        f"{file}: target.name": config.target.name,
+        f"{file}: retrained.name": config.retrained.name,
+    }
+    for where, name in named.items():
+        if name and name.startswith(("/", ".", "~")) and not Path(name).is_dir():
+            raise ConfigError(f"no folder {name!r}", where, "Put the model there, or name another folder or a hub name")
 
 
 def base_key(plan: Plan, run: Run) -> Key:
@@ -131,7 +152,10 @@ def describe(plan: Plan, run: Run) -> dict[str, str]:
 def figure_key(plan: Plan, task: str, figure: str) -> Key:
     """Key of one figure."""
     resolved = plan.task(task)
-    config = resolved.benchmark.figures[figure]
+    config = resolved.benchmark.figures.get(figure)
+    if config is None:
+        where = str(plan.folder / f"benchmarks/{resolved.config.benchmark}.yaml: figures")
+        raise ConfigError(f"no figure {figure!r}", where, suggest(figure, resolved.benchmark.figures))
     settings = {"title": resolved.config.title, "options": config.options, "module": config.module}
     return _key(settings, ["blur.stages.figures", f"blur.report.figures.{config.module}"])
 

@@ -189,6 +189,10 @@ class Plan:
         resolved = self.task(task)
         check_specs(resolved.benchmark.metrics)
         check_specs(resolved.benchmark.trajectory)
+        for method in resolved.config.methods:
+            if method not in self.methods:
+                where = f"{resolved.layers['task.file'][0]}: methods"
+                raise ConfigError(f"no method {method!r}", where, suggest(method, self.methods))
         if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
             self.training_settings(task)
         self.measure_settings(task)

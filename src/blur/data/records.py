@@ -87,7 +87,7 @@ def read_records(path: Path | str, kind: Kind, *, require: Sequence[str] = ()) -
 
     Args:
         path: a file of JSON lines.
-        kind: the record form, see DESIGN section 6.
+        kind: the record form, which says what fields there are.
         require: fields that must be there besides those of the kind, e.g. ``id`` or ``perturbed_answer``.
     """
     return validate_records(read_lines(path), kind, require=require)

@@ -57,11 +57,12 @@ def _add(cost: Cost, manifest: Path, seconds: float) -> None:
 
 def as_text(by_rule: dict[str, Cost], total_seconds: float) -> str:
     """Return a table for the terminal."""
-    lines = [f"{'rule':<16}{'jobs':>6}{'wall s':>10}{'CPU s':>10}{'peak MiB':>10}"]
+    width = max(map(len, by_rule), default=4)
+    lines = [f"{'rule':<{width}}{'jobs':>6}{'wall s':>10}{'CPU s':>10}{'peak MiB':>10}"]
     for rule, cost in sorted(by_rule.items(), key=lambda item: -item[1].wall_seconds):
         cpu = "-" if cost.cpu_seconds is None else f"{cost.cpu_seconds:.1f}"
         peak = f"{cost.peak_memory_bytes / 2**20:.0f}" if cost.peak_memory_bytes else "-"
-        lines.append(f"{rule:<16}{cost.num_jobs:>6}{cost.wall_seconds:>10.1f}{cpu:>10}{peak:>10}")
+        lines.append(f"{rule:<{width}}{cost.num_jobs:>6}{cost.wall_seconds:>10.1f}{cpu:>10}{peak:>10}")
     num_jobs = sum(cost.num_jobs for cost in by_rule.values())
     lines.append(f"{num_jobs} jobs, {total_seconds / 60:.1f} minutes from the first start to the last end")
     return "\n".join(lines)

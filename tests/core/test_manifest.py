@@ -66,3 +66,11 @@ def test_canonical_json_does_not_depend_on_order() -> None:
         == canonical_json({"a": [1.0, None], "b": 1})
         == '{"a":[1.0,null],"b":1}'
     )
+
+
+def test_a_stage_names_the_input_that_is_not_there(directory: Path, tmp_path: Path) -> None:
+    from blur.stages.job import hashes
+
+    assert set(hashes({"data": directory})) == {"data"}
+    with pytest.raises(ArtifactError, match=r"nowhere/manifest\.json: no manifest, so this is no finished result"):
+        hashes({"data": directory, "target": tmp_path / "nowhere"})

@@ -121,5 +121,11 @@ class Job:
 
 
 def hashes(inputs: dict[str, Path]) -> dict[str, str]:
-    """Return the hash of each input's manifest, by role."""
+    """Return the hash of each input's manifest, by role.
+
+    Raises:
+        ArtifactError: an input is no finished result; names it.
+    """
+    for folder in inputs.values():
+        manifests.read(folder)
     return {role: sha256_file(folder / manifests.NAME) for role, folder in sorted(inputs.items())}

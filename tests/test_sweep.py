@@ -32,3 +32,8 @@ def test_corners(forget: float, utility: float, expected: float) -> None:
 def test_a_target_that_knows_nothing_cannot_judge() -> None:
     with pytest.raises(ArtifactError, match="no better than the retrained"):
         score(0.1, 0.5, RETRAINED, TARGET)
+
+
+@pytest.mark.parametrize(("forget", "utility"), [(None, 0.6), (0.1, None)])
+def test_a_value_that_is_not_defined_earns_nothing(forget: float | None, utility: float | None) -> None:
+    assert score(forget, utility, TARGET, RETRAINED) == 0.0

@@ -51,23 +51,34 @@ def as_csv(rows: list[dict[str, object]]) -> str:
 
 
 def _row(method: str, variant: str, runs: list[Run], target: Run, retrained: Run) -> dict[str, object]:
-    forget = fmean(run.value("forget_probability") or 0.0 for run in runs)
-    utility = fmean(run.value("model_utility") or 0.0 for run in runs)
+    forget, utility = (_mean([run.value(name) for run in runs]) for name in ("forget_probability", "model_utility"))
     return {
         "method": method,
         "variant": variant,
         "seeds": len(runs),
-        "forget_probability": round(forget, 4),
-        "model_utility": round(utility, 4),
+        "forget_probability": None if forget is None else round(forget, 4),
+        "model_utility": None if utility is None else round(utility, 4),
         "score": round(score(forget, utility, target, retrained), 4),
         "best": False,
     }
 
 
-def score(forget: float, utility: float, target: Run, retrained: Run) -> float:
-    """Return the score of ``sweep`` for one forget probability and utility."""
-    high, low = target.value("forget_probability") or 0.0, retrained.value("forget_probability") or 0.0
-    if high <= low:
+def _mean(values: list[float | None]) -> float | None:
+    """Return the mean, or None where one of the values is not defined."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def score(forget: float | None, utility: float | None, target: Run, retrained: Run) -> float:
+    """Return the score of ``sweep``; 0 where forget probability or utility is not defined (the model has collapsed)."""
+    if forget is None or utility is None:
+        return 0.0
+    high, low, best = (
+        target.value("forget_probability"),
+        retrained.value("forget_probability"),
+        target.value("model_utility"),
+    )
+    if high is None or low is None or not best or high <= low:
         raise ArtifactError("the target knows the forget set no better than the retrained model", str(target.directory))
     left = min(max((forget - low) / (high - low), 0.0), 1.0)
-    return (min(1.0, utility / (target.value("model_utility") or 1.0)) + 1 - left) / 2
+    return (min(1.0, utility / best) + 1 - left) / 2

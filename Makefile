@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake all --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 REPORT = results/$(SCALE)/report.html
 
-.PHONY: help env demo run report resume show verify commit push pull check lint format types unit test bench clean
+.PHONY: help env demo run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -73,10 +73,17 @@ types: env ## Check types
 	mypy
 
 unit: env ## Run the tests that need neither snakemake nor dvc
-	pytest -m "not workflow" -n 2
+	pytest -m "not workflow and not slurm" -n 2
 
 test: env lint types unit ## Run everything that CI runs
 	pytest -m workflow
+	pytest -m slurm -s
+
+slurm: env ## Start a SLURM on this machine (root), run the ci scale through it, break it, stop it
+	pytest -m slurm -s
+
+fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
+	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 
 bench: env ## Time the BLUR step against the weighted sum
 	python -m blur.unlearn.bench

@@ -11,6 +11,7 @@ import pytest
 
 from blur.core.errors import ArtifactError, DataError
 from blur.measurements import (
+    ChoiceRow,
     GenerationRow,
     GradnormRow,
     LikelihoodRow,
@@ -36,11 +37,15 @@ ROWS = [
     likelihood("empty", []),
 ]
 GENERATIONS = [GenerationRow("forget", "10", "Q? A:", "yes, é", "no\n", 3, True)]
+CHOICES = [
+    ChoiceRow("craft", "q2", "bees", "Q:", ["A", "é"], [-1 / 3, float("-inf")], 0),
+    ChoiceRow("craft", "q1", "", "Q:", ["A", "B", "C"], [-0.5, -0.5, float("nan")], 2),
+]
 GRADNORMS = [GradnormRow("forget", "10", 1 / 3), GradnormRow("forget", "2", float("inf"))]
 
 
 def test_round_trip_keeps_order_values_and_types(tmp_path: Path) -> None:
-    Measurements(ROWS, GENERATIONS, GRADNORMS).write(tmp_path)
+    Measurements(ROWS, GENERATIONS, GRADNORMS, CHOICES).write(tmp_path)
     read = Measurements.read(tmp_path)
     answers = read.likelihood("forget", "answer")
     assert [score.id for score in answers] == ["10", "2", "empty"]
@@ -53,6 +58,9 @@ def test_round_trip_keeps_order_values_and_types(tmp_path: Path) -> None:
     assert [score.index for score in read.likelihood("forget", "perturbed_answer")] == [0, 1]
     assert read.generations("forget") == GENERATIONS
     assert read.gradnorm("forget") == {"10": 1 / 3, "2": float("inf")}
+    assert [row.id for row in read.choices("craft")] == ["q2", "q1"]
+    assert read.choices("craft")[0] == CHOICES[0]
+    assert str(read.choices("craft")[1].logprob) == "[-0.5, -0.5, nan]"
 
 
 def test_numpy_rows_and_non_finite_values_survive(tmp_path: Path) -> None:
@@ -66,8 +74,9 @@ def test_numpy_rows_and_non_finite_values_survive(tmp_path: Path) -> None:
 
 def test_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        Measurements(ROWS, GENERATIONS, GRADNORMS).write(tmp_path / name)
-    for file in ("likelihood.parquet", "generations.parquet", "gradnorm.parquet"):
+        files = Measurements(ROWS, GENERATIONS, GRADNORMS, CHOICES).write(tmp_path / name)
+    assert files == ["likelihood.parquet", "generations.parquet", "gradnorm.parquet", "choices.parquet"]
+    for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
@@ -87,6 +96,8 @@ def test_missing_set_or_field_lists_what_there_is(tmp_path: Path) -> None:
         read.generations("retain")
     with pytest.raises(ArtifactError, match="there is: forget"):
         read.gradnorm("retain")
+    with pytest.raises(ArtifactError, match="request 'mmlu'; there is: nothing"):
+        read.choices("mmlu")
 
 
 def test_missing_file_and_missing_column_name_the_file(tmp_path: Path) -> None:
@@ -106,6 +117,8 @@ def test_an_id_scored_twice_is_an_error() -> None:
         Measurements([ROWS[0], ROWS[0]]).likelihood("forget", "answer")
     with pytest.raises(DataError, match="id 10 occurs twice"):
         Measurements((), GENERATIONS * 2).generations("forget")
+    with pytest.raises(DataError, match="request craft: id q2 occurs twice"):
+        Measurements(choices=CHOICES * 2).choices("craft")
 
 
 def test_lists_of_unequal_length_are_an_error() -> None:
@@ -114,15 +127,27 @@ def test_lists_of_unequal_length_are_an_error() -> None:
         Measurements([row]).likelihood("s", "answer")
 
 
-def test_epochs_round_trip_in_rising_order(tmp_path: Path) -> None:
-    path = tmp_path / "epochs.parquet"
-    write_epochs(path, {2: [likelihood("a", [-2.0])], 0: [likelihood("a", [-0.5]), likelihood("b", [-1.0])]})
-    epochs = read_epochs(path)
-    assert list(epochs) == [0, 2]
+def test_epochs_round_trip_in_rising_order_with_every_kind_of_measurement(tmp_path: Path) -> None:
+    later = Measurements([likelihood("a", [-2.0])], choices=CHOICES)
+    first = Measurements([likelihood("a", [-0.5]), likelihood("b", [-1.0])], GENERATIONS, GRADNORMS)
+    files = write_epochs(tmp_path, {10: later, 0: first, 9: Measurements((), GENERATIONS)})
+    assert sorted(files) == sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.parquet"))
+    epochs = read_epochs(tmp_path)
+    assert list(epochs) == [0, 9, 10]
     assert [score.id for score in epochs[0].likelihood("forget", "answer")] == ["a", "b"]
-    assert epochs[2].likelihood("forget", "answer")[0].logprob.tolist() == [-2.0]
-    with pytest.raises(ArtifactError, match="epoch 2: no likelihood"):
-        epochs[2].likelihood("forget", "text")
+    assert epochs[10].likelihood("forget", "answer")[0].logprob.tolist() == [-2.0]
+    assert epochs[0].generations("forget") == epochs[9].generations("forget") == GENERATIONS
+    assert epochs[0].gradnorm("forget") == {"10": 1 / 3, "2": float("inf")}
+    assert epochs[10].choices("craft")[0] == CHOICES[0]
+    with pytest.raises(ArtifactError, match="epoch 9: no likelihood"):
+        epochs[9].likelihood("forget", "text")
+
+
+def test_an_epoch_table_that_is_missing_is_named(tmp_path: Path) -> None:
+    write_epochs(tmp_path, {0: Measurements(ROWS)})
+    (tmp_path / "epochs" / "generations.parquet").unlink()
+    with pytest.raises(ArtifactError, match=r"epochs/generations\.parquet: no such table"):
+        read_epochs(tmp_path)
 
 
 def test_import_brings_neither_torch_nor_pandas() -> None:

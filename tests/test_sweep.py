@@ -2,6 +2,7 @@
 
 import pytest
 
+from blur.config.schema import Judges
 from blur.core.errors import ArtifactError
 from blur.report.runs import Run
 from blur.workflow.sweep import score
@@ -12,6 +13,7 @@ def run(forget: float, utility: float) -> Run:
 
 
 TARGET, RETRAINED = run(0.9, 0.6), run(0.1, 0.58)
+JUDGES = Judges(forget=("forget_probability",), utility="model_utility")
 
 
 @pytest.mark.parametrize(
@@ -26,14 +28,14 @@ TARGET, RETRAINED = run(0.9, 0.6), run(0.1, 0.58)
     ],
 )
 def test_corners(forget: float, utility: float, expected: float) -> None:
-    assert score(forget, utility, TARGET, RETRAINED) == pytest.approx(expected)
+    assert score(forget, utility, TARGET, RETRAINED, JUDGES) == pytest.approx(expected)
 
 
 def test_a_target_that_knows_nothing_cannot_judge() -> None:
     with pytest.raises(ArtifactError, match="no better than the retrained"):
-        score(0.1, 0.5, RETRAINED, TARGET)
+        score(0.1, 0.5, RETRAINED, TARGET, JUDGES)
 
 
 @pytest.mark.parametrize(("forget", "utility"), [(None, 0.6), (0.1, None)])
 def test_a_value_that_is_not_defined_earns_nothing(forget: float | None, utility: float | None) -> None:
-    assert score(forget, utility, TARGET, RETRAINED) == 0.0
+    assert score(forget, utility, TARGET, RETRAINED, JUDGES) == 0.0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blur.core.errors import BlurError
+from blur.core.launch import spread
 from blur.core.runtime import set_threads
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ Threads = Annotated[
     int, typer.Option(min=1, help="Threads of the numeric libraries; part of a result's identity on a CPU.")
 ]
 
+Gpus = Annotated[
+    int, typer.Option(min=0, help="GPUs of the job; with two or more, as many processes share the model (FSDP2).")
+]
 
-def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, **names: object) -> None:
+
+def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, request: str = "", **names: object) -> None:
     """Resolve the settings of one job and run its stage."""
     set_threads(threads)
     from blur.config import keys
@@ -49,9 +54,9 @@ def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, **names:
     run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
     plan.require(run or Run(task, "base"))
     keys.require_folders(plan, task)
-    key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity))
+    key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity), *((request,) if request else ()))
     module = {"figure": "figures"}.get(stage, stage)
-    job = Job(plan, task, run, stage, key, threads, figure=names.get("figure"))  # type: ignore[arg-type]
+    job = Job(plan, task, run, stage, key, threads, figure=names.get("figure"), request=request)  # type: ignore[arg-type]
     import_module(f"blur.stages.{module}").run(job)
 
 
@@ -74,8 +79,10 @@ def train(
     seed: Seed = 0,
     scale: Scale = None,
     threads: Threads = 1,
+    gpus: Gpus = 1,
 ) -> None:
     """Fine-tune the target model, or the retrained one that never sees the forget set."""
+    spread(gpus, sys.argv[1:])
     _run("train", threads, scale=scale, task=task, method=role, seed=seed)
 
 
@@ -85,11 +92,13 @@ def reference_sums(
     method: Method = "target",
     variant: Variant = "default",
     seed: Seed = 0,
+    request: Annotated[str, typer.Option(help="A request of the benchmark; its own forget set by default.")] = "own",
     scale: Scale = None,
     threads: Threads = 1,
 ) -> None:
     """Compute the log-likelihood of each forget text under the model before unlearning (NPO reads it)."""
-    _run("reference_sums", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
+    run = {"method": method, "variant": variant, "seed": seed}
+    _run("reference_sums", threads, scale=scale, task=task, request=request, **run)
 
 
 @derive.command("matched-lambda")
@@ -112,8 +121,10 @@ def unlearn(
     seed: Seed = 0,
     scale: Scale = None,
     threads: Threads = 1,
+    gpus: Gpus = 1,
 ) -> None:
     """Unlearn the forget set with one method; carries on from the last epoch after an interruption."""
+    spread(gpus, sys.argv[1:])
     _run("unlearn", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
@@ -210,6 +221,18 @@ def unlock() -> None:
     from blur.workflow.resume import clear_stale_lock
 
     print("stale lock cleared" if clear_stale_lock() else "not locked")
+
+
+@app.command()
+def plan(
+    scale: Scale = None,
+    task: Annotated[str | None, typer.Option(help="One task of the scale; all by default.")] = None,
+    gpu: Annotated[str, typer.Option(help="A GPU of config/planner.yaml.")] = "h100-80g",
+) -> None:
+    """Print what fits on a GPU, method by method, and how many jobs, GPU-hours and gigabytes a scale takes."""
+    from blur.planner.table import show as table
+
+    print(table(_plan(scale, task), gpu))
 
 
 @app.command()

@@ -64,7 +64,10 @@ def test_no_hyper_parameter_leaks_from_one_choice_into_another(folder: Path) -> 
 def test_a_matched_run_waits_for_the_run_it_is_matched_to() -> None:
     plan = Plan(ROOT / "config", {"scale": "small"})
     inputs = keys.derived_inputs(plan, Run("tofu", "npo_gdr", "matched", 2))
-    assert inputs == {"reference_sums": Run("tofu", "target"), "matched_lambda": Run("tofu", "blur_npo", "default", 2)}
+    assert inputs == {
+        "reference_sums/own": Run("tofu", "target"),
+        "matched_lambda": Run("tofu", "blur_npo", "default", 2),
+    }
     assert keys.derived_inputs(plan, Run("tofu", "graddiff", "default", 2)) == {}
 
 

@@ -46,4 +46,5 @@ def test_unknown_set_lists_those_there_are(built):
 
 def test_texts_join_prompt_and_answer():
     template = Template(prompt="Q: {question}\nA:", separator=" ")
-    assert texts_of([*SETS["forget"], {"id": "t", "text": "Plain."}], template) == ["Q: Who?\nA: Zoë.", "Plain."]
+    others = [{"id": "t", "text": "Plain."}, {"id": "c", "prompt": "Once upon", "gt": " a time"}]
+    assert texts_of([*SETS["forget"], *others], template) == ["Q: Who?\nA: Zoë.", "Plain.", "Once upon a time"]

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from blur.core.errors import DataError
 from blur.data import tofu
-from blur.data.settings import DataSettings
+from blur.data.settings import TofuSettings
 
 PER_AUTHOR = 2
 
@@ -53,7 +53,7 @@ def write(folder, name, records):
 
 def settings(folder, split="forget10", **source):
     source = {"kind": "local", "path": str(folder), "questions_per_author": PER_AUTHOR, **source}
-    return DataSettings.model_validate({"root": {"source": source, "split": split}})
+    return TofuSettings.model_validate({"source": source, "split": split})
 
 
 def fault(*args, **kwargs):
@@ -81,7 +81,7 @@ def test_all_authors(folder):
 def test_general_items_are_trained_without_their_wrong_answers(folder):
     sets = tofu.build(settings(folder))
     assert [set(r) for r in sets["general"]] == [{"id", "question", "answer"}] * 6
-    off = DataSettings(root=settings(folder).root.model_copy(update={"learn_general": False}))
+    off = settings(folder).model_copy(update={"learn_general": False})
     assert tofu.build(off)["general"] == []
 
 
@@ -176,8 +176,8 @@ def test_hub_gives_the_same_sets_as_files(folder, monkeypatch):
         return configurations()[name]
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    hub = DataSettings.model_validate(
-        {"root": {"source": {"kind": "hub", "revision": "abc123", "questions_per_author": PER_AUTHOR}}}
+    hub = TofuSettings.model_validate(
+        {"source": {"kind": "hub", "revision": "abc123", "questions_per_author": PER_AUTHOR}}
     )
     assert tofu.build(hub) == tofu.build(settings(folder))
     assert sorted(name for _, name, _, _ in asked) == sorted(configurations())
@@ -190,7 +190,7 @@ def test_unreachable_hub_names_the_way_out(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     with pytest.raises(DataError) as caught:
-        tofu.build(DataSettings.model_validate({"root": {"source": {"kind": "hub"}}}))
+        tofu.build(TofuSettings.model_validate({"source": {"kind": "hub"}}))
     assert caught.value.where == "locuslab/TOFU, configuration retain90, revision main"
     assert caught.value.what == "cannot be loaded from the hub (Couldn't reach 'locuslab/TOFU')"
     assert "HF_HUB_OFFLINE=1" in caught.value.remedy
@@ -201,11 +201,11 @@ def test_malformed_hub_row_names_configuration_and_row(monkeypatch):
     broken = configurations() | {"retain90": [{"question": "a", "answer": None}]}
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=lambda repo, name, **_: broken[name]))
     with pytest.raises(DataError, match='configuration retain90, revision main, row 1: "answer" is a NoneType'):
-        tofu.build(DataSettings.model_validate({"root": {"source": {"kind": "hub"}}}))
+        tofu.build(TofuSettings.model_validate({"source": {"kind": "hub"}}))
 
 
 @pytest.mark.parametrize(
-    ("root", "key"),
+    ("content", "key"),
     [
         ({"source": {"kind": "world"}, "spilt": "forget10"}, "spilt"),
         ({"source": {"kind": "world"}, "split": "forget20"}, "split"),
@@ -218,11 +218,11 @@ def test_malformed_hub_row_names_configuration_and_row(monkeypatch):
         ({"source": {"kind": "world", "num_authors": 1000, "num_holdout_authors": 100}}, "1024 full names"),
     ],
 )
-def test_wrong_settings_are_refused_naming_the_key(root, key):
+def test_wrong_settings_are_refused_naming_the_key(content, key):
     with pytest.raises(ValidationError, match=key):
-        DataSettings.model_validate({"root": root})
+        TofuSettings.model_validate(content)
 
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        DataSettings.model_validate({"root": {"source": {"kind": "world"}}}).root.split = "forget01"
+        TofuSettings.model_validate({"source": {"kind": "world"}}).split = "forget01"

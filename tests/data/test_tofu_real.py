@@ -5,7 +5,7 @@ import pytest
 
 from blur.data import tofu
 from blur.data.checks import normalise
-from blur.data.settings import DataSettings
+from blur.data.settings import TofuSettings
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "tofu"
 pytestmark = [pytest.mark.shared, pytest.mark.skipif(not FOLDER.is_dir(), reason="needs the real TOFU files")]
@@ -17,9 +17,7 @@ def rows(name):
 
 def build(split="forget10", limit=None, **source):
     source = {"kind": "local", "path": str(FOLDER), **source}
-    return tofu.build(
-        DataSettings.model_validate({"root": {"source": source, "split": split, "max_eval_retain": limit}})
-    )
+    return tofu.build(TofuSettings.model_validate({"source": source, "split": split, "max_eval_retain": limit}))
 
 
 @pytest.mark.parametrize(("percent", "authors"), [(1, 2), (5, 10), (10, 20)])

@@ -10,7 +10,7 @@ from blur.core.errors import DataError
 from blur.data import tofu
 from blur.data.checks import normalise
 from blur.data.records import to_jsonl
-from blur.data.settings import DataSettings
+from blur.data.settings import TofuSettings
 from blur.data.world import chance, generate, pools
 from blur.data.world.draw import pick
 from blur.data.world.facts import ATTRIBUTES, NUM_PHRASINGS
@@ -28,7 +28,7 @@ PEOPLE = ("retain", "forget", "holdout")
 
 
 def settings(split="forget10", **source):
-    return DataSettings.model_validate({"root": {"source": {"kind": "world", **source}, "split": split}})
+    return TofuSettings.model_validate({"source": {"kind": "world", **source}, "split": split})
 
 
 def digest(sets):
@@ -223,7 +223,7 @@ def test_a_random_guesser_scores_the_stated_chance():
 
 def test_describe_tells_chance_of_the_world_only():
     assert tofu.describe(settings(num_authors=20)) == chance(18, 20)
-    local = DataSettings.model_validate({"root": {"source": {"kind": "local", "path": "x"}}})
+    local = TofuSettings.model_validate({"source": {"kind": "local", "path": "x"}})
     assert tofu.describe(local) == {}
 
 

@@ -30,7 +30,28 @@ RECORDS = [
     for place, name in enumerate(NAMES)
 ]
 TEXTS = [{"id": f"t{place}", "text": f"{name} went to Rome. " * (place + 1)} for place, name in enumerate(NAMES)]
-SETS = {"people": RECORDS, "texts": TEXTS}
+PASSAGES = [
+    {
+        "id": f"c{place}",
+        "prompt": f"{name} the poet went to Rome" + ", where rivers run," * (place % 3),
+        "gt": " and wrote of rivers, of Rome and of friends." + " Then home." * place,
+    }
+    for place, name in enumerate(NAMES)
+]
+SHOWN = [{"id": f"s{place}", "question": f"Who is {n}?", "answer": f"{n} is a cook."} for place, n in enumerate(NAMES)]
+TOPICS = ("bees", "knots")
+CHOICES = [
+    {
+        "id": f"m{place}",
+        "question": f"What is {name} known for?",
+        "choices": ["rivers", f"being {name}", "bread and boats", "Rome"],
+        "answer": place % 4,
+        "topic": TOPICS[place % 2],
+    }
+    for place, name in enumerate(NAMES * 4)
+]
+DEV = [{**record, "id": f"d{place}"} for place, record in enumerate(CHOICES[4:10])]
+SETS = {"people": RECORDS, "texts": TEXTS, "passages": PASSAGES, "shown": SHOWN, "quiz": CHOICES, "dev": DEV}
 
 
 def sharpen(model):

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from blur.measure.cache import SHARED_FROM
 from blur.measure.generate import Generation, generate
+from blur.models import build_from_config
 from blur.models.encode import encode_prompt
-from tests.measure.conftest import RECORDS, TEMPLATE
+from tests.measure.conftest import ARCHITECTURES, RECORDS, TEMPLATE, sharpen
 
 EOS = 1
 
@@ -66,3 +68,51 @@ def test_the_models_own_sampling_and_penalties_are_set_aside_and_kept(llama, pro
 
 def test_no_prompts(llama):
     assert generate(llama, [], 12, 100, EOS) == []
+
+
+@pytest.fixture
+def few_shot(tokenizer):
+    """Prompts that share a long beginning and differ in the length of what follows."""
+    beginning = "".join(f"Question: {r['question']}\nAnswer: {r['answer']}\n\n" for r in RECORDS[:3])
+    return [encode_prompt(tokenizer, beginning + TEMPLATE.render(record["question"])) for record in RECORDS]
+
+
+def sizes_of_forwards(model, run):
+    """The shapes of the ids that go through the model while ``run`` runs."""
+    sizes = []
+    hook = model.register_forward_pre_hook(
+        lambda _, args, kwargs: sizes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+    )
+    run()
+    hook.remove()
+    return sizes
+
+
+def test_a_shared_beginning_changes_nothing(any_model, few_shot):
+    expected = [plain(any_model, prompt, 12, EOS) for prompt in few_shot]
+    assert len({len(prompt) for prompt in few_shot}) > 1
+    assert len({tuple(generation.tokens) for generation in expected}) > 1
+    assert generate(any_model, few_shot, 12, 10_000, EOS) == expected
+    assert generate(any_model, few_shot[:1] * 3, 12, 10_000, EOS) == expected[:1] * 3
+
+
+def test_a_shared_beginning_goes_through_the_model_once(llama, few_shot):
+    shared = next(i for i, tokens in enumerate(zip(*few_shot, strict=False)) if len(set(tokens)) > 1)
+    assert shared >= SHARED_FROM
+    sizes = sizes_of_forwards(llama, lambda: generate(llama, few_shot, 4, 10_000, EOS))
+    rest = max(len(prompt) for prompt in few_shot) - shared
+    assert sizes[:2] == [(1, shared), (len(few_shot), rest)]
+
+
+def test_a_sliding_window_takes_the_plain_way(tokenizer, few_shot):
+    model = sharpen(build_from_config(ARCHITECTURES["gemma2"] | {"sliding_window": 8}, tokenizer, seed=0))
+    assert generate(model, few_shot, 12, 10_000, EOS) == [plain(model, prompt, 12, EOS) for prompt in few_shot]
+
+
+def test_lora_around_a_model_generates_as_the_merged_model(llama, few_shot):
+    from peft import LoraConfig, get_peft_model
+
+    wrapped = get_peft_model(llama, LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False))
+    found = generate(wrapped, few_shot, 12, 10_000, EOS)
+    merged = wrapped.merge_and_unload()
+    assert found == generate(merged, few_shot, 12, 10_000, EOS)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from blur.core.errors import ConfigError, DataError
 from blur.measure.batching import evaluation_mode
-from blur.measure.run import measure, measure_epoch, passages_of
+from blur.measure.run import measure, passages_of
 from blur.measure.settings import MeasureSettings
 from blur.measurements import Measurements
 from blur.models import Template
@@ -64,13 +64,6 @@ def test_dropout_and_modes_are_restored_after_an_error(llama):
     assert all(parameter.requires_grad for parameter in llama.parameters())
 
 
-def test_epoch_measurement_is_the_likelihood_of_the_full_one(llama, tokenizer):
-    passages = passages_of(tokenizer, TEMPLATE, SETS, SETTINGS, 100)
-    epoch = measure_epoch(llama, passages, 128)
-    full = measure(llama, tokenizer, TEMPLATE, SETS, SETTINGS, 100).likelihood_rows
-    assert [list(row.logprob) for row in epoch] == [list(row.logprob) for row in full]
-
-
 def test_generation_and_likelihood_share_the_prefix_for_a_template_that_ends_in_a_space(llama, tokenizer):
     seen: list[list[int]] = []
     settings = MeasureSettings.model_validate({"generation": [{"set": "people", "max_new_tokens": 1}]})
@@ -91,7 +84,7 @@ def test_missing_set_and_field_are_named(llama, tokenizer):
         settings = MeasureSettings.model_validate({"likelihood": [request]})
         return measure(llama, tokenizer, TEMPLATE, sets, settings, 100)
 
-    with pytest.raises(ConfigError, match=r"no set 'peple'.*people, texts"):
+    with pytest.raises(ConfigError, match=r"no set 'peple'.*passages, people"):
         run({"set": "peple"}, SETS)
     with pytest.raises(DataError, match=r"set 'people': record 'q9' has no 'paraphrased_answer'"):
         run(

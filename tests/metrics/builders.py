@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from blur.measurements import GenerationRow, GradnormRow, LikelihoodRow, Measurements
+from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, LikelihoodRow, Measurements
 from blur.metrics import Metric, compute_all
 
 
@@ -41,11 +41,12 @@ def said(item: str, generated: str, reference: str = "", *, set: str = "s", fini
     return GenerationRow(set, item, "prompt", reference, generated, len(generated.split()), finished)
 
 
-def measured(*rows: LikelihoodRow | GenerationRow | GradnormRow) -> Measurements:
+def measured(*rows: LikelihoodRow | GenerationRow | GradnormRow | ChoiceRow) -> Measurements:
     return Measurements(
         [one for one in rows if isinstance(one, LikelihoodRow)],
         [one for one in rows if isinstance(one, GenerationRow)],
         [one for one in rows if isinstance(one, GradnormRow)],
+        [one for one in rows if isinstance(one, ChoiceRow)],
     )
 
 

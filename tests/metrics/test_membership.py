@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blur.core.errors import ArtifactError, BlurError
+from blur.core.errors import ArtifactError, BlurError, ConfigError
 from blur.measurements import GradnormRow, Measurements
 from blur.metrics.mia import auc, lowest_mean
 from tests.metrics.builders import compute, measured, row
@@ -201,6 +201,16 @@ def test_fault_10_privleak_without_the_retrained_model_is_an_error() -> None:
         compute("privleak", model, **SETS)
     silent = 100 * (1.0 - 0.5) / 0.5
     assert compute("privleak", model, RETRAINED, **SETS).value != pytest.approx(silent)
+
+
+@pytest.mark.parametrize(("name", "area"), [("muse_news", 0.4772), ("muse_books", 0.5393)])
+def test_privleak_against_a_published_model_needs_no_retrained_one(name: str, area: float) -> None:
+    model = measured(row("m", [-3.0]), row("n", [-1.0], set="t"))
+    metric = compute("privleak", model, members="s", nonmembers="t", published=name)
+    assert metric.value == pytest.approx(100 * (1 - area) / area)
+    assert metric.details["auc_retrained"] == area
+    with pytest.raises(ConfigError, match="published: tofu"):
+        compute("privleak", model, members="s", nonmembers="t", published="tofu")
 
 
 def test_privleak_cannot_divide_by_an_auc_of_zero() -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from blur.core.errors import ArtifactError
-from blur.measurements import GradnormRow, Measurements
+from blur.measurements import ChoiceRow, GradnormRow, Measurements
 from blur.metrics import Metric, compute_all
 from blur.metrics.store import trajectory, write_metrics, write_trajectory
 from tests.metrics.builders import measured, row, said
@@ -77,6 +77,15 @@ def test_trajectory_has_one_record_per_epoch_in_order(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "trajectory.json").read_text())["epochs"][1] == records[1]
 
 
+def test_a_trajectory_may_be_of_generations_and_of_sets_that_the_task_has_not() -> None:
+    specs = [
+        {"name": "verbmem_f", "metric": "rouge_l_f1", "set": "s"},
+        {"name": "knowmem_f", "metric": "rouge_l_f1", "set": "none"},
+    ]
+    records = trajectory({0: measured(said("a", "one two", "one two"))}, specs, frozenset({"none"}))
+    assert records == [{"epoch": 0, "verbmem_f": 1.0, "knowmem_f": None}]
+
+
 def test_a_trajectory_cannot_need_a_reference() -> None:
     specs = [{"name": "q", "metric": "forget_quality", "set": "s", "truth": "answer"}]
     with pytest.raises(ArtifactError, match="retrained"):
@@ -88,10 +97,11 @@ def everything() -> list[dict[str, Any]]:
     sides = {"members": "forget", "nonmembers": "holdout"}
     attacks = ("loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference")
     specs: list[dict[str, Any]] = [{"metric": m, "set": "forget"} for m in ("probability", "probability_with_options")]
-    specs += [{"metric": m, "set": "forget"} for m in ("exact_memorization", "extraction_strength", "rouge_l_recall")]
+    specs += [{"metric": m, "set": "forget"} for m in ("exact_memorization", "extraction_strength", "rouge_l_f1")]
     specs += [{"metric": "truth_ratio", **truth, "aggregate": kind} for kind in ("closeness", "utility", "share")]
     specs += [{"metric": "mia", "attack": attack, **sides} for attack in attacks]
     specs += [{"metric": "privleak", **sides}, {"metric": "forget_quality", **truth}]
+    specs += [{"metric": "rouge_l_recall", "set": "forget"}, {"metric": "accuracy", "request": "quiz"}]
     specs += [{"metric": m, "sets": ["forget"]} for m in ("perplexity", "repetition")]
     named = [{"name": f"m{place}", **spec} for place, spec in enumerate(specs)]
     return [*named, {"name": "mean", "metric": "harmonic_mean", "of": [spec["name"] for spec in named[:8]]}]
@@ -108,6 +118,7 @@ def collapsed(value: float) -> Measurements:
         ],
         *[GradnormRow(name, f"{name}{i}", abs(value)) for name in ("forget", "holdout") for i in (0, 1)],
         *[said(f"forget{i}", "", "yes", set="forget") for i in (0, 1)],
+        *[ChoiceRow("quiz", f"q{i}", "", "", ["A", "B"], [value, value], i) for i in (0, 1)],
     )
 
 

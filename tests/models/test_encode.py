@@ -4,7 +4,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from blur.core.errors import BlurError, DataError
-from blur.models.encode import encode, encode_prompt, encode_record, encode_text
+from blur.models.encode import encode, encode_bare, encode_prompt, encode_record, encode_text
 from blur.models.template import Template
 
 PROMPTS = ["Question: Who is Ann Lee?\nAnswer:", "Question: Who is Ann Lee?\nAnswer: ", "Who is Ann Lee? "]
@@ -147,3 +147,22 @@ def test_chat_template_has_one_bos_and_a_fixed_date(tokenizer, tmp_path):
 def test_chat_template_that_is_absent_is_an_error(tokenizer):
     with pytest.raises(BlurError, match="no chat template"):
         Template(use_chat_template=True).render("Who?", tokenizer)
+
+
+def test_a_completion_is_scored_after_its_prompt_as_raw_text(tokenizer):
+    record = {"id": "c", "prompt": "Jon Lee is", "gt": " a poet.", "question": "x", "answer": "y"}
+    example = encode_record(tokenizer, Template(prompt="Q {question}"), record, 50)
+    whole = tokenizer("Jon Lee is a poet.")["input_ids"]
+    assert example.input_ids == whole
+    assert example.num_prompt == len(tokenizer("Jon Lee is")["input_ids"])
+    assert example == encode_record(tokenizer, Template(), record, 50, field="gt")
+
+
+def test_spaces_at_a_prompts_end_are_kept_on_demand_only(tokenizer):
+    cut, kept = (encode_prompt(tokenizer, "Answer: ", keep_spaces=keep) for keep in (False, True))
+    assert cut == encode_prompt(tokenizer, "Answer:")
+    assert kept == tokenizer("Answer: ")["input_ids"] != cut
+
+
+def test_a_text_by_itself_has_no_special_tokens(any_tokenizer):
+    assert encode_bare(any_tokenizer, "Jon Lee") == any_tokenizer("Jon Lee", add_special_tokens=False)["input_ids"]

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from blur.report.runs import Run, read_runs
-from tests.report.results_tree import write_all
+from tests.report.results_tree import MUSE, TOFU, WMDP, write_all, write_requests
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +14,15 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def runs(tree: Path) -> list[Run]:
     return read_runs([tree])
+
+
+@pytest.fixture(scope="session")
+def all_runs(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Run]]:
+    """Results by benchmark, requests included."""
+    root = tmp_path_factory.mktemp("others")
+    for bench in (MUSE, WMDP):
+        write_all(root / bench.task, bench=bench)
+    write_requests(root / MUSE.task)
+    write_requests(root / "requests", bench=TOFU)
+    muse, wmdp, asked = (read_runs([root / name / "metrics"]) for name in (MUSE.task, WMDP.task, "requests"))
+    return {"tofu": sorted([*runs, *asked], key=lambda r: (r.method, r.variant, r.seed)), "muse": muse, "wmdp": wmdp}

@@ -1,10 +1,12 @@
-"""A results tree in the contract's formats, plausible but made up, for the tests of tables and figures."""
+"""Results trees of TOFU, MUSE and WMDP in the contract's formats, plausible but made up, for tables and figures."""
 
 from __future__ import annotations
 
 import json
 import math
 import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,16 @@ METHODS: dict[str, tuple[str, str, str, str]] = {
     "npo_gdr": ("NPO-GDR", "npo", "nll", "weighted"),
     "npo_klr": ("NPO-KLR", "npo", "kl", "weighted"),
     "simnpo": ("SimNPO", "simnpo", "nll", "weighted"),
+    "rmu": ("RMU", "rmu", "activation_mse", "weighted"),
     "blur_npo": ("BLUR-NPO", "npo", "nll", "bilevel"),
     "blur_ga": ("BLUR-GA", "ga", "nll", "bilevel"),
     "blur_simnpo": ("BLUR-SimNPO", "simnpo", "nll", "bilevel"),
     "blur_npo_kl": ("BLUR-NPO-KL", "npo", "kl", "bilevel"),
+    "blur_rmu": ("BLUR-RMU", "rmu", "activation_mse", "bilevel"),
 }
 TITLES = {name: parts[0] for name, parts in METHODS.items()}
-PLACES = {  # forget ROUGE, forget probability, utility, retain probability
+Place = tuple[float, ...]
+PLACES: dict[str, Place] = {  # forget ROUGE, forget probability, utility, retain probability
     "base": (0.03, 0.0005, 0.05, 0.0005),
     "target": (0.95, 0.98, 0.61, 0.98),
     "retrained": (0.31, 0.01, 0.60, 0.975),
@@ -35,38 +40,172 @@ PLACES = {  # forget ROUGE, forget probability, utility, retain probability
     "npo_gdr": (0.34, 0.12, 0.55, 0.93),
     "npo_klr": (0.36, 0.14, 0.53, 0.90),
     "simnpo": (0.41, 0.25, 0.59, 0.97),
+    "rmu": (0.28, 0.30, 0.57, 0.95),
     "blur_npo": (0.32, 0.10, 0.55, 0.92),
     "blur_ga": (0.06, 0.006, 0.36, 0.46),
     "blur_simnpo": (0.40, 0.23, 0.58, 0.96),
     "blur_npo_kl": (0.35, 0.13, 0.54, 0.91),
+    "blur_rmu": (0.22, 0.18, 0.56, 0.94),
+}
+MUSE_PLACES: dict[str, Place] = {  # VerbMem forget, KnowMem forget, KnowMem retain, PrivLeak
+    "target": (0.97, 0.94, 0.93, -99.0),
+    "retrained": (0.21, 0.17, 0.92, 0.0),
+    "ga": (0.0, 0.0, 0.0, 17.0),
+    "graddiff": (0.05, 0.31, 0.42, 108.0),
+    "ga_klr": (0.27, 0.50, 0.55, -96.0),
+    "npo": (0.0, 0.02, 0.05, 24.0),
+    "npo_gdr": (0.02, 0.45, 0.70, 105.0),
+    "npo_klr": (0.27, 0.49, 0.72, -95.0),
+    "simnpo": (0.13, 0.47, 0.74, 12.0),
+    "rmu": (0.10, 0.40, 0.80, 56.0),
+    "blur_npo": (0.04, 0.30, 0.78, 60.0),
+    "blur_ga": (0.03, 0.12, 0.35, 90.0),
+    "blur_simnpo": (0.11, 0.33, 0.80, 20.0),
+    "blur_npo_kl": (0.06, 0.35, 0.76, 70.0),
+    "blur_rmu": (0.08, 0.28, 0.82, 40.0),
+}
+WMDP_PLACES: dict[str, Place] = {  # accuracy on bio, cyber, MMLU
+    "target": (0.88, 0.84, 0.81),
+    "retrained": (0.27, 0.24, 0.80),
+    "graddiff": (0.31, 0.30, 0.35),
+    "npo_gdr": (0.45, 0.40, 0.62),
+    "simnpo": (0.42, 0.33, 0.60),
+    "rmu": (0.33, 0.29, 0.77),
+    "blur_npo": (0.28, 0.27, 0.64),
+    "blur_rmu": (0.27, 0.26, 0.76),
 }
 PARTS = tuple(
     f"{s}_{m}" for s in ("retain", "real_authors", "world_facts") for m in ("probability", "rouge", "truth_ratio")
 )
-DIRECTIONS = {
-    "forget_quality": "higher",
-    "model_utility": "higher",
-    "retain_rouge": "higher",
-    "retain_probability": "higher",
-    "forget_truth_ratio": "match",
-    "privleak": "zero",
-}
+SUBJECTS = ("astronomy", "college_chemistry", "law")
 SWEEPS = {
     "graddiff": ("lambda", (0.3, 3.0, 10.0, 30.0)),
     "npo_gdr": ("lambda", (0.25, 0.5, 2.0, 4.0)),
     "blur_npo": ("gamma", (0.25, 0.5, 2.0, 4.0)),
 }
+SCALABILITY = tuple(f"scal{number}" for number in (1, 2, 3, 4))
+SUSTAINABILITY = tuple(f"sust{number}" for number in (1, 2, 3, 4))
+
+Metrics = dict[str, Any]
 
 
-def settings(method: str, strength: float = 1.0, seed: int = 0) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Benchmark:
+    """What sets the made-up results of one benchmark apart.
+
+    Attributes:
+        measure: metrics of a place, after noise.
+        keeps: which number of a place is utility: more of it where the retain loss weighs more.
+        directions: those that are not ``lower``.
+        details: by metric.
+        epochs: metrics in trajectory.json.
+    """
+
+    task: str
+    places: dict[str, Place]
+    measure: Callable[[Place], Metrics]
+    keeps: int
+    directions: dict[str, str]
+    details: Callable[[Metrics], dict[str, dict[str, float]]]
+    epochs: tuple[str, ...]
+
+
+def _tofu(place: Place) -> Metrics:
+    rouge, probability, utility, retain = place
+    return {
+        "forget_quality": 10 ** (-12 * abs(rouge - 0.31)),
+        "model_utility": utility,
+        "forget_rouge": rouge,
+        "forget_probability": probability,
+        "forget_truth_ratio": 0.5 + rouge / 5,
+        "retain_rouge": 0.9 * retain,
+        "retain_probability": retain,
+        "extraction_strength": rouge / 2,
+        "exact_memorization": 0.4 + rouge / 2,
+        "privleak": -90 * rouge,
+        "mia_loss": 0.5 + rouge / 2,
+        "mia_min_k": 0.5 + rouge / 2.1,
+    }
+
+
+def _tofu_details(metrics: Metrics) -> dict[str, dict[str, float]]:
+    utility = metrics["model_utility"] or 0.0
+    return {
+        "forget_quality": {"ks_statistic": abs((metrics["forget_rouge"] or 0.0) - 0.31)},
+        "model_utility": {part: min(1.0, utility * (0.9 + 0.02 * i)) for i, part in enumerate(PARTS)},
+    }
+
+
+def _muse(place: Place) -> Metrics:
+    verbatim, known, kept, leak = place
+    return {
+        "verbmem_f": verbatim,
+        "knowmem_f": known,
+        "knowmem_r": kept,
+        "privleak": leak,
+        "verbmem_f_stemmed": min(1.0, 1.05 * verbatim),
+        "knowmem_f_stemmed": min(1.0, 1.05 * known),
+        "knowmem_r_stemmed": min(1.0, 1.05 * kept),
+        "forget_probability": verbatim**2,
+    }
+
+
+def _wmdp(place: Place) -> Metrics:
+    names = ("wmdp_bio_acc", "wmdp_cyber_acc", "mmlu_acc")
+    accuracies = dict(zip(names, place, strict=True))
+    return accuracies | {f"{name}_text": min(1.0, value + 0.03) for name, value in accuracies.items()}
+
+
+def _subjects(metrics: Metrics) -> dict[str, dict[str, float]]:
+    return {"mmlu_acc": {name: metrics["mmlu_acc"] - 0.02 * place for place, name in enumerate(SUBJECTS)}}
+
+
+TOFU = Benchmark(
+    TASK,
+    PLACES,
+    _tofu,
+    2,
+    {
+        "forget_quality": "higher",
+        "model_utility": "higher",
+        "retain_rouge": "higher",
+        "retain_probability": "higher",
+        "forget_truth_ratio": "match",
+        "privleak": "zero",
+    },
+    _tofu_details,
+    ("forget_probability", "retain_probability"),
+)
+MUSE = Benchmark(
+    "muse_news",
+    MUSE_PLACES,
+    _muse,
+    2,
+    {"knowmem_r": "higher", "knowmem_r_stemmed": "higher", "privleak": "zero"},
+    lambda metrics: {},
+    ("verbmem_f", "knowmem_r"),
+)
+WMDP = Benchmark(
+    "wmdp",
+    WMDP_PLACES,
+    _wmdp,
+    2,
+    {"mmlu_acc": "higher", "mmlu_acc_text": "higher"},
+    _subjects,
+    ("wmdp_bio_acc", "wmdp_cyber_acc", "mmlu_acc"),
+)
+
+
+def settings(method: str, strength: float = 1.0, seed: int = 0, combine: str | None = None) -> dict[str, Any]:
     """Resolved settings as the metrics stage stores them; a matched lambda is not among them."""
-    title, forget, retain, combine = METHODS[method]
+    title, forget, retain, usual = METHODS[method]
+    name = combine or usual
     return {
         "title": title,
-        "family": "blur" if combine == "bilevel" else forget,
+        "family": "blur" if usual == "bilevel" else forget,
         "forget": [{"stream": "forget", "loss": {"name": forget}, "weight": 1.0}],
         "retain": [] if retain == "none" else [{"stream": "retain", "loss": {"name": retain}, "weight": 1.0}],
-        "combine": {"name": combine, "gamma" if combine == "bilevel" else "lam": strength},
+        "combine": {"name": name, "lam" if name == "weighted" else "gamma": strength},
         "optimizer": {"name": "adamw", "lr": 1e-4},
         "scope": {"name": "all"},
         "epochs": EPOCHS,
@@ -105,94 +244,108 @@ def steps(method: str, gamma: float, random_: random.Random) -> list[dict[str, A
     return records
 
 
-def measured(
-    place: tuple[float, ...], random_: random.Random, reference: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The metrics and what is known about each."""
-    near = [
-        min(1.0, max(0.0, value + (random_.gauss(0, 0.012) if value > 0 and not reference else 0))) for value in place
-    ]
-    rouge, probability, utility, retain = near
-    metrics: dict[str, Any] = {
-        "forget_quality": 10 ** (-12 * abs(rouge - 0.31)),
-        "model_utility": utility,
-        "forget_rouge": rouge,
-        "forget_probability": probability,
-        "forget_truth_ratio": 0.5 + rouge / 5,
-        "retain_rouge": 0.9 * retain,
-        "retain_probability": retain,
-        "extraction_strength": rouge / 2,
-        "exact_memorization": 0.4 + rouge / 2,
-        "privleak": -90 * rouge,
-        "mia_loss": 0.5 + rouge / 2,
-        "mia_min_k": 0.5 + rouge / 2.1,
-    }
-    about = {name: {"direction": DIRECTIONS.get(name, "lower"), "n": 40, "details": {}} for name in metrics}
-    about["forget_quality"]["details"] = {"ks_statistic": abs(rouge - 0.31)}
-    about["model_utility"]["details"] = {part: min(1.0, utility * (0.9 + 0.02 * i)) for i, part in enumerate(PARTS)}
-    return metrics, about
+def shifted(place: Place, bench: Benchmark, method: str, strength: float) -> Place:
+    """More lambda, or less gamma, keeps more and forgets less."""
+    kept = math.log10(strength) * (-1 if METHODS[method][3] == "bilevel" else 1)
+    shift = (0.22 if method == "graddiff" else 0.09) * kept
+    if bench is TOFU:
+        rouge, probability, utility, retain = place
+        return max(0.0, rouge + shift), max(0.0, probability + shift / 2), utility + shift / 2, min(1.0, retain + shift)
+    return tuple(min(1.0, max(0.0, v + shift)) if abs(v) <= 1 else v for v in place)
 
 
-def write_run(root: Path, method: str, variant: str, seed: int, strength: float = 1.0, **changes: Any) -> Path:
+def write_run(
+    root: Path,
+    method: str,
+    variant: str,
+    seed: int,
+    strength: float = 1.0,
+    bench: Benchmark = TOFU,
+    combine: str | None = None,
+    **changes: Any,
+) -> Path:
     """Write one run; ``changes`` replace metrics. Returns its metrics folder."""
     random_ = random.Random(f"{method}/{variant}/{seed}")
     reference = method not in METHODS
-    place = PLACES[method]
-    if strength != 1.0:  # more lambda, or less gamma, keeps more and forgets less
-        kept = math.log10(strength) * (-1 if METHODS[method][3] == "bilevel" else 1)
-        shift = 0.22 * kept if method == "graddiff" else 0.09 * kept
-        place = (
-            max(0.0, place[0] + shift),
-            max(0.0, place[1] + shift / 2),
-            place[2] + shift * 0.5,
-            min(1.0, place[3] + shift),
-        )
-    metrics, about = measured(place, random_, reference)
+    place = bench.places[method]
+    if strength != 1.0:
+        place = shifted(place, bench, method, strength)
+    if not reference:
+        place = tuple(_noisy(value, random_) for value in place)
+    metrics = bench.measure(place)
+    about = {name: {"direction": bench.directions.get(name, "lower"), "n": 40, "details": {}} for name in metrics}
+    for name, details in bench.details(metrics).items():
+        about[name]["details"] = details
     metrics |= changes
     record = {
         "schema_version": 1,
-        "task": TASK,
+        "task": bench.task,
         "method": method,
         "variant": variant,
         "seed": seed,
         "scale": "small",
         "inputs": {},
-        "settings": {} if reference else settings(method, strength, seed),
+        "settings": {} if reference else settings(method, strength, seed, combine),
         "metrics": metrics,
         "about": about,
     }
-    path = f"{TASK}/{method}/{variant}/seed{seed}"
+    path = f"{bench.task}/{method}/{variant}/seed{seed}"
     folder, models = root / "metrics" / path, root / "models" / path
     folder.mkdir(parents=True)
     models.mkdir(parents=True)
     (folder / "metrics.json").write_text(json.dumps(record))
     if reference:
         return folder
-    target = PLACES["target"]
-    epochs = [
-        {
-            "epoch": e,
-            "forget_probability": target[1] + (metrics["forget_probability"] - target[1]) * (e / EPOCHS) ** 0.5,
-            "retain_probability": target[3] + (metrics["retain_probability"] - target[3]) * e / EPOCHS,
-        }
-        for e in range(EPOCHS + 1)
-    ]
-    (folder / "trajectory.json").write_text(json.dumps({"schema_version": 1, "epochs": epochs}))
+    (folder / "trajectory.json").write_text(json.dumps({"schema_version": 1, "epochs": _epochs(bench, metrics)}))
     lines = [json.dumps(step) for step in steps(method, strength, random_)]
     (models / "steps.jsonl").write_text("\n".join(lines) + "\n")
     return folder
 
 
-def write_all(root: Path, seeds: tuple[int, ...] = (0, 1, 2)) -> Path:
-    """Write the whole tree: references, every method, three sweeps, the matched lambda. Returns its metrics folder."""
+def _noisy(value: float, random_: random.Random) -> float:
+    if abs(value) > 1:
+        return value + random_.gauss(0, 4)
+    return min(1.0, max(0.0, value + (random_.gauss(0, 0.012) if value > 0 else 0)))
+
+
+def _epochs(bench: Benchmark, metrics: Metrics) -> list[dict[str, float]]:
+    """From the target's values to those at the end, what is forgotten faster than what is kept."""
+    target = bench.measure(bench.places["target"])
+    records = []
+    for epoch in range(EPOCHS + 1):
+        share = epoch / EPOCHS
+        powers = {key: 1.0 if bench.directions.get(key) == "higher" else 0.5 for key in bench.epochs}
+        values = {key: target[key] + (metrics[key] - target[key]) * share ** powers[key] for key in bench.epochs}
+        records.append({"epoch": epoch, **values})
+    return records
+
+
+def write_all(root: Path, seeds: tuple[int, ...] = (0, 1, 2), bench: Benchmark = TOFU) -> Path:
+    """Write references, every method, three sweeps, the matched lambda, the reversed hierarchy.
+
+    Returns:
+        Its metrics folder.
+    """
     for method in ("target", "retrained"):
-        write_run(root, method, "default", 0)
+        write_run(root, method, "default", 0, bench=bench)
     for seed in seeds:
-        for method in METHODS:
-            write_run(root, method, "default", seed)
+        for method in (method for method in METHODS if method in bench.places):
+            write_run(root, method, "default", seed, bench=bench)
         for method, (name, strengths) in SWEEPS.items():
             for strength in strengths:
-                write_run(root, method, f"{name}{strength:g}", seed, strength)
-        write_run(root, "npo_gdr", "matched", seed)
-        write_run(root, "npo_gdr", "matched_gamma4", seed)
+                write_run(root, method, f"{name}{strength:g}", seed, strength, bench)
+        write_run(root, "npo_gdr", "matched", seed, bench=bench)
+        write_run(root, "npo_gdr", "matched_gamma4", seed, bench=bench)
+        write_run(root, "blur_npo", "reversed", seed, bench=bench, combine="reversed")
+    return root / "metrics"
+
+
+def write_requests(root: Path, seeds: tuple[int, ...] = (0, 1), bench: Benchmark = MUSE) -> Path:
+    """Write growing and repeated requests of three methods: each takes some of what is kept. Returns its folder."""
+    for method in ("graddiff", "npo_gdr", "blur_npo"):
+        for seed in seeds:
+            for variants, cost in ((SCALABILITY, 0.05), (SUSTAINABILITY, 0.12)):
+                for number, variant in enumerate(variants):
+                    kept = bench.places[method][bench.keeps] - cost * number + 0.01 * seed
+                    write_run(root, method, variant, seed, bench=bench, knowmem_r=max(0.0, kept))
     return root / "metrics"

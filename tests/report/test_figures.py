@@ -12,9 +12,14 @@ from matplotlib.text import Text
 from blur.core.errors import ConfigError
 from blur.report import figures, style
 from blur.report.runs import Run, read_runs
+from tests.report.options import OPTIONS, TOFU, data, draw
 from tests.report.results_tree import METHODS, write_run
 
-NAMES = ["alignment", "cosine_npo", "front", "geometry", "tradeoff", "trajectories"]
+NAMES = sorted(TOFU)
+BENCHMARKS = ["tofu", "muse", "wmdp"]
+
+
+Results = dict[str, list[Run]]
 
 
 def lines(figure: Figure, gid: str) -> list[tuple[list[float], list[float]]]:
@@ -33,9 +38,11 @@ def test_the_names_are_the_modules() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_same_runs_in_any_order_give_the_same_bytes(name: str, tmp_path: Path, runs: list[Run]) -> None:
-    first = figures.save(name, runs, tmp_path / "a", task_title="T")
-    second = figures.save(name, runs[::-1], tmp_path / "b", task_title="T")
+def test_same_runs_in_any_order_give_the_same_bytes(name: str, tmp_path: Path, all_runs: Results) -> None:
+    runs = all_runs["muse" if name == "requests" else "tofu"]
+    options = OPTIONS["muse" if name == "requests" else "tofu"][name]
+    first = figures.save(name, runs, tmp_path / "a", task_title="T", **options)
+    second = figures.save(name, runs[::-1], tmp_path / "b", task_title="T", **options)
     assert [path.name for path in first] == [f"{name}.pdf", f"{name}.png", f"{name}.csv"]
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name
@@ -45,8 +52,9 @@ def test_same_runs_in_any_order_give_the_same_bytes(name: str, tmp_path: Path, r
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("case", ["none", "references", "one seed", "one run", "undefined", "equal"])
-def test_edge_cases_are_drawn(name: str, case: str, runs: list[Run]) -> None:
+@pytest.mark.parametrize("case", ["none", "references", "one seed", "one run", "undefined", "equal", "huge"])
+def test_edge_cases_are_drawn(name: str, case: str, all_runs: Results) -> None:
+    runs = all_runs["tofu"]
     cases = {
         "none": [],
         "references": [run for run in runs if run.is_reference],
@@ -54,23 +62,25 @@ def test_edge_cases_are_drawn(name: str, case: str, runs: list[Run]) -> None:
         "one run": [run for run in runs if (run.method, run.variant, run.seed) == ("blur_npo", "default", 0)],
         "undefined": [replace(run, metrics=dict.fromkeys(run.metrics)) for run in runs],
         "equal": [replace(run, metrics=dict.fromkeys(run.metrics, 0.5)) for run in runs],
+        "huge": [replace(run, metrics=dict.fromkeys(run.metrics, 10.0 ** (100 * run.seed + 1))) for run in runs],
     }
-    figure = figures.load(name).draw(cases[case], "T")
+    figure = draw(name, cases[case])
     figure.draw_without_rendering()
-    if not figures.load(name).data(cases[case]):
+    if not data(name, cases[case]):
         assert "Nothing to draw" in texts(figure)
 
 
+@pytest.mark.parametrize("bench", BENCHMARKS)
 @pytest.mark.parametrize("name", NAMES)
-def test_text_is_at_least_eight_points(name: str, runs: list[Run]) -> None:
-    figure = figures.load(name).draw(runs, "T")
+def test_text_is_at_least_eight_points(name: str, bench: str, all_runs: Results) -> None:
+    figure = draw(name, all_runs[bench], bench)
     found = figure.findobj(lambda artist: hasattr(artist, "get_fontsize"))
     assert min(text.get_fontsize() for text in found if text.get_text()) >= 8
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_csv_has_the_rows_in_full_precision(name: str, runs: list[Run]) -> None:
-    rows = figures.load(name).data(runs)
+def test_csv_has_the_rows_in_full_precision(name: str, all_runs: Results) -> None:
+    rows = data(name, all_runs["tofu"])
     read = list(csv.DictReader(io.StringIO(figures.to_csv(rows))))
     assert len(read) == len(rows) > 0
     for text, row in zip(read, rows, strict=True):
@@ -82,8 +92,7 @@ def test_csv_has_the_rows_in_full_precision(name: str, runs: list[Run]) -> None:
 
 
 def test_tradeoff_draws_its_rows(runs: list[Run]) -> None:
-    module = figures.load("tradeoff")
-    rows, figure = module.data(runs), module.draw(runs, "T")
+    rows, figure = data("tradeoff", runs), draw("tradeoff", runs)
     for row in rows:
         assert lines(figure, f"{row['method']}/{row['variant']}") == [([row["model_utility"]], [row["forget_rouge"]])]
     assert [row["lambda"] for row in rows if row["kind"] == "sweep"] == [0.3, 1.0, 3.0, 10.0, 30.0]
@@ -95,14 +104,20 @@ def test_tradeoff_draws_its_rows(runs: list[Run]) -> None:
 def test_tradeoff_counts_only_seeds_with_both_metrics(runs: list[Run]) -> None:
     own = [run for run in runs if (run.method, run.variant) == ("npo", "default")]
     own[0] = replace(own[0], metrics={**own[0].metrics, "model_utility": None})
-    (row,) = figures.load("tradeoff").data(own)
+    (row,) = data("tradeoff", own)
     assert row["n"] == 2
     assert row["forget_rouge"] == pytest.approx(sum(run.metrics["forget_rouge"] for run in own[1:]) / 2)
 
 
+def test_a_method_that_was_not_swept_is_a_point_like_the_others(runs: list[Run]) -> None:
+    rows = data("tradeoff", [run for run in runs if run.variant == "default"])
+    assert {row["kind"] for row in rows if row["method"] == "graddiff"} == {"method"}
+    assert "swept" not in texts(draw("tradeoff", [run for run in runs if run.variant == "default"]))
+
+
 def test_labels_of_the_sweep_do_not_overlap(runs: list[Run]) -> None:
     for name in ("tradeoff", "front"):
-        figure = figures.load(name).draw(runs, "T")
+        figure = draw(name, runs)
         figure.draw_without_rendering()
         found = [text for text in figure.axes[0].texts if re.fullmatch(r"([γλ] = )?[\d.]+", text.get_text())]
         boxes = [Text.get_window_extent(text) for text in found]  # an Annotation's own extent has the arrow in it
@@ -115,9 +130,9 @@ def test_alignment_and_cosine_draw_the_logged_numbers_and_skip_null(runs: list[R
     steps = [step for step in run.steps if step["cosine"] is not None]
     assert len(steps) == len(run.steps) - 1
     expected = [float(step["step"]) for step in steps], [step["cosine"] for step in steps]
-    figure = figures.load("cosine_npo").draw(runs, "T")
+    figure = draw("cosine_npo", runs)
     assert lines(figure, "seed1") == [expected]
-    aligned = figures.load("alignment").draw(runs, "T", methods=["npo_gdr"])
+    aligned = draw("alignment", runs, methods=["npo_gdr"])
     assert lines(aligned, "seed1") == [(expected[0], [step["inner"] for step in steps]), expected]
 
 
@@ -125,17 +140,17 @@ def test_cosine_states_the_share_of_negative_steps(runs: list[Run]) -> None:
     own = [run for run in runs if run.method == "npo_gdr" and run.variant == "default"]
     known = [[step["cosine"] for step in run.steps if step["cosine"] is not None] for run in own]
     share = sum(sum(c < 0 for c in cosines) / len(cosines) for cosines in known) / 3
-    assert f"{share:.0%} of the steps" in texts(figures.load("cosine_npo").draw(runs, "T"))
+    assert f"{share:.0%} of the steps" in texts(draw("cosine_npo", runs))
 
 
 def test_cosine_takes_lambda_from_the_settings(runs: list[Run]) -> None:
-    rows = figures.load("cosine_npo").data(runs, lam=4.0)
+    rows = data("cosine_npo", runs, lam=4.0)
     assert {row["variant"] for row in rows} == {"lambda4"}
-    assert figures.load("cosine_npo").data(runs, lam=5.0) == []
+    assert data("cosine_npo", runs, lam=5.0) == []
 
 
 def test_geometry_obeys_the_identity_and_the_logged_norms(runs: list[Run]) -> None:
-    rows = figures.load("geometry").data(runs, variant="gamma4")
+    rows = data("geometry", runs, variant="gamma4")
     cosines = sorted(
         s["cosine"]
         for s in next(r for r in runs if (r.method, r.variant, r.seed) == ("blur_npo", "gamma4", 0)).steps
@@ -156,15 +171,15 @@ def test_geometry_says_how_its_axes_are_scaled(ratio: float, text: str, runs: li
     step = {"step": 1, "forget_norm": 2.0, "retain_norm": 2 * ratio, "cosine": cosine, "xi": 1 - ratio * cosine}
     fake = replace(run)
     fake.__dict__["steps"] = [step]
-    assert text in texts(figures.load("geometry").draw([fake], "T"))
+    assert text in texts(draw("geometry", [fake]))
 
 
 def test_geometry_states_the_identity_only_where_the_logged_xi_obeys_it(runs: list[Run]) -> None:
     run = next(run for run in runs if (run.method, run.variant) == ("blur_npo", "default"))
     one_sided = replace(run)
     one_sided.__dict__["steps"] = [{"step": 1, "forget_norm": 1.0, "retain_norm": 3.0, "cosine": 0.9, "xi": 0.0}]
-    assert "lies on the dashed line" in texts(figures.load("geometry").draw([run], "T"))
-    assert "does not always lie" in texts(figures.load("geometry").draw([one_sided], "T"))
+    assert "lies on the dashed line" in texts(draw("geometry", [run]))
+    assert "does not always lie" in texts(draw("geometry", [one_sided]))
 
 
 def logged(runs: list[Run], steps: list[tuple[int, float, float]]) -> Run:
@@ -185,20 +200,19 @@ def logged(runs: list[Run], steps: list[tuple[int, float, float]]) -> Run:
 
 
 def test_geometry_prefers_steps_whose_gradients_are_of_comparable_length(runs: list[Run]) -> None:
-    module = figures.load("geometry")
     saturated = [(1, 3.4e5, -0.9), (2, 1e-3, 0.9)]
     run = logged(runs, [*saturated, (3, 1.23456, -0.2), (4, 10.0, 0.1), (5, 0.1, 0.3)])
-    assert [row["step"] for row in module.data([run])] == [3, 4, 5]
-    words = texts(module.draw([run], "T"))
+    assert [row["step"] for row in data("geometry", [run])] == [3, 4, 5]
+    words = texts(draw("geometry", [run]))
     assert "the 3 of 5 steps whose gradients are within a factor of 10" in words
     assert "= 1.23, ξ = 1.25" in words
     few = logged(runs, [*saturated, (3, 1.5, -0.2), (4, 11.0, 0.1)])
-    assert [row["step"] for row in module.data([few])] == [1, 3, 2]
-    assert "among all 4 steps" in texts(module.draw([few], "T"))
+    assert [row["step"] for row in data("geometry", [few])] == [1, 3, 2]
+    assert "among all 4 steps" in texts(draw("geometry", [few]))
 
 
 def test_geometry_headings_do_not_overlap(runs: list[Run]) -> None:
-    figure = figures.load("geometry").draw([logged(runs, [(121, 1e5, -0.7), (2, 5.0, -0.2), (3, 1.3, 0.1)])], "T")
+    figure = draw("geometry", [logged(runs, [(121, 1e5, -0.7), (2, 5.0, -0.2), (3, 1.3, 0.1)])])
     figure.draw_without_rendering()
     boxes = [axes.title.get_window_extent() for axes in figure.axes]
     assert not any(one.overlaps(two) for place, one in enumerate(boxes) for two in boxes[:place])
@@ -207,7 +221,7 @@ def test_geometry_headings_do_not_overlap(runs: list[Run]) -> None:
 @pytest.mark.parametrize("spread", [1.5, 3.0, 8.0])
 def test_alignment_ticks_do_not_overlap_where_the_axis_is_logarithmic(spread: float, runs: list[Run]) -> None:
     run = logged(runs, [(n, 10 ** (spread * math.cos(n)), 0.5 * math.sin(2 * n)) for n in range(1, 60)])
-    figure = figures.load("alignment").draw([run], "T")
+    figure = draw("alignment", [run])
     figure.draw_without_rendering()
     axes = figure.axes[0]
     assert axes.get_yscale() == "symlog"
@@ -220,12 +234,11 @@ def test_alignment_ticks_do_not_overlap_where_the_axis_is_logarithmic(spread: fl
 def test_geometry_needs_a_run_whose_gradient_is_not_zero(runs: list[Run]) -> None:
     run = replace(next(run for run in runs if run.method == "blur_npo"))
     run.__dict__["steps"] = [{"step": 1, "forget_norm": 0.0, "retain_norm": 1.0, "cosine": None, "xi": None}]
-    assert figures.load("geometry").data([run]) == []
+    assert data("geometry", [run]) == []
 
 
 def test_front_draws_points_means_and_differences(runs: list[Run]) -> None:
-    module = figures.load("front")
-    rows, figure = module.data(runs), module.draw(runs, "T")
+    rows, figure = data("front", runs), draw("front", runs)
     for series in ("bilevel", "weighted"):
         for kind, gid in (("mean", f"{series} mean"), ("seed", f"{series} seeds")):
             own = [row for row in rows if row["kind"] == kind and row["series"] == series]
@@ -239,7 +252,7 @@ def test_front_draws_points_means_and_differences(runs: list[Run]) -> None:
 
 
 def test_front_finds_the_matched_lambda_from_xi_and_pairs_the_seeds(runs: list[Run]) -> None:
-    rows = figures.load("front").data(runs)
+    rows = data("front", runs)
     row = next(row for row in rows if row["kind"] == "seed" and row["variant"] == "matched_gamma4" and row["seed"] == 2)
     blur = {run.seed: run for run in runs if (run.method, run.variant) == ("blur_npo", "gamma4")}
     xi = [step["xi"] for step in blur[2].steps if step["xi"] is not None]
@@ -257,8 +270,8 @@ def test_front_says_not_comparable_where_utilities_do_not_meet(runs: list[Run]) 
         else run
         for run in runs
     ]
-    assert "Not comparable" in texts(figures.load("front").draw(far, "T"))
-    assert not [row for row in figures.load("front").data(far) if row["kind"] == "difference"]
+    assert "Not comparable" in texts(draw("front", far))
+    assert not [row for row in data("front", far) if row["kind"] == "difference"]
 
 
 def moved(runs: list[Run], variant: str, utility: float, forget: float, spread: float = 0.0) -> list[Run]:
@@ -275,10 +288,9 @@ def moved(runs: list[Run], variant: str, utility: float, forget: float, spread: 
 
 
 def test_front_is_fitted_to_the_two_fronts_and_names_a_matched_point_outside(runs: list[Run]) -> None:
-    module = figures.load("front")
     swept = [run for run in runs if run.variant != "matched_gamma4"]
     far = moved(swept, "matched", 0.2, 0.009, 0.15)
-    with_it, without = module.draw(far, "T"), module.draw([r for r in far if not r.is_matched], "T")
+    with_it, without = draw("front", far), draw("front", [r for r in far if not r.is_matched])
     assert with_it.axes[0].get_xlim() == without.axes[0].get_xlim()
     assert with_it.axes[0].get_ylim() == without.axes[0].get_ylim()
     assert lines(with_it, "matched mean") == [([], [])]
@@ -286,22 +298,21 @@ def test_front_is_fitted_to_the_two_fronts_and_names_a_matched_point_outside(run
     legend = " ".join(text.get_text() for text in with_it.axes[0].get_legend().get_texts())
     assert "at model utility 0.200, forget probability 0.009" in legend
     assert "cut to" not in texts(with_it)
-    assert [row for row in module.data(far) if row["kind"] == "mean" and row["series"] == "matched"]
+    assert [row for row in data("front", far) if row["kind"] == "mean" and row["series"] == "matched"]
 
 
 def test_front_draws_a_matched_point_inside_and_counts_its_seeds_outside(runs: list[Run]) -> None:
     swept = [run for run in runs if run.variant != "matched_gamma4"]
     near = moved(swept, "matched", 0.55, 0.12, 0.4)
-    figure = figures.load("front").draw(near, "T")
+    figure = draw("front", near)
     assert lines(figure, "matched mean") == [([pytest.approx(0.55)], [pytest.approx(0.12)])]
     assert "2 of 3 seeds outside" in texts(figure)
     assert "outside:" not in texts(figure)
 
 
 def test_front_shows_every_point_and_interval_of_the_fronts(runs: list[Run]) -> None:
-    module = figures.load("front")
-    axes = module.draw(runs, "T").axes[0]
-    for row in (r for r in module.data(runs) if r["kind"] in ("seed", "mean") and r["series"] != "matched"):
+    axes = draw("front", runs).axes[0]
+    for row in (r for r in data("front", runs) if r["kind"] in ("seed", "mean") and r["series"] != "matched"):
         for key, (low, high) in (("model_utility", axes.get_xlim()), ("forget_probability", axes.get_ylim())):
             ends = [row[f"{key}_low"], row[f"{key}_high"]] if row["kind"] == "mean" else []
             assert all(low < min(1.0, max(0.0, value)) < high for value in [row[key], *ends])
@@ -316,7 +327,7 @@ def test_intervals_end_where_the_metric_does(name: str, runs: list[Run]) -> None
         wide.__dict__["trajectory"] = [] if run.is_reference else epochs
         return wide
 
-    figure = figures.load(name).draw([thin(run) for run in runs], "T")
+    figure = draw(name, [thin(run) for run in runs])
     assert "cut to [0, 1]" in texts(figure)
     axes = figure.axes[0]
     spans = [point for part in axes.collections for path in part.get_paths() for point in path.vertices.tolist()]
@@ -333,7 +344,7 @@ def test_only_metrics_between_zero_and_one_have_ends() -> None:
 
 
 def test_front_text_stays_inside_the_figure_and_apart(runs: list[Run]) -> None:
-    figure = figures.load("front").draw(moved(runs, "matched", 0.1, 0.001, 0.09), "T")
+    figure = draw("front", moved(runs, "matched", 0.1, 0.001, 0.09))
     figure.draw_without_rendering()
     right = figure.axes[1]
     (note,) = right.texts
@@ -347,7 +358,7 @@ def test_front_text_stays_inside_the_figure_and_apart(runs: list[Run]) -> None:
 
 
 def test_tradeoff_legend_is_below_the_title_and_references_are_the_largest(runs: list[Run]) -> None:
-    figure = figures.load("tradeoff").draw(runs, "T")
+    figure = draw("tradeoff", runs)
     figure.draw_without_rendering()
     legend = figure.axes[0].get_legend()
     assert legend is not None
@@ -361,13 +372,12 @@ def test_tradeoff_legend_is_below_the_title_and_references_are_the_largest(runs:
 def test_front_names_settings_in_which_the_pair_differs(runs: list[Run]) -> None:
     faster = {"optimizer": {"name": "adamw", "lr": 3e-4}}
     other = [replace(r, settings={**r.settings, **faster}) if r.method == "npo_gdr" else r for r in runs]
-    assert "Same losses" in texts(figures.load("front").draw(runs, "T"))
-    assert "differs also in: optimizer.lr" in texts(figures.load("front").draw(other, "T"))
+    assert "Same losses" in texts(draw("front", runs))
+    assert "differs also in: optimizer.lr" in texts(draw("front", other))
 
 
 def test_trajectories_draw_means_over_seeds_and_the_references(runs: list[Run]) -> None:
-    module = figures.load("trajectories")
-    rows, figure = module.data(runs), module.draw(runs, "T")
+    rows, figure = data("trajectories", runs), draw("trajectories", runs)
     own = [row for row in rows if row["method"] == "npo_gdr"]
     above, below = lines(figure, "npo_gdr")
     assert above == ([row["epoch"] for row in own], [row["forget_probability"] for row in own])
@@ -382,7 +392,7 @@ def test_a_run_without_trajectory_is_left_out(tmp_path: Path) -> None:
     folder = write_run(tmp_path, "npo", "default", 0)
     (folder / "trajectory.json").unlink()
     write_run(tmp_path, "npo_gdr", "default", 0)
-    rows = figures.load("trajectories").data(read_runs([tmp_path / "metrics"]))
+    rows = data("trajectories", read_runs([tmp_path / "metrics"]))
     assert {row["method"] for row in rows} == {"npo_gdr"}
 
 

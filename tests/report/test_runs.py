@@ -7,7 +7,7 @@ import pytest
 
 from blur.core.errors import ArtifactError
 from blur.report import style, sweeps
-from blur.report.runs import Run, by_method, loss_name, read_runs
+from blur.report.runs import Run, by_method, first_of, loss_name, read_runs
 from tests.report.results_tree import TASK, write_run
 
 
@@ -80,6 +80,14 @@ def test_references_come_first_and_blur_last_in_its_family(runs: list[Run]) -> N
     assert names.index("npo") < names.index("npo_gdr") < names.index("blur_npo") < names.index("simnpo")
 
 
+def test_the_default_variant_stands_for_its_method_in_any_order(runs: list[Run]) -> None:
+    for order in (runs, runs[::-1]):
+        found = first_of(order)
+        assert {(run.variant, run.seed) for run in found.values()} == {("default", 0)}
+    only = [run for run in runs if run.variant == "reversed"]
+    assert first_of(only)["blur_npo"].variant == "reversed"
+
+
 def test_a_sweep_is_told_from_settings_and_never_from_names(runs: list[Run]) -> None:
     named = [replace(run, variant=run.variant.replace("gamma", "x")) for run in runs if run.method == "blur_npo"]
     other = replace(
@@ -93,12 +101,33 @@ def test_a_sweep_is_told_from_settings_and_never_from_names(runs: list[Run]) -> 
     assert not any(run.is_matched for run in sweeps.sweep(runs, "npo_gdr"))
 
 
+def test_a_request_with_the_defaults_settings_belongs_to_no_sweep(runs: list[Run]) -> None:
+    own = [run for run in runs if run.method == "blur_npo"]
+    asked = [replace(run, variant="scal2") for run in own if run.variant == "default"]
+    assert sweeps.sweep([*own, *asked], "blur_npo") == sweeps.sweep(own, "blur_npo")
+    found = sweeps.of_parameter([*own, *asked], "blur_npo", "combine.gamma")
+    assert [(value, run.variant) for value, run in found if run.seed == 0] == [
+        (0.25, "gamma0.25"),
+        (0.5, "gamma0.5"),
+        (1.0, "default"),
+        (2.0, "gamma2"),
+        (4.0, "gamma4"),
+    ]
+
+
+def test_a_parameter_that_is_no_number_has_no_sweep(runs: list[Run]) -> None:
+    assert sweeps.of_parameter(runs, "blur_npo", "combine.name") == []
+    assert sweeps.of_parameter(runs, "blur_npo", "combine.gama") == []
+    assert sweeps.of_parameter(runs, "unknown", "combine.gamma") == []
+
+
 def test_pairs_have_the_same_losses(runs: list[Run]) -> None:
     assert set(sweeps.pairs(runs)) == {
         ("blur_ga", "graddiff"),
         ("blur_npo", "npo_gdr"),
         ("blur_npo_kl", "npo_klr"),
         ("blur_simnpo", "simnpo"),
+        ("blur_rmu", "rmu"),
     }
 
 

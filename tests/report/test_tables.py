@@ -11,7 +11,9 @@ from scipy import stats
 from blur.report import tables
 from blur.report.cells import sections
 from blur.report.runs import Run, read_runs
-from tests.report.results_tree import write_run
+from blur.report.settings import TableSettings
+from tests.report.options import MUSE_TABLE, TOFU_TABLE, WMDP_TABLE
+from tests.report.results_tree import MUSE, SUBJECTS, WMDP, write_requests, write_run
 
 
 def cell(text: str, method: str, column: str) -> str:
@@ -22,8 +24,8 @@ def cell(text: str, method: str, column: str) -> str:
     return next(line[place] for line in lines if line[0].removesuffix(" †") == method)
 
 
-def markdown(runs: list[Run]) -> str:
-    return tables.markdown(sections(runs), "T")
+def markdown(runs: list[Run], settings: TableSettings = TOFU_TABLE) -> str:
+    return tables.markdown(runs, "T", settings)
 
 
 def test_numbers_equal_an_independent_computation(tree: Path, runs: list[Run]) -> None:
@@ -34,26 +36,26 @@ def test_numbers_equal_an_independent_computation(tree: Path, runs: list[Run]) -
         for seed in (0, 1, 2)
     ]
     low, high = stats.t.interval(0.95, 2, loc=statistics.fmean(values), scale=stats.sem(values))
-    row = next(r for r in tables.long(runs) if (r["method"], r["metric"]) == ("simnpo", "forget_rouge"))
+    row = next(r for r in tables.long(runs, TOFU_TABLE) if (r["method"], r["metric"]) == ("simnpo", "forget_rouge"))
     assert (row["mean"], row["mean_low"], row["mean_high"]) == pytest.approx((statistics.fmean(values), low, high))
     assert (row["min"], row["max"], row["seeds"], row["items"]) == (min(values), max(values), 3, 40)
     assert cell(markdown(runs), "SimNPO", "Forget ROUGE") == f"{statistics.fmean(values):.3f} ± {(high - low) / 2:.3f}"
 
 
 def test_references_first_then_methods_then_variants_apart(runs: list[Run]) -> None:
-    found = sections(runs)
+    found = sections(runs, TOFU_TABLE)
     assert [row.key for row in found[0].rows][:2] == ["target", "retrained"]
-    assert len(found[0].rows) == 13
+    assert len(found[0].rows) == 15
     assert found[-1].title == "Variants"
     assert "BLUR-NPO (gamma4, γ = 4)" in [row.name for row in found[-1].rows]
 
 
 def test_a_matched_variant_does_not_claim_the_planned_lambda(runs: list[Run]) -> None:
-    assert "NPO-GDR (matched)" in [row.name for row in sections(runs)[-1].rows]
+    assert "NPO-GDR (matched)" in [row.name for row in sections(runs, TOFU_TABLE)[-1].rows]
 
 
 def test_a_collapsed_method_is_marked_and_never_best(runs: list[Run]) -> None:
-    rows = {row.key: row for row in sections(runs)[0].rows}
+    rows = {row.key: row for row in sections(runs, TOFU_TABLE)[0].rows}
     assert rows["ga"].collapsed
     assert not rows["npo_gdr"].collapsed
     assert rows["ga"].cells["forget_rouge"].summary.mean == 0
@@ -66,7 +68,7 @@ def test_a_model_without_a_utility_is_collapsed_and_never_best(tmp_path: Path) -
     write_run(tmp_path, "npo", "default", 0, model_utility=None, forget_rouge=0.0)
     for method, rouge in (("npo_gdr", 0.2), ("simnpo", 0.3)):
         write_run(tmp_path, method, "default", 0, model_utility=0.5, forget_rouge=rouge)
-    rows = {row.key: row for row in sections(read_runs([tmp_path / "metrics"]))[0].rows}
+    rows = {row.key: row for row in sections(read_runs([tmp_path / "metrics"]), TOFU_TABLE)[0].rows}
     assert [key for key, row in rows.items() if row.collapsed] == ["npo"]
     assert [key for key, row in rows.items() if row.cells["forget_rouge"].best] == ["npo_gdr"]
 
@@ -77,7 +79,7 @@ def test_a_mean_over_the_surviving_seeds_says_so_and_is_never_best(tmp_path: Pat
     for method, value in (("simnpo", 10.0), ("graddiff", 20.0)):
         write_run(tmp_path, method, "default", 0, privleak=value)
     runs = read_runs([tmp_path / "metrics"])
-    rows = {row.key: row for row in sections(runs)[0].rows}
+    rows = {row.key: row for row in sections(runs, TOFU_TABLE)[0].rows}
     assert [key for key, row in rows.items() if row.cells["privleak"].best] == ["simnpo"]
     text = markdown(runs)
     assert cell(text, "NPO-GDR", "PrivLeak") == "0.0 (a)"
@@ -93,7 +95,7 @@ def test_best_of_match_is_nearest_the_retrained_and_of_zero_nearest_zero(tmp_pat
     write_run(tmp_path, "retrained", "default", 0, forget_truth_ratio=0.6, privleak=0.0)
     write_run(tmp_path, "npo_gdr", "default", 0, forget_truth_ratio=0.9, privleak=-20.0)
     write_run(tmp_path, "simnpo", "default", 0, forget_truth_ratio=0.5, privleak=30.0)
-    rows = {row.key: row for row in sections(read_runs([tmp_path / "metrics"]))[0].rows}
+    rows = {row.key: row for row in sections(read_runs([tmp_path / "metrics"]), TOFU_TABLE)[0].rows}
     assert rows["simnpo"].cells["forget_truth_ratio"].best
     assert not rows["npo_gdr"].cells["forget_truth_ratio"].best
     assert rows["npo_gdr"].cells["privleak"].best
@@ -103,7 +105,7 @@ def test_best_of_match_is_nearest_the_retrained_and_of_zero_nearest_zero(tmp_pat
 def test_nothing_is_best_where_all_are_equal(tmp_path: Path) -> None:
     for method in ("npo_gdr", "simnpo"):
         write_run(tmp_path, method, "default", 0, forget_rouge=0.3)
-    rows = sections(read_runs([tmp_path / "metrics"]))[0].rows
+    rows = sections(read_runs([tmp_path / "metrics"]), TOFU_TABLE)[0].rows
     assert not any(row.cells["forget_rouge"].best for row in rows)
 
 
@@ -135,11 +137,11 @@ def test_latex_escapes_underscores_and_percent() -> None:
 
 def test_latex_tables_are_whole_and_escaped(runs: list[Run]) -> None:
     odd = [replace(run, title=run.title.replace("-", "_")) for run in runs]
-    text = tables.latex(sections(odd), "a_b")
+    text = tables.latex(odd, "a_b", TOFU_TABLE)
     assert "BLUR\\_NPO" in text
     assert "a\\_b" in text
     assert "_" not in text.replace("\\_", "")
-    assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == len(sections(odd))
+    assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == len(sections(odd, TOFU_TABLE))
     for table in text.split(r"\begin{tabular}{")[1:]:
         columns = len(table.split("}")[0])
         lines = [line for line in table.splitlines() if line.endswith(r"\\")]
@@ -147,8 +149,8 @@ def test_latex_tables_are_whole_and_escaped(runs: list[Run]) -> None:
 
 
 def test_files_are_complete_and_deterministic(tmp_path: Path, runs: list[Run]) -> None:
-    first = tables.save(runs, tmp_path / "a", task_title="T")
-    second = tables.save(runs[::-1], tmp_path / "b", task_title="T")
+    first = tables.save(runs, tmp_path / "a", task_title="T", **TOFU_TABLE.model_dump())
+    second = tables.save(runs[::-1], tmp_path / "b", task_title="T", **TOFU_TABLE.model_dump())
     assert [path.name for path in first] == ["results.md", "results.csv", "results.tex"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     flat = tables.summary(runs)
@@ -158,7 +160,79 @@ def test_files_are_complete_and_deterministic(tmp_path: Path, runs: list[Run]) -
 
 
 def test_plain_fits_a_terminal_and_holds_the_headline(runs: list[Run]) -> None:
-    text = tables.plain(runs)
+    text = tables.plain(runs, **TOFU_TABLE.model_dump())
     assert max(map(len, text.splitlines())) <= 120
     assert "BLUR-NPO-KL" in text
     assert "0.590 ± 0.022*" in text
+
+
+def test_a_collapse_is_told_by_the_benchmarks_own_utility(tmp_path: Path) -> None:
+    write_run(tmp_path, "target", "default", 0, bench=MUSE, knowmem_r=0.8)
+    for method, kept in (("npo", 0.39), ("npo_gdr", 0.41)):
+        write_run(tmp_path, method, "default", 0, bench=MUSE, knowmem_r=kept)
+    runs = read_runs([tmp_path / "metrics"])
+    assert [row.key for row in sections(runs, MUSE_TABLE)[0].rows if row.collapsed] == ["npo"]
+    assert "† collapsed: KnowMem (retain) below 50% of the target's;" in markdown(runs, MUSE_TABLE)
+
+
+def test_what_guessing_gives_is_no_utility(tmp_path: Path) -> None:
+    write_run(tmp_path, "target", "default", 0, bench=WMDP, mmlu_acc=0.65)
+    for method, kept in (("npo_gdr", 0.44), ("simnpo", 0.46)):  # half of what is above chance: 0.25 + 0.4 / 2 = 0.45
+        write_run(tmp_path, method, "default", 0, bench=WMDP, mmlu_acc=kept)
+    runs = read_runs([tmp_path / "metrics"])
+    assert [row.key for row in sections(runs, WMDP_TABLE)[0].rows if row.collapsed] == ["npo_gdr"]
+    text = markdown(runs, WMDP_TABLE)
+    assert "Guessing gives 0.25 in: WMDP bio accuracy, WMDP cyber accuracy, MMLU accuracy." in text
+    assert "below 50% of the target's above chance" in text
+
+
+def test_parts_of_a_metric_have_a_table_and_are_named_without_it(tmp_path: Path) -> None:
+    write_run(tmp_path, "rmu", "default", 0, bench=WMDP)
+    runs = read_runs([tmp_path / "metrics"])
+    (found,) = [section for section in sections(runs, WMDP_TABLE) if section.whole]
+    assert found.title == "MMLU accuracy and its parts"
+    assert found.columns == ("mmlu_acc", *(f"mmlu_acc.{name}" for name in SUBJECTS))
+    assert found.rows[0].cells["mmlu_acc.law"].direction == "higher"
+    assert "| Method | MMLU accuracy ↑ | Astronomy ↑ | College chemistry ↑ | Law ↑ |" in markdown(runs, WMDP_TABLE)
+
+
+def test_a_detail_in_the_headline_names_its_metric(runs: list[Run]) -> None:
+    assert "| Forget quality KS statistic |" in markdown(runs)
+
+
+def test_a_metric_without_parts_is_not_lost(tmp_path: Path) -> None:
+    write_run(tmp_path, "npo", "default", 0, bench=MUSE)
+    settings = TableSettings(columns=("verbmem_f",), utility="knowmem_r", parts=("knowmem_f",))
+    found = sections(read_runs([tmp_path / "metrics"]), settings)
+    assert not any(section.whole for section in found)
+    assert "knowmem_f" in [column for section in found for column in section.columns]
+
+
+def test_requests_stand_apart_from_variants(tmp_path: Path) -> None:
+    write_run(tmp_path, "blur_npo", "default", 0, bench=MUSE)
+    write_run(tmp_path, "blur_npo", "gamma4", 0, 4.0, MUSE)
+    write_requests(tmp_path, (0,))
+    found = {section.title: section for section in sections(read_runs([tmp_path / "metrics"]), MUSE_TABLE)}
+    assert [row.name for row in found["Variants"].rows] == ["BLUR-NPO (gamma4, γ = 4)"]
+    names = [row.name for row in found["Requests"].rows]
+    assert len(names) == 24
+    assert names[:4] == ["GradDiff (scal1)", "NPO-GDR (scal1)", "BLUR-NPO (scal1)", "GradDiff (scal2)"]
+    best = [row.name for row in found["Requests"].rows if row.cells["knowmem_r"].best]
+    assert best == [f"BLUR-NPO ({kind}{number})" for kind in ("scal", "sust") for number in (1, 2, 3, 4)]
+    assert list(found)[-1] == "Requests"
+
+
+def test_a_percentage_says_so_in_its_header(tmp_path: Path) -> None:
+    write_run(tmp_path, "npo", "default", 0, bench=MUSE, privleak=-12.345)
+    text = markdown(read_runs([tmp_path / "metrics"]), MUSE_TABLE)
+    assert cell(text, "NPO", "PrivLeak (%) → 0") == "-12.3"
+    assert "PrivLeak (\\%)" in tables.latex(read_runs([tmp_path / "metrics"]), "T", MUSE_TABLE)
+
+
+def test_nothing_measured_is_said_on_the_terminal() -> None:
+    assert "No model has any of the columns" in tables.plain([], **MUSE_TABLE.model_dump())
+
+
+def test_a_misspelt_table_option_is_refused(runs: list[Run]) -> None:
+    with pytest.raises(ValueError, match="column"):
+        tables.plain(runs, column=["verbmem_f"], utility="knowmem_r")

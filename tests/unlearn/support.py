@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,11 +12,11 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from blur.models.batch import collate, count
 from blur.models.encode import Example
-from blur.models.forward import forward
 from blur.unlearn.loss import LossBase
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import ForgetObjective, UnlearnSettings
 from blur.unlearn.step import Updater
+from blur.unlearn.views import view_of
 
 VOCAB = 40
 torch.set_num_threads(1)
@@ -71,6 +72,8 @@ def settings(forget: Any = "npo", retain: Any = "nll", combine: Any = "bilevel",
 
 
 def loss(name: str, **parameters: Any) -> LossBase:
+    if name in ("rmu", "activation_mse"):
+        parameters.setdefault("layer", 0)
     return ForgetObjective.model_validate({"loss": {"name": name, **parameters}}).loss
 
 
@@ -87,9 +90,9 @@ def value(
     if extra_padding:
         fill = {"input_ids": 7, "attention_mask": 0, "labels": -100}
         padded = {k: nn.functional.pad(getattr(batch, k), (0, extra_padding), value=v) for k, v in fill.items()}
-        batch = type(batch)(batch.ids, **padded)
-    outputs = forward(model, batch, term.positions)
-    numerator = term.numerator(outputs, reference_for(batch, term.positions, term.needs, sums, reference))
+        batch = replace(batch, **padded)
+    view = view_of(term, model)
+    numerator = term.numerator(view.read(model, batch), reference_for(batch, view, term.needs, sums, reference))
     assert numerator.shape == (len(texts),)
     assert numerator.dtype == torch.float64
     return numerator.sum() / sum(count(text, term.unit) for text in texts)
@@ -122,10 +125,25 @@ def weights_hash(model: nn.Module) -> str:
 
 
 class Capture(Updater):
-    """An updater that keeps what the optimizer is given and moves nothing."""
+    """An updater that keeps what the optimizer is given and moves nothing.
+
+    Attributes:
+        seen: the update over all trainable parameters as one vector, zero where there is no gradient.
+        reached: for each gradient that was collected, the parameters that have one.
+    """
 
     seen: Tensor
+    reached: list[list[str]]
+
+    def update(self, *args: Any) -> Any:
+        self.reached = []
+        return super().update(*args)
+
+    def _collect(self) -> Any:
+        self.reached.append([name for name, p in self.model.named_parameters() if p.grad is not None])
+        return super()._collect()
 
     def _apply(self, update: Any, statistics: Any, lr: float) -> None:
         super()._apply(update, statistics, 0.0)
-        self.seen = flat(tensor for tensor in update)
+        pairs = zip(update, self.parameters, strict=True)
+        self.seen = flat(torch.zeros_like(p) if gradient is None else gradient for gradient, p in pairs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,6 +19,11 @@ from tests.unlearn.support import Capture, flat, flat_gradient, loss, settings, 
 STREAMS = streams()
 BATCH = {"forget": [0, 2, 4, 5, 6], "retain": [9, 1, 3, 0, 7]}
 LONE = {"forget": [3], "retain": [4]}
+TOPICAL = {
+    "forget": [replace(text, topic="bio" if number < 4 else "cyber") for number, text in enumerate(STREAMS["forget"])],
+    "retain": STREAMS["retain"],
+}
+RMU = {"forget": {"name": "rmu", "layer": 0, "coefficient": 6.5}, "retain": {"name": "activation_mse", "layer": 0}}
 
 
 def known_sums():
@@ -26,7 +32,7 @@ def known_sums():
 
 def direction(dtype, indices, **options):
     model = tiny_model(0, dtype)
-    updater = Capture(model, settings(**options), Sources(STREAMS, known_sums()))
+    updater = Capture(model, settings(**options), Sources(TOPICAL, known_sums(), tiny_model(5, dtype)))
     record, _ = updater.update(1, indices, 0.0)
     return updater.seen.double(), record
 
@@ -40,10 +46,17 @@ def results():
         "weighted": direction(torch.float64, BATCH, combine="weighted"),
         "lone": direction(torch.float64, LONE),
         "bfloat16": direction(torch.bfloat16, BATCH),
+        "rmu": direction(torch.float64, BATCH, combine={"name": "weighted", "lam": 1200.0}, **RMU),
+        "blur_rmu": direction(torch.float64, BATCH, combine={"name": "bilevel", "gamma": 1 / 800}, **RMU),
+        "blur_rmu_accumulated": direction(torch.float64, BATCH, accumulation=2, **RMU),
+        "blur_rmu_lone": direction(torch.float64, LONE, **RMU),
     }
     model = tiny_model(0)
     records = train(model, STREAMS, settings(steps=5), reference_sums=known_sums()).records
     found["five"] = (flat(model.parameters()), records[-1] if records else {})
+    model = tiny_model(0)
+    records = train(model, TOPICAL, settings(steps=5, **RMU), reference_model=tiny_model(5)).records
+    found["five_of_topics"] = (flat(model.parameters()), records[-1] if records else {})
     return found
 
 
@@ -66,7 +79,7 @@ def ranks(tmp_path_factory):
 
 def test_two_processes_make_the_update_of_one(ranks):
     """Bar 3, fault 20: five texts split 2 and 3, and one text of which the first process holds nothing."""
-    bars = {"single": 1e-5, "five": 1e-9, "bfloat16": 3e-2}
+    bars = {"single": 1e-5, "five": 1e-9, "five_of_topics": 1e-9, "bfloat16": 3e-2}
     for name, (expected, record) in results().items():
         for rank in ranks:
             bar = bars.get(name, 1e-12)

@@ -13,6 +13,7 @@ from blur.core.errors import BlurError
 from blur.models.batch import collate
 from blur.models.forward import Outputs, forward
 from blur.unlearn.axis import available
+from blur.unlearn.losses.rmu import control_vector
 from blur.unlearn.references import Reference, reference_sums
 from tests.unlearn.support import VOCAB, examples, flat_gradient, loss, tiny_model, token_nlls, value
 
@@ -54,6 +55,9 @@ def by_hand(name, model, original):
         if name == "kl":
             p, q = z_ref.softmax(-1), z.softmax(-1)
             per_position = (p * (p / q).log()).sum(-1)[max(text.num_prompt, 1) - 1 : -1]
+        elif name in ("rmu", "activation_mse"):
+            h, h_ref = (m(input_ids=ids, output_hidden_states=True).hidden_states[1][0] for m in (model, original))
+            per_position = ((h - (20 * control_vector(0, "", 16) if name == "rmu" else h_ref)) ** 2).mean(-1)
         else:
             per_position = (-(2 / 0.1) * logsigmoid(0.1 * (z_ref - z))).mean(-1)
         total, number = total + per_position.sum(), number + len(per_position)

@@ -23,7 +23,8 @@ from tests.unlearn.support import examples, flat, settings, streams, tiny_model
 def test_settings_load_without_torch():
     code = (
         "import sys; from blur.unlearn.settings import UnlearnSettings as S;"
-        "S.model_validate({'forget': [{'loss': 'npo'}], 'retain': [{'loss': 'kl'}], 'combine': 'bilevel',"
+        "S.model_validate({'forget': [{'loss': 'npo'}], 'combine': 'bilevel',"
+        "'retain': [{'loss': 'kl'}, {'loss': {'name': 'activation_mse', 'layer': 1}}],"
         "'scope': {'name': 'lora'}, 'epochs': 1}); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -156,3 +157,13 @@ def test_lora_is_merged_and_kept(tmp_path):
     assert (flat(again.parameters()) - flat(result.model.parameters())).norm() < 1e-6
     ids = torch.tensor([examples(1, "x")[0].input_ids])
     assert not torch.allclose(result.model(input_ids=ids).logits, start(input_ids=ids).logits)
+
+
+def test_momentum_in_bfloat16_is_what_was_written_there():
+    """torch's fused kernel reads memory that nothing was written to."""
+    weight = torch.nn.Parameter(torch.zeros(100, dtype=torch.bfloat16))
+    optimizer = settings(optimizer={"name": "sgd", "lr": 0.5, "momentum": 0.5}).optimizer.build([weight])
+    for _ in range(2):
+        weight.grad = torch.ones_like(weight)
+        optimizer.step()
+    assert weight.tolist() == [-1.25] * 100

@@ -9,44 +9,68 @@ from dataclasses import dataclass
 from tests.workflow.conftest import Workspace
 
 DEFAULTS = ["graddiff", "ga_klr", "npo", "npo_gdr", "simnpo", "blur_npo"]
-RUNS = [f"{method}/default" for method in DEFAULTS]
-RUNS += ["graddiff/lambda10", "blur_npo/gamma4", "npo_gdr/lambda4", "npo_gdr/matched"]
+RUNS = {
+    "tofu": [f"{method}/default" for method in DEFAULTS]
+    + ["graddiff/lambda10", "blur_npo/gamma4", "blur_npo/reversed", "npo_gdr/lambda4", "npo_gdr/matched"],
+    "muse_news": ["graddiff/default", "npo_gdr/default", "blur_npo/default", "npo_gdr/scal2", "npo_gdr/sust2"],
+    "muse_books": ["npo_gdr/default", "blur_npo/default"],
+    "wmdp": ["rmu/default", "blur_npo/default", "blur_rmu/default"],
+}
+ALL_RUNS = [f"{task}/{run}" for task, runs in RUNS.items() for run in runs]
 REFERENCES = ["target/default", "retrained/default"]
-FIGURES = {f"figure_{name}" for name in ("tradeoff", "front", "alignment", "cosine_npo", "geometry", "trajectories")}
-WITH_ALL_METHODS = {"figure_tradeoff", "figure_trajectories", "table"}
-MATCHED = {"matched_lambda blur_npo/default/seed0"}
+PER_STEP = {"tradeoff", "alignment", "cosine_npo", "geometry", "trajectories", "ablation"}
+FIGURES = {
+    "tofu": PER_STEP | {"front", "hierarchy"},
+    "muse_news": PER_STEP | {"front", "hierarchy", "requests"},
+    "muse_books": PER_STEP | {"front", "hierarchy", "requests"},
+    "wmdp": PER_STEP,
+}
 
 
-def measured(*runs: str) -> set[str]:
-    """Evaluation and metrics of runs."""
-    return {f"{rule} {run}/seed0" for run in runs for rule in ("evaluate", "metrics")}
+def measured(task: str, *runs: str) -> set[str]:
+    """Evaluation and metrics of a task's runs."""
+    return {f"{rule} {task}/{run}/seed0" for run in runs for rule in ("evaluate", "metrics")}
 
 
-def unlearned(*runs: str) -> set[str]:
-    """Unlearning of runs, and what is measured of them."""
-    return {f"unlearn {run}/seed0" for run in runs} | measured(*runs)
+def unlearned(task: str, *runs: str) -> set[str]:
+    """Unlearning of a task's runs, and what is measured of them."""
+    return {f"unlearn {task}/{run}/seed0" for run in runs} | measured(task, *runs)
 
 
-def all_metrics() -> set[str]:
-    return {f"metrics {run}/seed0" for run in (*REFERENCES, *RUNS)}
+def drawn(task: str, *figures: str) -> set[str]:
+    """Figures of a task by name, and its table; those that read every method without being named."""
+    always = {"tradeoff", "trajectories"}
+    return {f"figure_{name} {task}" for name in always | set(figures)} | {f"table {task}"}
 
 
-EVERYTHING = (
-    {"data", "base", "reference_sums target/default/seed0", "train target/seed0", "train retrained/seed0", "table"}
-    | unlearned(*RUNS)
-    | measured(*REFERENCES)
-    | MATCHED
-    | FIGURES
-)
-NPO_RUNS = [
-    "npo/default",
-    "npo_gdr/default",
-    "npo_gdr/lambda4",
-    "npo_gdr/matched",
-    "blur_npo/default",
-    "blur_npo/gamma4",
-]
-OF_BLUR = {"figure_alignment", "figure_geometry", "figure_front"}
+def all_metrics(*tasks: str) -> set[str]:
+    """The metrics of every model of some tasks, and all that is drawn from them."""
+    models = {f"metrics {task}/{run}/seed0" for task in tasks for run in (*REFERENCES, *RUNS[task])}
+    return models | {job for task in tasks for job in drawn(task, *FIGURES[task])}
+
+
+def everything(task: str) -> set[str]:
+    """Every job of a task without requests."""
+    made = {
+        "data",
+        "base",
+        "reference_sums {}/target/default/seed0",
+        "train {}/target/seed0",
+        "train {}/retrained/seed0",
+    }
+    return (
+        {job.format(task) if "{}" in job else f"{job} {task}" for job in made}
+        | unlearned(task, *RUNS[task])
+        | measured(task, *REFERENCES)
+        | drawn(task, *FIGURES[task])
+    )
+
+
+OF_BLUR = ("alignment", "geometry", "front", "ablation", "hierarchy")
+MATCHED = {"matched_lambda tofu/blur_npo/default/seed0"}
+OF_NPO = {
+    task: [run for run in runs if run.split("/")[0] in ("npo", "npo_gdr", "blur_npo")] for task, runs in RUNS.items()
+}
 
 
 @dataclass(frozen=True)
@@ -67,13 +91,30 @@ SIMNPO = "config/methods/simnpo.yaml"
 CASES = [
     Case(
         "a value in one method's YAML",
-        edit("config/methods/graddiff.yaml", "lam: 1.0", "lam: 2.0"),
-        unlearned("graddiff/default") | WITH_ALL_METHODS,
+        edit("config/methods/ga_klr.yaml", "lam: 1.0", "lam: 2.0"),
+        unlearned("tofu", "ga_klr/default") | drawn("tofu"),
     ),
     Case(
-        "a value in BLUR's YAML, which another run's lambda is matched to",
-        edit("config/methods/blur_npo.yaml", "gamma: 1.0}\nvariants", "gamma: 1.5}\nvariants"),
-        unlearned("blur_npo/default", "npo_gdr/matched") | MATCHED | WITH_ALL_METHODS | OF_BLUR,
+        "a value of one method on one task",
+        edit("config/tasks/tofu.yaml", "blur_npo: {optimizer: {lr: 1.0e-3}}", "blur_npo: {combine: {gamma: 1.5}}"),
+        unlearned("tofu", "blur_npo/default", "npo_gdr/matched") | MATCHED | drawn("tofu", *OF_BLUR),
+    ),
+    Case(
+        "a method that a sequence of requests is run with",
+        edit(
+            "config/methods/npo_gdr.yaml", "combine: {name: weighted, lam: 1.0}", "combine: {name: weighted, lam: 1.5}"
+        ),
+        {job for task in ("tofu", "muse_news", "muse_books") for job in unlearned(task, "npo_gdr/default")}
+        | unlearned("tofu", "npo_gdr/matched")
+        | unlearned("muse_news", "npo_gdr/scal2", "npo_gdr/sust2")
+        | {"reference_sums muse_news/npo_gdr/default/seed0/sust2"}
+        | {
+            job
+            for task in ("tofu", "muse_news", "muse_books")
+            for job in drawn(task, "cosine_npo", "front", "hierarchy")
+        }
+        | drawn("muse_news", "requests")
+        | drawn("muse_books", "requests"),
     ),
     Case(
         "two values of one method swapped",
@@ -82,33 +123,46 @@ CASES = [
             "beta: 4.5, delta: 0.0}}]\n  retain: [{stream: retain, loss: nll}]\n  combine: {name: weighted, lam: 8.0",
             "beta: 8.0, delta: 0.0}}]\n  retain: [{stream: retain, loss: nll}]\n  combine: {name: weighted, lam: 4.5",
         ),
-        unlearned("simnpo/default") | WITH_ALL_METHODS,
+        unlearned("tofu", "simnpo/default") | drawn("tofu"),
     ),
     Case("keys of one method reordered", edit(SIMNPO, "beta: 4.5, delta: 0.0", "delta: 0.0, beta: 4.5"), set()),
     Case(
-        "one method's source file",
-        edit("src/blur/unlearn/losses/simnpo.py", "return logsigmoid(", "return 1.0 * logsigmoid("),
-        unlearned("simnpo/default") | WITH_ALL_METHODS,
+        "one loss's source file",
+        edit("src/blur/unlearn/losses/rmu.py", "\nclass Loss(", "\nADDED = 1\n\n\nclass Loss("),
+        unlearned("wmdp", "rmu/default", "blur_rmu/default") | drawn("wmdp", "alignment", "geometry"),
     ),
     Case(
-        "a loss that three methods share",
+        "a loss that several methods share",
         edit("src/blur/unlearn/losses/npo.py", "return logsigmoid(", "return 1.0 * logsigmoid("),
-        unlearned(*NPO_RUNS) | MATCHED | WITH_ALL_METHODS | OF_BLUR | {"figure_cosine_npo"},
+        {job for task, runs in OF_NPO.items() for job in unlearned(task, *runs)}
+        | MATCHED
+        | {"reference_sums muse_news/npo_gdr/default/seed0/sust2"}
+        | {job for task in RUNS for job in drawn(task, *FIGURES[task] - ({"geometry"} if task == "wmdp" else set()))}
+        - {"figure_cosine_npo wmdp"},
     ),
     Case(
         "one metric's file",
-        edit("src/blur/metrics/extraction_strength.py", "\ndef compute(", "\nADDED = 1\n\n\ndef compute("),
-        all_metrics() | FIGURES | {"table"},
+        edit("src/blur/metrics/accuracy.py", "\ndef compute(", "\nADDED = 1\n\n\ndef compute("),
+        all_metrics("wmdp"),
     ),
     Case(
         "one figure's file",
         edit("src/blur/report/figures/tradeoff.py", "\n@style.styled", "\nADDED = 1\n\n\n@style.styled"),
-        {"figure_tradeoff"},
+        {f"figure_tradeoff {task}" for task in RUNS},
+    ),
+    Case(
+        "the form of a multiple-choice question",
+        edit("config/lm_eval/choice_text.yaml", "Answer:", "Reply:"),
+        measured("wmdp", *REFERENCES, *RUNS["wmdp"]) | drawn("wmdp", *FIGURES["wmdp"]),
     ),
     Case(
         "a comment and a docstring",
         edit("src/blur/unlearn/loop.py", '"""Train ``model`` in place.', '"""Train it.  # other words'),
         set(),
     ),
-    Case("the data split", edit("config/tasks/tofu.yaml", "split: forget10", "split: forget05"), EVERYTHING),
+    Case(
+        "the data split",
+        edit("config/tasks/tofu.yaml", "split: forget10", "split: forget05"),
+        everything("tofu") | MATCHED,
+    ),
 ]

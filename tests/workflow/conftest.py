@@ -35,7 +35,7 @@ class Workspace:
         return self.run("snakemake", *arguments, "--config", f"scale={SCALE}", check=check, timeout=timeout)
 
     def plan(self, *arguments: str) -> set[str]:
-        """Return the jobs a dry run plans, as ``rule method/variant/seed`` or ``rule`` alone."""
+        """Return the jobs a dry run plans, as ``rule task/method/variant/seed`` or ``rule task``."""
         done = self.snakemake("all", "--dry-run", *arguments)
         return set(parse_jobs(done.stdout + done.stderr))
 
@@ -70,8 +70,9 @@ def parse_jobs(output: str) -> Iterator[str]:
             continue
         found = re.search(r"wildcards: (.+)", block)
         wildcards = dict(part.split("=", 1) for part in found[1].split(", ")) if found else {}
-        names = [wildcards.get("method") or wildcards.get("role")]
+        names = [wildcards.get("task"), wildcards.get("method") or wildcards.get("role")]
         names += [wildcards.get("variant") if "method" in wildcards else None]
+        names += [wildcards["request"]] if wildcards.get("request", "own") != "own" else []
         names += [f"seed{wildcards['seed']}"] if "seed" in wildcards else []
         yield " ".join(filter(None, [rule[1], "/".join(filter(None, names))]))
 

@@ -14,16 +14,16 @@ pytestmark = pytest.mark.workflow
 
 
 def test_the_slurm_profile_is_the_one_that_counts(finished: Workspace) -> None:
-    """Executor, scale and a resource are those of profiles/slurm, not of profiles/default."""
+    """Executor, scale and default resources are those of profiles/slurm, not of profiles/default."""
     code = (
         "from snakemake.cli import parse_args\n"
         "_, args = parse_args(['--profile', 'slurm', 'all'])\n"
-        "print(args.executor, args.config, args.jobs, args.set_resources['unlearn'])\n"
+        "print(args.executor, args.config, args.jobs, args.retries, sorted(args.default_resources))\n"
     )
     done = finished.run("python", "-c", code)
     assert done.stdout.split(" ", 1)[0] == "slurm"
     assert "['scale=paper'] 64" in done.stdout
-    assert 'Resource("gpu", 1)' in done.stdout
+    assert "'nodes', 'slurm_extra'" in done.stdout
 
 
 def test_the_slurm_profile_plans_the_paper_scale(finished: Workspace) -> None:

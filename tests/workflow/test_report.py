@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from tests.workflow.cases import RUNS
+from tests.workflow.cases import ALL_RUNS, RUNS
 from tests.workflow.conftest import Workspace
 
 pytestmark = pytest.mark.workflow
@@ -27,7 +27,7 @@ def test_show_prints_every_method_and_what_it_cost(finished: Workspace) -> None:
     text = finished.run("blur", "show", "--scale", "ci").stdout
     for title in ("Target", "Retrained", "GradDiff", "GA-KLR", "NPO-GDR", "SimNPO", "BLUR-NPO"):
         assert title in text
-    assert re.search(rf"^unlearn\s+{len(RUNS)}\s+[\d.]+\s+[\d.]+", text, re.M)
+    assert re.search(rf"^unlearn\s+{len(ALL_RUNS)}\s+[\d.]+\s+[\d.]+", text, re.M)
     assert "results/ci/figures" in text
 
 
@@ -64,9 +64,9 @@ def test_a_stage_typed_by_hand_gives_the_same_weights(copied: Workspace) -> None
     assert re.search(r"step \d+/\d+", done.stderr)
     after = json.loads((folder / "manifest.json").read_text())["files"]
     assert after["model.safetensors"] == before["model.safetensors"]
-    assert after["epochs.parquet"] == before["epochs.parquet"]
+    assert after["epochs/likelihood.parquet"] == before["epochs/likelihood.parquet"]
 
 
 def test_wandb_is_offline_and_has_the_same_numbers(finished: Workspace) -> None:
     runs = list((finished.root / "work/wandb").rglob("*.wandb"))
-    assert len(runs) == len(RUNS) + 2
+    assert len(runs) == len(ALL_RUNS) + 2 * len(RUNS)

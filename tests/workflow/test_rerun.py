@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.cases import CASES, RUNS, WITH_ALL_METHODS, Case, unlearned
+from tests.workflow.cases import ALL_RUNS, CASES, Case, drawn, unlearned
 from tests.workflow.conftest import Workspace
 
 pytestmark = pytest.mark.workflow
@@ -45,12 +45,12 @@ def test_all_files_touched_in_random_order(workspace: Workspace) -> None:
 
 
 def test_a_new_method_plans_only_its_jobs(workspace: Workspace) -> None:
-    text = (workspace.root / "config/methods/graddiff.yaml").read_text().split("variants:")[0]
+    text = (workspace.root / "config/methods/graddiff.yaml").read_text().split("# Figure 1")[0]
     with (
         workspace.added("config/methods/mine.yaml", text.replace("title: GradDiff", "title: Mine")),
         workspace.changed("config/scales/ci.yaml", "[graddiff, ga_klr,", "[graddiff, mine, ga_klr,"),
     ):
-        assert workspace.plan() == unlearned("mine/default") | WITH_ALL_METHODS
+        assert workspace.plan() == unlearned("tofu", "mine/default") | drawn("tofu")
 
 
 def test_one_byte_of_a_weight_file(copied: Workspace) -> None:
@@ -73,14 +73,14 @@ def test_one_byte_of_a_weight_file(copied: Workspace) -> None:
     done = copied.run("blur", "verify", "--scale", "ci", check=False)
     assert done.returncode == 1
     assert str(Path(run) / "model.safetensors") in done.stdout
-    assert copied.plan() == unlearned("graddiff/default") | WITH_ALL_METHODS
+    assert copied.plan() == unlearned("tofu", "graddiff/default") | drawn("tofu")
 
 
 def test_a_deleted_weight_file_is_made_again(copied: Workspace) -> None:
     (copied.root / "results/ci/models/tofu/simnpo/default/seed0/model.safetensors").unlink()
-    assert copied.plan() == unlearned("simnpo/default") | WITH_ALL_METHODS
+    assert copied.plan() == unlearned("tofu", "simnpo/default") | drawn("tofu")
 
 
 def test_the_plan_names_every_run_once(finished: Workspace) -> None:
     planned = finished.plan("--forceall")
-    assert {job for job in planned if job.startswith("unlearn")} == {f"unlearn {run}/seed0" for run in RUNS}
+    assert {job for job in planned if job.startswith("unlearn")} == {f"unlearn {run}/seed0" for run in ALL_RUNS}

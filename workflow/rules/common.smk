@@ -5,6 +5,7 @@ from blur.config.plan import Plan, Run
 from blur.core.errors import BlurError
 from blur.core.paths import phase_dir
 from blur.workflow.records import export_provenance
+from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
 from snakemake.exceptions import WorkflowError
 
@@ -18,7 +19,12 @@ except BlurError as error:
     raise WorkflowError(str(error)) from None
 
 SCALE = PLAN.name
+NEEDS = Needs(PLAN)
 FIGURES = sorted({figure for task in PLAN.tasks for figure in PLAN.task(task).benchmark.figures})
+
+# SIGTERM (preemption, the end of a job's time) reaches every process of a job. The stage finishes its step and saves;
+# the shell has to wait for that, and `tee` has to take its last lines.
+shell.prefix("set -euo pipefail; trap : TERM; tee() {{ trap '' TERM; exec tee \"$@\"; }}; ")
 
 
 wildcard_constraints:
@@ -28,6 +34,7 @@ wildcard_constraints:
     method="[a-z0-9_]+",
     variant="[A-Za-z0-9_.+-]+",
     seed=r"\d+",
+    request="[A-Za-z0-9_.+-]+",
 
 
 onstart:
@@ -40,6 +47,11 @@ def run_of(wildcards):
     return Run(wildcards.task, method, wildcards.get("variant", "default"), int(wildcards.get("seed", 0)))
 
 
+def of_request(wildcards):
+    """The request that reference sums are made for, in a list; empty for jobs of other kinds."""
+    return [wildcards.request] if "request" in wildcards.keys() else []
+
+
 def parameter(stage, *names):
     """The one parameter of a stage's jobs: canonical JSON of settings and code fingerprint.
 
@@ -48,7 +60,7 @@ def parameter(stage, *names):
 
     def of_job(wildcards):
         of_task = stage in ("data", "figure", "table")
-        identity = [wildcards.task, *names] if of_task else [run_of(wildcards)]
+        identity = [wildcards.task, *names] if of_task else [run_of(wildcards), *of_request(wildcards)]
         return keys.as_parameter(getattr(keys, f"{stage}_key"), PLAN, *identity)
 
     return of_job
@@ -86,6 +98,16 @@ def model_files(task):
     ]
 
 
+def fetched_files(task):
+    """What is fetched by name or address, so that nothing else needs the internet; data that is generated comes along."""
+    resolved = PLAN.task(task)
+    sources = {"target": resolved.config.target, "retrained": resolved.config.retrained}
+    runs = [Run(task, role, seed=source.seed) for role, source in sources.items() if source.kind == "hub"]
+    if resolved.model.name_or_path and any(source.kind == "train" for source in sources.values()):
+        runs.append(Run(task, "base"))
+    return [*data_files(task), *(file for run in runs for file in of_run("models", run, "model.safetensors"))]
+
+
 def evaluation_files(task):
     """Raw measurements of every model of a task."""
     return [file for run in PLAN.evaluated(task) for file in of_run("evaluation", run, "likelihood.parquet")]
@@ -121,12 +143,13 @@ def train_inputs(wildcards):
 
 
 def unlearn_inputs(wildcards):
-    """Data, target, and the derived data that the run's axes ask for."""
-    run, task = run_of(wildcards), PLAN.task(wildcards.task)
+    """Data, the model to start from, and the derived data that the run's axes ask for."""
+    run = run_of(wildcards)
+    start = PLAN.start(run)
     inputs = {
         "data": f"data/{SCALE}/{run.task}/manifest.json",
-        "target": manifest("models", task.target),
-        "weights": ancient(weights(task.target)),
+        "start": manifest("models", start),
+        "weights": ancient(weights(start)),
     }
     for name, source in keys.derived_inputs(PLAN, run).items():
         inputs[name] = str(phase_dir("derived", SCALE, f"{name}/{source.path}") / "manifest.json")

@@ -6,6 +6,7 @@ rule data:
         manifest="data/{scale}/{task}/manifest.json",
     log:
         "logs/{scale}/{task}/data.log",
+    localrule: True
     conda:
         "../envs/blur.yaml"
     params:

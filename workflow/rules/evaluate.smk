@@ -13,6 +13,8 @@ rule evaluate:
         "logs/{scale}/{task}/evaluate.{method}.{variant}.seed{seed}.log",
     conda:
         "../envs/blur.yaml"
+    resources:
+        **NEEDS.of("evaluate"),
     params:
         key=parameter("evaluate"),
     shell:
@@ -29,6 +31,7 @@ rule metrics:
         metrics="results/{scale}/metrics/{task}/{method}/{variant}/seed{seed}/metrics.json",
     log:
         "logs/{scale}/{task}/metrics.{method}.{variant}.seed{seed}.log",
+    localrule: True
     conda:
         "../envs/blur.yaml"
     params:

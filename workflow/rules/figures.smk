@@ -19,6 +19,7 @@ for FIGURE in FIGURES:
             csv=f"results/{{scale}}/figures/{{task}}/{FIGURE}.csv",
         log:
             f"logs/{{scale}}/{{task}}/figure.{FIGURE}.log",
+        localrule: True
         conda:
             "../envs/blur.yaml"
         params:
@@ -43,6 +44,7 @@ rule table:
         summary="results/{scale}/summary/{task}.json",
     log:
         "logs/{scale}/{task}/table.log",
+    localrule: True
     conda:
         "../envs/blur.yaml"
     params:

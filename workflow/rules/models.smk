@@ -11,6 +11,8 @@ rule base:
         "logs/{scale}/{task}/base.log",
     conda:
         "../envs/blur.yaml"
+    resources:
+        **NEEDS.of("evaluate"),
     params:
         key=parameter("base"),
     shell:
@@ -28,8 +30,10 @@ rule train:
     priority: 100
     conda:
         "../envs/blur.yaml"
+    resources:
+        **NEEDS.of("train"),
     params:
         key=parameter("train"),
     shell:
         "blur train --scale {wildcards.scale} --task {wildcards.task} --role {wildcards.role} --seed {wildcards.seed}"
-        " --threads {threads} 2>&1 | tee {log}"
+        " --threads {threads} --gpus {resources.gpu} 2>&1 | tee {log}"

@@ -1,10 +1,18 @@
-"""What `all` is made of. Each phase is a target of its own: DVC's stages call them one by one."""
+"""What `all` is made of. Each phase is a target of its own: DVC's stages call them one by one.
+
+`fetch` is what a cluster's login node does, where the nodes that compute have no internet.
+"""
 
 
 rule all:
     default_target: True
     input:
         of_all_tasks(data_files, model_files, evaluation_files, metrics_files, figure_files),
+
+
+rule fetch:
+    input:
+        of_all_tasks(fetched_files),
 
 
 rule all_data:

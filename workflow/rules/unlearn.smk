@@ -7,17 +7,20 @@ rule reference_sums:
         model="results/{scale}/models/{task}/{method}/{variant}/seed{seed}/manifest.json",
         weights=ancient("results/{scale}/models/{task}/{method}/{variant}/seed{seed}/model.safetensors"),
     output:
-        manifest="results/{scale}/derived/reference_sums/{task}/{method}/{variant}/seed{seed}/manifest.json",
+        manifest="results/{scale}/derived/reference_sums/{request}/{task}/{method}/{variant}/seed{seed}/manifest.json",
     log:
-        "logs/{scale}/{task}/reference_sums.{method}.{variant}.seed{seed}.log",
+        "logs/{scale}/{task}/reference_sums.{request}.{method}.{variant}.seed{seed}.log",
     priority: 90
     conda:
         "../envs/blur.yaml"
+    resources:
+        **NEEDS.of("evaluate"),
     params:
         key=parameter("reference_sums"),
     shell:
         "blur derive reference-sums --scale {wildcards.scale} --task {wildcards.task} --method {wildcards.method}"
         " --variant {wildcards.variant} --seed {wildcards.seed} --threads {threads}"
+        " --request {wildcards.request}"
         " 2>&1 | tee {log}"
 
 
@@ -28,6 +31,7 @@ rule matched_lambda:
         manifest="results/{scale}/derived/matched_lambda/{task}/{method}/{variant}/seed{seed}/manifest.json",
     log:
         "logs/{scale}/{task}/matched_lambda.{method}.{variant}.seed{seed}.log",
+    localrule: True
     conda:
         "../envs/blur.yaml"
     params:
@@ -49,9 +53,11 @@ rule unlearn:
         method="(?!(base|target|retrained)/)[a-z0-9_]+",
     conda:
         "../envs/blur.yaml"
+    resources:
+        **NEEDS.of("unlearn"),
     params:
         key=parameter("unlearn"),
     shell:
         "blur unlearn --scale {wildcards.scale} --task {wildcards.task} --method {wildcards.method}"
-        " --variant {wildcards.variant} --seed {wildcards.seed} --threads {threads}"
+        " --variant {wildcards.variant} --seed {wildcards.seed} --threads {threads} --gpus {resources.gpu}"
         " 2>&1 | tee {log}"

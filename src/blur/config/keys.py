@@ -11,14 +11,16 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from blur.config.load import suggest
+from blur.config.load import suggest, validate
 from blur.config.plan import Plan, Run, Task
-from blur.config.schema import RunFilter
+from blur.config.schema import RunFilter, by_topic
 from blur.core.errors import ConfigError, DataError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_file
+from blur.report.settings import TableSettings
 
 Key = dict[str, Any]
+OWN = "own"  # what the benchmark itself demands to forget, where a request is asked for
 
 
 def data_key(plan: Plan, task: str) -> Key:
@@ -37,7 +39,7 @@ def local_files(task: Task) -> dict[str, str]:
     Raises:
         DataError: the folder is missing.
     """
-    source = task.data.root.source
+    source = task.data.source
     if source.kind != "local":
         return {}
     folder = Path(source.path)
@@ -82,7 +84,7 @@ def train_key(plan: Plan, run: Run) -> Key:
     """Key of a target or retrained model."""
     resolved = plan.task(run.task)
     source = getattr(resolved.config, run.method)
-    settings: dict[str, Any] = {"from": source.model_dump(mode="json"), "max_length": resolved.model.max_length}
+    settings: dict[str, Any] = {"from": source.model_dump(mode="json"), **_encoding(resolved)}
     if source.kind == "hub":
         return _key({**settings, "template": resolved.model.template.model_dump(mode="json")}, ["blur.stages.train"])
     recipe = plan.training_settings(run.task).model_copy(update={"seed": run.seed})
@@ -91,11 +93,26 @@ def train_key(plan: Plan, run: Run) -> Key:
     return _key(settings, ["blur.stages.train", *recipe.modules])
 
 
-def reference_sums_key(plan: Plan, run: Run) -> Key:
-    """Key of the target's log-likelihood sums on the forget sets."""
+def _encoding(task: Task) -> dict[str, Any]:
+    """How a task's records become training examples."""
+    return {"max_length": task.model.max_length, "texts": task.config.texts}
+
+
+def reference_sums_key(plan: Plan, run: Run, request: str = OWN) -> Key:
+    """Key of a model's log-likelihood sums on the texts that a run which starts from it forgets.
+
+    Args:
+        run: the model.
+        request: one of the benchmark's requests, or its own forget set.
+    """
     resolved = plan.task(run.task)
-    settings = {"sets": list(resolved.benchmark.training.forget), "max_length": resolved.model.max_length}
-    return _key(settings, ["blur.stages.reference_sums"])
+    requests = resolved.benchmark.requests
+    if request not in (OWN, *requests):
+        where = str(plan.folder / f"benchmarks/{resolved.config.benchmark}.yaml: requests")
+        raise ConfigError(f"no request {request!r}", where, suggest(request, requests))
+    stream = resolved.benchmark.training.forget if request == OWN else requests[request].forget
+    sets = [name for names in by_topic(stream).values() for name in names]
+    return _key({"sets": sets, **_encoding(resolved)}, ["blur.stages.reference_sums"])
 
 
 def matched_lambda_key(plan: Plan, run: Run) -> Key:
@@ -107,22 +124,23 @@ def unlearn_key(plan: Plan, run: Run) -> Key:
     """Key of an unlearning run: its five axes and everything else it reads."""
     resolved = plan.task(run.task)
     recipe = plan.unlearn_settings(run)
+    epochs = plan.epoch_settings(run.task)
     settings = {
         "unlearn": recipe.model_dump(mode="json"),
-        "epochs": plan.epoch_settings(run.task).model_dump(mode="json"),
-        "streams": {
-            "forget": list(resolved.benchmark.training.forget),
-            "retain": list(resolved.benchmark.training.retain),
-        },
-        "max_length": resolved.model.max_length,
+        "epochs": epochs.model_dump(mode="json"),
+        "tasks": epochs.task_files(),
+        "streams": plan.streams(run),
+        **_encoding(resolved),
     }
     return _key(settings, ["blur.stages.unlearn", *recipe.modules])
 
 
 def evaluate_key(plan: Plan, run: Run) -> Key:
     """Key of a model's raw measurements."""
+    measure = plan.measure_settings(run.task)
     settings = {
-        "measure": plan.measure_settings(run.task).model_dump(mode="json"),
+        "measure": measure.model_dump(mode="json"),
+        "tasks": measure.task_files(),
         "max_length": plan.task(run.task).model.max_length,
     }
     return _key(settings, ["blur.stages.evaluate"])
@@ -163,8 +181,16 @@ def figure_key(plan: Plan, task: str, figure: str) -> Key:
 def table_key(plan: Plan, task: str) -> Key:
     """Key of a task's results table."""
     resolved = plan.task(task)
-    settings = {"title": resolved.config.title, "options": resolved.benchmark.table}
+    settings = {"title": resolved.config.title, "options": table_options(resolved)}
     return _key(settings, ["blur.stages.table"])
+
+
+def table_options(task: Task) -> dict[str, Any]:
+    """Return all options of a task's results table, those included that the benchmark tells elsewhere."""
+    benchmark = task.benchmark
+    told = {"utility": benchmark.judged_by.utility, "requests": list(benchmark.requests)}
+    where = f"{task.config.benchmark}.yaml: table"
+    return validate(TableSettings, ("judged_by, requests", told), (where, benchmark.table)).model_dump(mode="json")
 
 
 def _key(settings: dict[str, Any], roots: list[str]) -> Key:
@@ -177,10 +203,10 @@ def as_parameter(make: Callable[..., Key], *args: Any) -> str:
 
 
 def derived_inputs(plan: Plan, run: Run) -> dict[str, Run]:
-    """Return the derived data that an unlearning run reads: its name, and the run that it is derived from."""
+    """Return the derived data that an unlearning run reads: its folder, and the run that it is derived from."""
     inputs = {}
     if "reference_sums" in plan.unlearn_settings(run).needs:
-        inputs["reference_sums"] = plan.task(run.task).target
+        inputs[f"reference_sums/{run.variant if plan.request(run) else OWN}"] = plan.start(run)
     matched = plan.method(run.method).matched_lambda.get(run.variant)
     if matched:
         inputs["matched_lambda"] = Run(run.task, matched.method, matched.variant, run.seed)

@@ -84,7 +84,7 @@ def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: Vali
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = tuple(first["loc"])
     file = next((name for name, content in reversed(layers) if _holds(content, location)), layers[-1][0])
-    key = ".".join(str(part) for part in location).removeprefix("root.")  # DataSettings' own key; no file has it
+    key = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         allowed = _fields_at(model, location[:-1])
         return ConfigError(f"unknown key {key!r}", file, suggest(str(location[-1]), allowed))

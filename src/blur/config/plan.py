@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,17 @@ from blur.config.schema import (
     MainConfig,
     MethodConfig,
     ModelConfig,
+    Request,
     ScaleConfig,
     Selection,
     TaskConfig,
+    by_topic,
 )
 from blur.core.errors import ConfigError
 from blur.data.settings import DataSettings
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
+from blur.unlearn.axis import available
 from blur.unlearn.settings import UnlearnSettings
 
 FINE_TUNING: Layer = (
@@ -59,6 +63,7 @@ class Task:
     benchmark: BenchmarkConfig
     data: DataSettings
     model: ModelSettings
+    model_methods: Mapping[str, Mapping[str, Any]]
     layers: Mapping[str, Layer]
 
     @property
@@ -113,6 +118,7 @@ class Plan:
         changes: Layer = (f"{scale_file}: tasks.{name}", self.scale.tasks.get(name, {}))
         config = validate(TaskConfig, own, changes)
         bench_file = self._layer(f"benchmarks/{config.benchmark}.yaml")
+        benchmark = validate(BenchmarkConfig, bench_file)
         model_file = self._layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
         task_file = own[0]
@@ -128,9 +134,10 @@ class Plan:
         return Task(
             name=name,
             config=config,
-            benchmark=validate(BenchmarkConfig, bench_file),
-            data=validate(DataSettings, (f"{task_file}: data", {"root": config.data})),
+            benchmark=benchmark,
+            data=validate(_data_settings(bench_file, benchmark.module), (f"{task_file}: data", config.data)),
             model=validate(ModelSettings, (f"{model_file[0]}: model", model_config.model)),
+            model_methods=model_config.methods,
             layers=layers,
         )
 
@@ -147,21 +154,51 @@ class Plan:
         return validate(MethodConfig, self._layer(f"methods/{name}.yaml"))
 
     def runs(self, task: str) -> tuple[Run, ...]:
-        """Return the unlearning runs of a task, without doubles, in a fixed order."""
+        """Return the unlearning runs of a task, without doubles, in a fixed order; each after those it starts from."""
         selections = self.task(task).config.runs or self.scale.runs
-        found = {run: None for selection in selections for run in self._expand(task, selection)}
-        return tuple(found)
+        chosen = [run for selection in selections for run in self._expand(task, selection)]
+        return tuple({run: None for last in chosen for run in self._sequence(last)})
+
+    def _sequence(self, run: Run) -> list[Run]:
+        """Return the runs of a sequence of requests that ends with ``run``."""
+        before = self.start(run)
+        return [*([] if before == self.task(run.task).target else self._sequence(before)), run]
+
+    def request(self, run: Run) -> Request | None:
+        """Return the benchmark's request that a run's variant names; None for the benchmark's own forget set."""
+        return self.task(run.task).benchmark.requests.get(run.variant)
+
+    def start(self, run: Run) -> Run:
+        """Return the run whose model an unlearning run starts from: the target's, or that of the request before."""
+        request = self.request(run)
+        if request is None or request.after is None:
+            return self.task(run.task).target
+        return Run(run.task, run.method, request.after, run.seed)
+
+    def streams(self, run: Run) -> dict[str, dict[str, list[str]]]:
+        """Return the sets of an unlearning run's streams, by stream and topic."""
+        training, request = self.task(run.task).benchmark.training, self.request(run)
+        chosen = {"forget": request.forget if request else training.forget, "retain": training.retain}
+        return {
+            name: {topic: list(sets) for topic, sets in by_topic(stream).items()} for name, stream in chosen.items()
+        }
 
     def _expand(self, task: str, selection: Selection) -> list[Run]:
         return [
             Run(task, method, variant, seed)
             for method in selection.methods
-            for variant in self._variants(method, selection.variants)
+            for variant in self._variants(task, method, selection.variants)
             for seed in selection.seeds
         ]
 
-    def _variants(self, method: str, patterns: tuple[str, ...]) -> list[str]:
-        known = list(dict.fromkeys(["default", *self.method(method).variants, *self.scale.variants]))
+    def _variants(self, task: str, method: str, patterns: tuple[str, ...]) -> list[str]:
+        requests = self.task(task).benchmark.requests
+        own = [*self.method(method).variants, *self.scale.variants]
+        for name in own:
+            if name in requests:
+                where = str(self.folder / f"methods/{method}.yaml")
+                raise ConfigError(f"the variant {name!r} is also a request of the benchmark", where, "Rename it")
+        known = list(dict.fromkeys(["default", *own, *requests]))
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in known):
                 where = str(self.folder / f"methods/{method}.yaml")
@@ -180,7 +217,7 @@ class Plan:
             return
         if run.method in ("target", "retrained"):
             raise ConfigError(f"the task has no {run.path}", task.layers["task.file"][0], "See its seed and kind")
-        self._variants(run.method, (run.variant,))
+        self._variants(run.task, run.method, (run.variant,))
 
     def check(self, task: str) -> None:
         """Resolve every setting of a task once; any fault in any file raises."""
@@ -189,16 +226,28 @@ class Plan:
         resolved = self.task(task)
         check_specs(resolved.benchmark.metrics)
         check_specs(resolved.benchmark.trajectory)
-        for method in resolved.config.methods:
+        model_file = str(self.folder / f"models/{resolved.config.model}.yaml")
+        named = {resolved.layers["task.file"][0]: resolved.config.methods, model_file: resolved.model_methods}
+        for file, method in ((file, method) for file, methods in named.items() for method in methods):
             if method not in self.methods:
-                where = f"{resolved.layers['task.file'][0]}: methods"
+                where = f"{file}: methods"
                 raise ConfigError(f"no method {method!r}", where, suggest(method, self.methods))
         if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
             self.training_settings(task)
-        self.measure_settings(task)
-        self.epoch_settings(task)
+        self.measure_settings(task).task_files()
+        self.epoch_settings(task).task_files()
+        self._check_judges(task)
         for run in self.runs(task):
             self.unlearn_settings(run)
+
+    def _check_judges(self, task: str) -> None:
+        """Refuse judges that are no metrics of the benchmark."""
+        config, benchmark = self.task(task).config, self.task(task).benchmark
+        known = [spec["name"] for spec in benchmark.metrics]
+        for name in (*benchmark.judged_by.forget, benchmark.judged_by.utility):
+            if name not in known:
+                where = str(self.folder / f"benchmarks/{config.benchmark}.yaml: judged_by")
+                raise ConfigError(f"no metric {name!r}", where, suggest(name, known))
 
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""
@@ -208,17 +257,22 @@ class Plan:
     def unlearn_settings(self, run: Run) -> UnlearnSettings:
         """Return the resolved settings of an unlearning run.
 
-        Later ones win: scale, model, task, method, the task's tuned settings of the method, variant, seed.
+        Later ones win: scale, model, task, method, the model's and the task's settings of the method, variant, seed.
         """
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
         tuned: Layer = (f"{task.layers['task.file'][0]}: methods.{run.method}", task.config.methods.get(run.method, {}))
+        of_model: Layer = (
+            str(self.folder / f"models/{task.config.model}.yaml: methods.{run.method}"),
+            task.model_methods.get(run.method, {}),
+        )
         common: Layer = (f"{self._scale_layer[0]}: variants.{run.variant}", self.scale.variants.get(run.variant, {}))
         variant: Layer = (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {}))
         return validate(
             UnlearnSettings,
             *(task.layers[f"{part}.unlearn"] for part in ("scale", "model", "task")),
             (f"{file}: settings", method.settings),
+            of_model,
             tuned,
             common,
             variant,
@@ -239,4 +293,19 @@ class Plan:
     def epoch_settings(self, task: str) -> MeasureSettings:
         """Return what is measured at each epoch's end while unlearning."""
         where = str(self.folder / f"benchmarks/{self.task(task).config.benchmark}.yaml")
-        return validate(MeasureSettings, (f"{where}: epochs", self.task(task).benchmark.epochs))
+        return validate(
+            MeasureSettings,
+            (f"{where}: epochs", self.task(task).benchmark.epochs),
+            (f"{self.task(task).layers['task.file'][0]}: epochs", self.task(task).config.epochs),
+        )
+
+
+def _data_settings(where: Layer, module: str) -> type[DataSettings]:
+    """Return the settings class of a benchmark's data module."""
+    names = available("blur.data")
+    found = getattr(import_module(f"blur.data.{module}"), "Settings", None) if module in names else None
+    if found is None:
+        known = [name for name in names if hasattr(import_module(f"blur.data.{name}"), "Settings")]
+        what = f"no module {module!r} of blur.data that builds sets"
+        raise ConfigError(what, f"{where[0]}: module", suggest(module, known))
+    return found

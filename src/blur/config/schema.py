@@ -65,12 +65,17 @@ class ModelSource(Strict):
     kind: Literal["train", "hub", "none"] = "train"
     name: str | None = Field(default=None, description="hub name or folder, with `kind: hub`")
     revision: str | None = None
+    tokenizer: str | None = Field(
+        default=None, description="hub name or folder of the tokenizer, where `name` has none"
+    )
     seed: int = 0
 
     @model_validator(mode="after")
     def _name_goes_with_hub(self) -> ModelSource:
         if (self.kind == "hub") != (self.name is not None):
             raise ValueError("`name` is needed with `kind: hub` and means nothing otherwise")
+        if self.tokenizer is not None and self.kind != "hub":
+            raise ValueError("`tokenizer` belongs to `kind: hub`")
         return self
 
 
@@ -81,11 +86,17 @@ class TaskConfig(Strict):
     benchmark: str
     data: Partial
     model: str
-    target: ModelSource = Field(default_factory=ModelSource)
-    retrained: ModelSource = Field(default_factory=ModelSource)
+    texts: Literal["documents", "packed", "truncated"] = Field(
+        "documents",
+        description="training texts longer than max_length: each cut into chunks by itself, all strung together first "
+        "(MUSE's code), or cut off (WMDP's)",
+    )
+    target: ModelSource = ModelSource()
+    retrained: ModelSource = ModelSource()
     train: Partial = Field(default_factory=dict)
     unlearn: Partial = Field(default_factory=dict)
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
+    epochs: Partial = Field(default_factory=dict, description="changes to what the benchmark measures at epoch ends")
     methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")
     runs: tuple[Selection, ...] | None = Field(None, description="instead of the scale's runs")
 
@@ -111,13 +122,41 @@ class FigureConfig(Strict):
     options: Partial = Field(default_factory=dict)
 
 
-class Training(Strict):
-    """Which sets of the data are what in training."""
+SetNames = tuple[str, ...]
+Stream = SetNames | dict[str, SetNames]
 
-    forget: tuple[str, ...]
-    retain: tuple[str, ...]
+
+def by_topic(stream: Stream) -> dict[str, SetNames]:
+    """Return a stream's sets by topic; one that has no topics has the topic ``""``."""
+    return stream if isinstance(stream, dict) else {"": stream}
+
+
+class Training(Strict):
+    """Which sets of the data are what in training. A stream with topics (WMDP's) takes them in turn, step by step."""
+
+    forget: Stream
+    retain: Stream
     target: tuple[str, ...]
     retrained: tuple[str, ...]
+
+
+class Request(Strict):
+    """Another demand to forget than the benchmark's own: a variant that every method has there.
+
+    It starts from the target, or, one of a sequence, from the model that an earlier request left.
+    """
+
+    forget: Stream
+    after: str | None = Field(
+        None, description="the request whose model this one starts from; `default` is the benchmark's own"
+    )
+
+
+class Judges(Strict):
+    """The metrics that say in one word whether a model has forgotten, and whether it is still of use."""
+
+    forget: tuple[str, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
+    utility: str = Field(description="higher is better; below half the target's a model counts as collapsed")
 
 
 class BenchmarkConfig(Strict):
@@ -126,12 +165,25 @@ class BenchmarkConfig(Strict):
     title: str
     module: str = Field(description="module of blur.data that builds the sets")
     training: Training
+    requests: dict[str, Request] = Field(default_factory=dict, description="further requests, by the variant's name")
     measure: Partial
     epochs: Partial = Field(description="MeasureSettings of the measurements at each epoch's end")
     metrics: tuple[dict[str, Any], ...]
     trajectory: tuple[dict[str, Any], ...]
+    judged_by: Judges
     figures: dict[str, FigureConfig]
     table: Partial = Field(default_factory=dict, description="options of the results table")
+
+    @model_validator(mode="after")
+    def _requests_follow_known_ones(self) -> BenchmarkConfig:
+        named: list[str | None] = [None, "default"]
+        if "default" in self.requests:
+            raise ValueError("the request 'default' is the benchmark's own; give this one another name")
+        for name, request in self.requests.items():
+            if request.after not in named:
+                raise ValueError(f"request {name!r} comes after {request.after!r}, which is not named before it")
+            named.append(name)
+        return self
 
 
 class ModelConfig(Strict):
@@ -140,6 +192,9 @@ class ModelConfig(Strict):
     model: Partial
     train: Partial = Field(default_factory=dict)
     unlearn: Partial = Field(default_factory=dict)
+    methods: dict[str, Partial] = Field(
+        default_factory=dict, description="settings by method that depend on the model, such as layers"
+    )
 
 
 class MatchedLambda(Strict):

@@ -43,7 +43,7 @@ def check_sets(sets: Sets, required: Sequence[str]) -> None:
         if not sets.get(name):
             raise DataError("no records", f"set {name!r}", "Check split, number of authors and source of the data")
     for name, records in sets.items():
-        _check_ids(name, records)
+        check_ids(name, records)
         _check_perturbed(name, records)
     for kept in ("retain", "general"):
         check_disjoint(sets, "forget", kept, _REMEDY["retain"])
@@ -68,7 +68,8 @@ def _keys(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(field, normalise(record[field])) for field in ("question", "text", "group") if field in record]
 
 
-def _check_ids(name: str, records: Sequence[Mapping[str, Any]]) -> None:
+def check_ids(name: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ``DataError`` at the first record whose id another record of the set has."""
     seen: dict[str, int] = {}
     for index, record in enumerate(records):
         first = seen.setdefault(record["id"], index)

@@ -56,10 +56,13 @@ def _verify(path: Path, files: Mapping[str, str]) -> None:
 
 
 def texts_of(records: Iterable[Mapping[str, Any]], template: Template) -> list[str]:
-    """Return the full text of each record, question and answer in ``template`` or text, to train a tokenizer on."""
-    return [
-        record["text"]
-        if "text" in record
-        else template.render(record["question"]) + template.continuation(record["answer"])
-        for record in records
-    ]
+    """Return each record whole, to train a tokenizer on: completions as they are, questions in ``template``."""
+    return [_full_text(record, template) for record in records]
+
+
+def _full_text(record: Mapping[str, Any], template: Template) -> str:
+    if "text" in record:
+        return str(record["text"])
+    if "prompt" in record:
+        return str(record["prompt"] + record["gt"])
+    return template.render(record["question"]) + template.continuation(record["answer"])

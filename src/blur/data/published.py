@@ -8,6 +8,7 @@ from typing import Any
 
 from blur.core.errors import DataError
 from blur.data.checks import normalise
+from blur.data.hub import hub_rows
 from blur.data.records import Record, read_lines, validate_records
 from blur.data.settings import HubSource, LocalSource, TofuSettings
 from blur.data.splits import PERCENT, num_forget_authors
@@ -52,27 +53,10 @@ def local_loader(source: LocalSource) -> Loader:
 
 
 def hub_loader(source: HubSource) -> Loader:
-    """Return a function that fetches one configuration of the source's dataset, or takes it from the local cache.
-
-    Errors:
-        DataError (when called): it can be neither fetched nor found in the cache.
-    """
+    """Return a function that fetches one configuration of the source's dataset, or takes it from the local cache."""
 
     def load(name: str) -> list[Record]:
-        place = f"{source.repo}, configuration {name}, revision {source.revision}"
-        try:
-            import datasets
-
-            rows = datasets.load_dataset(source.repo, name, revision=source.revision, split="train")
-        except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
-            reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
-            raise DataError(
-                f"cannot be loaded from the hub ({reason[0].rstrip('.')})",
-                place,
-                "Check network, names and access; without a network set HF_HUB_OFFLINE=1 to use the local cache, or "
-                "put TOFU's files in a folder and use `source: {kind: local, path: <folder>}`",
-            ) from error
-        return [Record(row, f"{place}, row {number}") for number, row in enumerate(rows, start=1)]
+        return hub_rows(source, name, "TOFU")
 
     return load
 

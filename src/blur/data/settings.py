@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -59,7 +59,13 @@ class WorldSource(_Strict):
         return self
 
 
-class TofuSettings(_Strict):
+class DataSettings(_Strict):
+    """The ``data`` key of a task; each benchmark's module has its own ``Settings`` of this kind."""
+
+    source: Any = Field(description="where the data come from; its `kind` is world, local or hub")
+
+
+class TofuSettings(DataSettings):
     """Settings of the sets of the TOFU benchmark, whatever their source."""
 
     source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
@@ -70,9 +76,3 @@ class TofuSettings(_Strict):
     learn_general: bool = Field(
         True, description="both trainings learn the real authors and world facts (needed from scratch)"
     )
-
-
-class DataSettings(_Strict):
-    """The ``data`` key of a task."""
-
-    root: TofuSettings

@@ -13,7 +13,8 @@ from blur.data import world
 from blur.data.checks import check_sets
 from blur.data.published import published_sets
 from blur.data.records import Record
-from blur.data.settings import DataSettings, TofuSettings, WorldSource
+from blur.data.settings import TofuSettings as Settings
+from blur.data.settings import WorldSource
 from blur.data.splits import num_forget_authors
 
 Sets = dict[str, list[Any]]
@@ -22,7 +23,7 @@ SET_NAMES = ("forget", "retain", "general", "eval_forget", "eval_retain", "real_
 _TRAINED = ("id", "question", "answer", "group", "topic")
 
 
-def build(data: DataSettings) -> Sets:
+def build(settings: Settings) -> Sets:
     """Build and check all sets of a task.
 
     ``general`` is empty without ``learn_general``, ``holdout`` without holdout authors.
@@ -30,7 +31,6 @@ def build(data: DataSettings) -> Sets:
     Errors:
         DataError: a file, record, split or overlap is at fault; names the place and the remedy.
     """
-    settings = data.root
     source = settings.source
     sets: Sets = {}
     sets |= _from_world(settings, source) if isinstance(source, WorldSource) else published_sets(settings, source)
@@ -42,12 +42,12 @@ def build(data: DataSettings) -> Sets:
     return {name: sets[name] for name in SET_NAMES}
 
 
-def describe(data: DataSettings) -> dict[str, float]:
+def describe(settings: Settings) -> dict[str, float]:
     """Return the known chance levels of the built sets (see ``world.chance``); empty for published data."""
-    source = data.root.source
+    source = settings.source
     if not isinstance(source, WorldSource):
         return {}
-    num_forget = num_forget_authors(data.root.split, source.num_authors)
+    num_forget = num_forget_authors(settings.split, source.num_authors)
     return world.chance(source.num_authors - num_forget, source.questions_per_author)
 
 
@@ -58,7 +58,7 @@ def evenly(records: list[Any], limit: int | None) -> list[Any]:
     return [records[index * len(records) // limit] for index in range(limit)]
 
 
-def _from_world(settings: TofuSettings, source: WorldSource) -> Sets:
+def _from_world(settings: Settings, source: WorldSource) -> Sets:
     num_forget = num_forget_authors(settings.split, source.num_authors)
     made = world.generate(
         seed=source.seed,

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from blur.core.errors import ConfigError, DataError
+from blur.core.errors import DataError
 from blur.measure.batching import Progress
-from blur.measure.generate import generate
+from blur.measure.generate import generate, max_positions
 from blur.measure.gradnorm import gradient_norms
 from blur.measure.likelihood import Passage, score
-from blur.measure.settings import GenerationRequest, MeasureSettings, Request
-from blur.measurements import GenerationRow, GradnormRow, LikelihoodRow, Measurements
-from blur.models.encode import encode_prompt, encode_record
+from blur.measure.prompts import Prompt, Sets, prompts_of, records_of, texts_of
+from blur.measure.settings import GenerationRequest, MeasureSettings
+from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, Measurements
+from blur.models.encode import encode_record
 from blur.models.template import Template
 
 if TYPE_CHECKING:
-    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-Record = Mapping[str, Any]
-Sets = Mapping[str, Sequence[Record]]
 
 
 def measure(
@@ -41,22 +38,16 @@ def measure(
         progress: called with (done, total, what) after each batch.
 
     Raises:
-        ConfigError: the settings name a set that is not among ``sets``.
-        DataError: a record lacks a field that is asked for.
+        ConfigError: the settings name a set that is not among ``sets``, or something that does not apply to it.
+        DataError: a record lacks a field that is asked for, or does not fit into the model.
     """
     passages = passages_of(tokenizer, template, sets, settings, max_length)
     return Measurements(
-        likelihood=measure_epoch(model, passages, settings.max_batch_tokens, progress),
+        likelihood=score(model, passages, settings.max_batch_tokens, progress),
         generations=_generations(model, tokenizer, template, sets, settings, progress),
         gradnorm=_gradnorms(model, tokenizer, template, sets, settings, max_length, progress),
+        choices=_choices(model, tokenizer, sets, settings, progress),
     )
-
-
-def measure_epoch(
-    model: nn.Module, passages: Sequence[Passage], max_batch_tokens: int, progress: Progress | None = None
-) -> list[LikelihoodRow]:
-    """Measure the likelihoods alone, of passages encoded beforehand: for the end of each epoch in training."""
-    return score(model, passages, max_batch_tokens, progress)
 
 
 def passages_of(
@@ -66,11 +57,12 @@ def passages_of(
     passages = []
     for request in settings.likelihood:
         for field in request.fields:
-            for record in _records(sets, request):
-                texts = _texts(record, field, request.set)
+            for record in records_of(sets, request):
+                texts = texts_of(record, field, request.set)
                 for index, text in enumerate(texts):
                     example = encode_record(tokenizer, template, record, max_length, field=field, index=index)
-                    has_eos = field != "text" and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
+                    raw = field in ("text", "gt")
+                    has_eos = not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
                     passages.append(Passage(request.set, field, index, text, example, has_eos))
     return passages
 
@@ -83,28 +75,34 @@ def _generations(
     settings: MeasureSettings,
     progress: Progress | None,
 ) -> list[GenerationRow]:
-    """Generate for all sets; those with the same ``max_new_tokens`` share batches."""
-    groups: dict[int, list[GenerationRequest]] = defaultdict(list)
+    """Generate for all sets; those with the same ``max_new_tokens`` and examples share batches."""
+    groups: dict[tuple[int, str | None], list[GenerationRequest]] = defaultdict(list)
     for request in settings.generation:
-        groups[request.max_new_tokens].append(request)
+        groups[request.max_new_tokens, request.examples].append(request)
     rows: dict[str, list[GenerationRow]] = {request.set: [] for request in settings.generation}
-    for max_new_tokens, requests in groups.items():
-        asked = [(request.set, record) for request in requests for record in _records(sets, request)]
-        texts = [template.render(_texts(record, "question", name)[0], tokenizer) for name, record in asked]
-        special = not template.use_chat_template
-        prompts = [encode_prompt(tokenizer, text, add_special_tokens=special) for text in texts]
-        eos = tokenizer.eos_token_id
-        made = generate(model, prompts, max_new_tokens, settings.max_batch_tokens, eos, progress)
-        for (name, record), text, new in zip(asked, texts, made, strict=True):
-            generated = str(tokenizer.decode(new.tokens, skip_special_tokens=True)).strip()
-            reference = _texts(record, "answer", name)[0]
-            size = len(new.tokens)
-            rows[name].append(GenerationRow(name, str(record["id"]), text, reference, generated, size, new.finished))
+    for (size, _), requests in groups.items():
+        asked = [prompt for request in requests for prompt in prompts_of(tokenizer, template, sets, request)]
+        _check_room(asked, size, max_positions(model))
+        ids = [prompt.input_ids for prompt in asked]
+        made = generate(model, ids, size, settings.max_cache_tokens, tokenizer.eos_token_id, progress)
+        for one, new in zip(asked, made, strict=True):
+            said = str(tokenizer.decode(new.tokens, skip_special_tokens=True))
+            row = GenerationRow(one.set, one.id, one.text, one.reference, said, len(new.tokens), new.finished)
+            rows[one.set].append(row)
     return [row for found in rows.values() for row in found]
 
 
+def _check_room(prompts: Sequence[Prompt], max_new_tokens: int, limit: int | None) -> None:
+    for prompt in prompts:
+        size = len(prompt.input_ids)
+        if limit is not None and size + max_new_tokens > limit:
+            what = f"a prompt of {size} tokens and {max_new_tokens} new ones exceed the model's {limit} positions"
+            remedy = "Use fewer examples, a lower `max_new_tokens`, or a model with more positions"
+            raise DataError(what, f"set {prompt.set!r}, record {prompt.id!r}", remedy)
+
+
 def _gradnorms(
-    model: nn.Module,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     template: Template,
     sets: Sets,
@@ -112,7 +110,7 @@ def _gradnorms(
     max_length: int,
     progress: Progress | None,
 ) -> list[GradnormRow]:
-    asked = [(request.set, record) for request in settings.gradnorm for record in _records(sets, request)]
+    asked = [(request.set, record) for request in settings.gradnorm for record in records_of(sets, request)]
     examples = [encode_record(tokenizer, template, record, max_length) for _, record in asked]
     norms = gradient_norms(model, examples, progress)
     return [
@@ -120,16 +118,20 @@ def _gradnorms(
     ]
 
 
-def _records(sets: Sets, request: Request) -> Sequence[Record]:
-    if request.set not in sets:
-        known = ", ".join(sorted(sets))
-        raise ConfigError(f"no set {request.set!r} in the data", "measure", f"There are: {known}")
-    return sets[request.set][: request.limit]
+def _choices(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    sets: Sets,
+    settings: MeasureSettings,
+    progress: Progress | None,
+) -> list[ChoiceRow]:
+    if not settings.harness:
+        return []
+    from blur.measure.harness import ask
 
-
-def _texts(record: Record, field: str, name: str) -> list[str]:
-    """Return the texts of a field: one, or those of a list."""
-    if field not in record:
-        remedy = f"Give it one, or do not ask for {field!r} of this set"
-        raise DataError(f"record {record.get('id')!r} has no {field!r}", f"set {name!r}", remedy)
-    return list(record[field]) if isinstance(record[field], list) else [record[field]]
+    rows = []
+    for done, request in enumerate(settings.harness, start=1):
+        rows += ask(model, tokenizer, sets, request)
+        if progress:
+            progress(done, len(settings.harness), f"lm-eval, {request.name}")
+    return rows

@@ -2,51 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-LikelihoodField = Literal["answer", "paraphrased_answer", "perturbed_answer", "text"]
+from blur.core.hashing import sha256_json
+from blur.measure.task_file import read_task
+
+LikelihoodField = Literal["answer", "paraphrased_answer", "perturbed_answer", "text", "gt"]
 
 
-class Request(BaseModel):
-    """What is measured of one set; of its first ``limit`` records, where given."""
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Request(Strict):
+    """What is measured of one set; of its first ``limit`` records, where given."""
 
     set: str
     limit: int | None = Field(None, ge=1)
 
 
 class LikelihoodRequest(Request):
-    """Token log-probabilities of these fields of each record, given its question."""
+    """Token log-probabilities of these fields of each record, given its question or prompt."""
 
     fields: tuple[LikelihoodField, ...] = Field(("answer",), min_length=1)
 
 
 class GenerationRequest(Request):
-    """A greedy answer to each question."""
+    """A greedy answer to each question, or a greedy continuation of each prompt of completion records."""
 
     max_new_tokens: int = Field(64, ge=1)
+    examples: str | None = Field(None, description="set of questions and answers shown before each question, all of it")
+    trailing_space: bool = Field(False, description="end the prompt in a space, as MUSE's code does; off: cut it")
 
 
-class MeasureSettings(BaseModel):
+class HarnessRequest(Strict):
+    """Multiple-choice questions put by lm-eval: a task of the library, or a local YAML with a set's records."""
+
+    name: str = Field(description="what metrics call it")
+    task: str = Field(description="lm-eval's name of a task or group, or the path of a task's YAML")
+    set: str | None = Field(None, description="choice records, for a local YAML")
+    examples: str | None = Field(None, description="choice records, by topic, for few-shot prompts of a local YAML")
+    num_fewshot: int | None = Field(None, ge=0, description="by default what the task says")
+    limit: int | None = Field(None, ge=1, description="first records of the set; of each task of the library")
+    batch_size: int = Field(16, ge=1, description="questions' options at a time; speed and memory only")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the task is a YAML of this project."""
+        return self.task.endswith((".yaml", ".yml"))
+
+    @model_validator(mode="after")
+    def _local_tasks_have_data(self) -> HarnessRequest:
+        if self.is_local != (self.set is not None):
+            raise ValueError("`set` goes with the path of a task's YAML; a task of the library brings its own data")
+        if self.examples is not None and not self.is_local:
+            raise ValueError("`examples` goes with the path of a task's YAML; a task of the library brings its own")
+        if self.is_local and self.num_fewshot and self.examples is None:
+            raise ValueError(f"`num_fewshot: {self.num_fewshot}` needs `examples`, the set to take them from")
+        return self
+
+
+class MeasureSettings(Strict):
     """All raw measurements of a model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     likelihood: tuple[LikelihoodRequest, ...] = ()
     generation: tuple[GenerationRequest, ...] = ()
     gradnorm: tuple[Request, ...] = ()
+    harness: tuple[HarnessRequest, ...] = ()
     max_batch_tokens: int = Field(2048, ge=1, description="tokens of a batch, padding included; speed and memory only")
+    max_cache_tokens: int = Field(
+        16384, ge=1, description="tokens that the key-value cache of a generation holds; speed and memory only"
+    )
 
     @model_validator(mode="after")
-    def _no_set_twice(self) -> MeasureSettings:
-        fields = [f"{field} of {request.set}" for request in self.likelihood for field in request.fields]
+    def _nothing_twice(self) -> MeasureSettings:
         for kind, asked in (
-            ("likelihood", fields),
+            ("likelihood", [f"{field} of {request.set}" for request in self.likelihood for field in request.fields]),
             ("generation", [request.set for request in self.generation]),
             ("gradnorm", [request.set for request in self.gradnorm]),
+            ("harness", [request.name for request in self.harness]),
         ):
             if len(set(asked)) < len(asked):
                 twice = next(item for item in asked if asked.count(item) > 1)
@@ -56,4 +95,17 @@ class MeasureSettings(BaseModel):
     @property
     def sets(self) -> tuple[str, ...]:
         """Names of all sets that are read, sorted."""
-        return tuple(sorted({request.set for request in (*self.likelihood, *self.generation, *self.gradnorm)}))
+        named: set[str | None] = {request.set for request in (*self.likelihood, *self.generation, *self.gradnorm)}
+        named |= {request.examples for request in self.generation}
+        named |= {name for request in self.harness for name in (request.set, request.examples)}
+        return tuple(sorted(name for name in named if name is not None))
+
+    def empty(self, empty_sets: Iterable[str]) -> list[str]:
+        """Return the names of harness requests whose set is among ``empty_sets``: they measure nothing either."""
+        empty = frozenset(empty_sets)
+        return [request.name for request in self.harness if request.set in empty]
+
+    def task_files(self) -> dict[str, str]:
+        """Return the hash of each local task YAML's content by path, for keys; ``ConfigError`` where one is unfit."""
+        paths = sorted({request.task for request in self.harness if request.is_local})
+        return {path: sha256_json(read_task(path)) for path in paths}

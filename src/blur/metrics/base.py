@@ -148,7 +148,7 @@ def compute_all(
         measured: the model's raw measurements.
         references: measurements of reference models by name, such as ``retrained``.
         allow_missing: references that the task says do not exist; metrics that need them are not defined.
-        empty_sets: sets of which the task's data have no record; metrics of them are not defined.
+        empty_sets: sets, and requests, of which the task's data have no record; metrics of them are not defined.
 
     Raises:
         ConfigError: see ``check_specs``.
@@ -194,8 +194,8 @@ def check_specs(specs: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _sets(spec: Mapping[str, Any]) -> set[str]:
-    """Return the names of the sets that a metric reads."""
-    single = {spec[key] for key in ("set", "members", "nonmembers") if key in spec}
+    """Return the names of the sets, or of the request, that a metric reads."""
+    single = {spec[key] for key in ("set", "members", "nonmembers", "request") if key in spec}
     return single | set(spec.get("sets", ()))
 
 

@@ -8,17 +8,22 @@ the AUC of
 ``100 (1/AUC_retrained - 1)``, about 110 for MUSE-News). The end-of-sequence token does not count; ``eos: true``
 counts it.
 
-Reference code: MUSE hard-codes AUC_retrained of its own models (0.4772 News, 0.5393 Books), which belongs to no other
-retrained model; open-unlearning falls back to 0.5 with a warning where the logs are missing (anchors.md 1.6 #10).
-Here the retrained model's measurements are an input, and missing ones an error.
+Reference code: MUSE hard-codes AUC_retrained of its own models, which belongs to no other retrained model;
+open-unlearning falls back to 0.5 with a warning where the logs are missing (anchors.md 1.6 #10). Here the retrained
+model's measurements are an input, and missing ones an error. ``published`` takes MUSE's number by name, for its
+published models only (0.4772 for News, 0.5393 for Books; muse_bench, ``constants.py``), and needs no retrained model.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
 
 from blur.metrics import mia
 from blur.metrics.base import Direction, Metric, MetricContext
 
 DIRECTION: Direction = "zero"
+PUBLISHED = {"muse_news": 0.4772, "muse_books": 0.5393}
 
 
 def compute(
@@ -29,16 +34,21 @@ def compute(
     k: float = 0.4,
     reference: str = "retrained",
     eos: bool = False,
+    published: Literal["muse_news", "muse_books"] | None = None,
 ) -> Metric:
-    """Return PrivLeak of this model against ``reference`` with Min-K; see the module."""
-    pair = []
-    for measured in (context.measured, context.reference(reference)):
-        other = MetricContext(context.name, measured, context.references, context.computed, context.allow_missing)
-        pair.append(mia.compute(other, "min_k", members, nonmembers, field, k, reference, eos))
-    own, its = pair
-    if own.value is None or its.value is None:
-        return Metric(None, DIRECTION, own.n, reason=own.reason or its.reason)
-    area, expected = 1.0 - own.value, 1.0 - its.value
+    """Return PrivLeak of this model against ``reference``, or a published AUC, with Min-K; see the module."""
+
+    def attack(of: MetricContext) -> Metric:
+        return mia.compute(of, "min_k", members, nonmembers, field, k, reference, eos)
+
+    own = attack(context)
+    expected, reason = PUBLISHED.get(published or ""), None
+    if expected is None:
+        its = attack(replace(context, measured=context.reference(reference)))
+        expected, reason = None if its.value is None else 1.0 - its.value, its.reason
+    if own.value is None or expected is None:
+        return Metric(None, DIRECTION, own.n, reason=own.reason or reason)
+    area = 1.0 - own.value
     details = {"auc": area, "auc_retrained": expected, **own.details}
     if expected == 0.0:
         return Metric(None, DIRECTION, own.n, {}, details, f"the {reference} model's AUC is 0: nothing to divide by")

@@ -64,12 +64,15 @@ def _write_items(path: Path, metrics: Mapping[str, Metric]) -> None:
         pq.write_table(pa.table(columns), temporary, compression="zstd")
 
 
-def trajectory(epochs: Mapping[int, Measurements], specs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def trajectory(
+    epochs: Mapping[int, Measurements], specs: Sequence[Mapping[str, Any]], empty_sets: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
     """Return one record per epoch, in rising order: ``epoch`` and the value (or None) of every metric of ``specs``."""
-    return [
-        {"epoch": epoch, **{name: metric.value for name, metric in compute_all(specs, epochs[epoch], {}).items()}}
-        for epoch in sorted(epochs)
-    ]
+    records = []
+    for epoch in sorted(epochs):
+        metrics = compute_all(specs, epochs[epoch], {}, empty_sets=empty_sets)
+        records.append({"epoch": epoch, **{name: metric.value for name, metric in metrics.items()}})
+    return records
 
 
 def write_trajectory(directory: Path | str, epochs: Sequence[Mapping[str, Any]]) -> list[str]:

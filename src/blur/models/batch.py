@@ -19,6 +19,7 @@ class Batch:
     input_ids: Tensor  # int64[B, T]
     attention_mask: Tensor  # int64[B, T], 1 on real tokens
     labels: Tensor  # int64[B, T], -100 on prompt and padding
+    topics: tuple[str, ...] = ()  # of the B sequences
 
     def positions(self, kind: str) -> Tensor:
         """Return bool[B, T]: positions that predict a label (``scored``), or all but padding (``attended``)."""
@@ -48,4 +49,5 @@ def collate(examples: Sequence[Example], device: torch.device | str = "cpu") -> 
         input_ids[row, : len(tokens)], mask[row, : len(tokens)] = tokens, 1
         labels[row, example.num_prompt : len(tokens)] = tokens[example.num_prompt :]
     ids = tuple(example.id for example in examples)
-    return Batch(ids, input_ids.to(device), mask.to(device), labels.to(device))
+    topics = tuple(example.topic for example in examples)
+    return Batch(ids, input_ids.to(device), mask.to(device), labels.to(device), topics)

@@ -24,11 +24,15 @@ Unit = Literal["token", "sequence", "position"]  # what is counted in a text: sc
 
 @dataclass(frozen=True)
 class Example:
-    """A tokenised text: the first ``num_prompt`` tokens are context, the others are scored."""
+    """A tokenised text: the first ``num_prompt`` tokens are context, the others are scored.
+
+    ``topic`` is the part of a forget set it belongs to (WMDP: bio, cyber), where there are several.
+    """
 
     id: str
     input_ids: list[int]
     num_prompt: int
+    topic: str = ""
 
     @property
     def labels(self) -> list[int]:
@@ -69,9 +73,16 @@ def encode(
     return Example(id, ids[:max_length], num_prompt)
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, prompt: str, *, add_special_tokens: bool = True) -> list[int]:
-    """Tokenise a prompt to generate from: the same ids as the context of ``encode``."""
-    return _tokenise(tokenizer, _natural(prompt), add_special_tokens)[0]
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerBase, prompt: str, *, add_special_tokens: bool = True, keep_spaces: bool = False
+) -> list[int]:
+    """Tokenise a prompt to generate from: the same ids as the context of ``encode``, unless spaces at its end stay."""
+    return _tokenise(tokenizer, prompt if keep_spaces else _natural(prompt), add_special_tokens)[0]
+
+
+def encode_bare(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Tokenise a text by itself, without special tokens."""
+    return _tokenise(tokenizer, text, False)[0]
 
 
 def encode_text(tokenizer: PreTrainedTokenizerBase, text: str, max_length: int, *, id: str = "") -> Example:
@@ -96,16 +107,19 @@ def encode_record(
     field: str | None = None,
     index: int = 0,
 ) -> Example:
-    """Encode one record of a set: ``text`` as it is, an answer after its question.
+    """Encode one record of a set: ``text`` and ``gt`` as raw text, an answer after its question in the template.
 
     Args:
-        field: the record's field that is scored; by default ``text`` of a text and ``answer`` of a question.
+        field: the record's field that is scored; by default ``text`` of a text, ``gt`` (which continues ``prompt`` as
+            it stands) of a completion, and ``answer`` of a question.
         index: which one, where the field is a list.
     """
     id = str(record["id"])
-    field = field or ("text" if "text" in record else "answer")
+    field = field or next((name for name in ("text", "gt") if name in record), "answer")
     if field == "text":
         return encode_text(tokenizer, record["text"], max_length, id=id)
+    if field == "gt":
+        return encode(tokenizer, record["prompt"], record["gt"], max_length, id=id, add_eos=False)
     answer = record[field][index] if isinstance(record[field], list) else record[field]
     return encode(
         tokenizer,

@@ -15,9 +15,26 @@ from torch.nn.functional import cross_entropy
 from blur.models.batch import Batch
 
 
+class PerPosition:
+    """Values at N chosen positions of a batch of B sequences, in the order of the batch."""
+
+    rows: Tensor  # int64[N], the sequence a position belongs to
+    size: int  # B
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """Number of chosen positions in each sequence, float64[B]."""
+        return self.sum_rows(torch.ones_like(self.rows))
+
+    def sum_rows(self, values: Tensor) -> Tensor:
+        """Sum one value per position [N] within each sequence, in float64; padding cannot change the order."""
+        sums = torch.zeros(self.size, dtype=torch.float64, device=values.device)
+        return sums.index_add(0, self.rows, values.double())
+
+
 @dataclass(frozen=True)
-class Outputs:
-    """Logits at N chosen positions of a batch of B sequences, in the order of the batch."""
+class Outputs(PerPosition):
+    """Logits at the chosen positions."""
 
     logits: Tensor  # [N, V]
     rows: Tensor  # int64[N], the sequence a position belongs to
@@ -34,22 +51,12 @@ class Outputs:
         """Negative log-likelihood of each sequence in nats, float64[B]: float32 per token, float64 sum."""
         return self.sum_rows(cross_entropy(self.precise_logits, self.targets, reduction="none"))
 
-    @cached_property
-    def counts(self) -> Tensor:
-        """Number of chosen positions in each sequence, float64[B]."""
-        return self.sum_rows(torch.ones_like(self.rows))
-
-    def sum_rows(self, values: Tensor) -> Tensor:
-        """Sum one value per position [N] within each sequence, in float64; padding cannot change the order."""
-        sums = torch.zeros(self.size, dtype=torch.float64, device=values.device)
-        return sums.index_add(0, self.rows, values.double())
-
 
 def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
     """Run ``model`` on ``batch`` and return logits at the positions of ``kind`` (``scored`` or ``attended``)."""
     keep = batch.positions(kind)
     chosen = keep.flatten().nonzero().squeeze(1)
-    with _head_at(model, chosen, keep.shape):
+    with head_at(model, chosen, keep.shape):
         logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
     if logits.shape[:2] == keep.shape:
         logits = logits.flatten(0, 1).index_select(0, chosen)
@@ -58,7 +65,7 @@ def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
 
 
 @contextmanager
-def _head_at(model: nn.Module, chosen: Tensor, shape: torch.Size) -> Iterator[None]:
+def head_at(model: nn.Module, chosen: Tensor, shape: torch.Size) -> Iterator[None]:
     """Let the output head see the hidden states of the chosen positions only, as one sequence [1, N, d].
 
     The model's own code after the head (scaling, soft-capping) then works on those logits, whatever the architecture.

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, ConfigError
@@ -106,10 +106,14 @@ def load_pretrained(
     revision: str | None = None,
     *,
     template: Template,
+    tokenizer: str | None = None,
     device: str = "cpu",
     dtype: str | None = None,
 ) -> LoadedModel:
     """Load a model of the Hugging Face hub, from its cache where it is there, or of any directory in that form.
+
+    Args:
+        tokenizer: name or directory of the tokenizer, where the model brings none (MUSE's published models).
 
     Raises:
         ArtifactError: the directory holds pickled weights only.
@@ -117,8 +121,10 @@ def load_pretrained(
     """
     if Path(name_or_path).is_dir():
         _refuse_pickles(Path(name_or_path), unless_safe=True)
-    model, tokenizer = _from_pretrained(name_or_path, device, dtype, revision=revision)
-    return LoadedModel(model, tokenizer, template)
+    if tokenizer is None:
+        return LoadedModel(*_from_pretrained(name_or_path, device, dtype, revision=revision), template)
+    model = _model(name_or_path, device, dtype, revision=revision)
+    return LoadedModel(model, _tokenizer(tokenizer), template)
 
 
 def _refuse_pickles(folder: Path, unless_safe: bool = False) -> None:
@@ -134,19 +140,29 @@ def _refuse_pickles(folder: Path, unless_safe: bool = False) -> None:
 def _from_pretrained(
     name: str, device: str, dtype: str | None, **where: Any
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    tokenizer = _tokenizer(name, **where)
+    return _model(name, device, dtype, **where), tokenizer
+
+
+def _tokenizer(name: str, **where: Any) -> PreTrainedTokenizerBase:
+    from transformers import AutoTokenizer
+
+    return _read(AutoTokenizer.from_pretrained, name, **where)
+
+
+def _model(name: str, device: str, dtype: str | None, **where: Any) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
 
     _hide_progress_bars()
+    model: Any = _read(AutoModelForCausalLM.from_pretrained, name, dtype=dtype or "auto", use_safetensors=True, **where)
+    return cast("PreTrainedModel", model.to(device).eval())
 
-    def read(loader: Callable[..., T], **options: Any) -> T:
-        try:
-            return loader(name, trust_remote_code=False, **where, **options)
-        except OSError as error:
-            raise _not_found(name, error) from error
 
-    tokenizer = read(AutoTokenizer.from_pretrained)
-    model: Any = read(AutoModelForCausalLM.from_pretrained, dtype=dtype or "auto", use_safetensors=True)
-    return model.to(device).eval(), tokenizer
+def _read(loader: Callable[..., T], name: str, **options: Any) -> T:
+    try:
+        return loader(name, trust_remote_code=False, **options)
+    except OSError as error:
+        raise _not_found(name, error) from error
 
 
 def _hide_progress_bars() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -42,25 +43,38 @@ class Template(BaseModel):
         """SHA-256 of the canonical JSON of all fields."""
         return sha256_json(self.model_dump(mode="json"))
 
-    def render(self, question: str, tokenizer: PreTrainedTokenizerBase | None = None) -> str:
+    def render(
+        self,
+        question: str,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        examples: Sequence[tuple[str, str]] = (),
+    ) -> str:
         """Return the text before the answer (and before ``separator``).
 
         Args:
             tokenizer: needed with ``use_chat_template`` only.
+            examples: questions and answers to show first. Each is written as it would be asked and answered, with a
+                blank line after it (with the default `prompt`: MUSE's form); in a chat it is a turn of its own.
 
         Raises:
             ConfigError: the tokenizer has no chat template.
         """
         if not self.use_chat_template:
-            return self.prompt.replace("{question}", question)
+            shown = "".join(self._ask(asked) + self.continuation(answer) + "\n\n" for asked, answer in examples)
+            return shown + self._ask(question)
         if tokenizer is None or not tokenizer.chat_template:
             raise ConfigError(
                 "the tokenizer has no chat template", "template.use_chat_template", "Set it to false and give `prompt`"
             )
-        system = [] if self.system is None else [{"role": "system", "content": self.system}]
-        messages = [*system, {"role": "user", "content": question}]
+        messages = [] if self.system is None else [{"role": "system", "content": self.system}]
+        for asked, answer in examples:
+            messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+        messages.append({"role": "user", "content": question})
         options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, "date_string": CHAT_DATE}
         return str(tokenizer.apply_chat_template(messages, **options))
+
+    def _ask(self, question: str) -> str:
+        return self.prompt.replace("{question}", question)
 
     def continuation(self, answer: str) -> str:
         """Return the text after the prompt: ``separator`` and answer; a chat template brings its own separator."""

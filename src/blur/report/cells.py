@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from statistics import fmean
 
+from blur.report import wording
 from blur.report.runs import DEFAULT, Run, by_method, swept
+from blur.report.settings import TableSettings
 from blur.report.summary import Summary, summarise
 
-HEADLINE = (
-    "forget_quality",
-    "forget_quality.ks_statistic",
-    "model_utility",
-    "forget_rouge",
-    "forget_probability",
-    "forget_truth_ratio",
-    "extraction_strength",
-    "privleak",
-)
-UTILITY = "model_utility"
-WIDTH = 9
-COLLAPSED = 0.5
+WIDTH = 9  # columns of a table that is not the headline's
 
 
 @dataclass(frozen=True)
@@ -47,11 +38,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class TableRow:
-    """One (method, variant) with its cells by metric."""
+    """One (method, variant) with its cells by metric; ``request``: whether it forgets something else."""
 
     runs: tuple[Run, ...]
     cells: dict[str, Cell]
     collapsed: bool
+    request: bool = False
 
     @property
     def first(self) -> Run:
@@ -70,43 +62,54 @@ class TableRow:
         run = self.first
         if run.variant == DEFAULT:
             return run.title
-        symbol = {"bilevel": "γ", "weighted": "λ"}.get(run.combine.get("name", ""), "")
+        symbol = wording.STRENGTHS.get(run.combine.get("name", ""), "")
         strengths = {swept(run) for run in self.runs}
-        known = bool(symbol) and min(strengths) >= 0 and not run.is_matched
+        known = bool(symbol) and min(strengths) >= 0 and not run.is_matched and not self.request
         strength = f", {symbol} = {sum(strengths) / len(strengths):.3g}" if known else ""
         return f"{run.title} ({run.variant}{strength})"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table: its rows and the metrics of its columns."""
+    """A table: its rows and the metrics of its columns; ``whole`` is the metric that the columns are parts of."""
 
     title: str
     rows: tuple[TableRow, ...]
     columns: tuple[str, ...]
+    whole: str = ""
 
 
-def sections(runs: Sequence[Run], columns: Sequence[str] = HEADLINE, collapsed: float = COLLAPSED) -> list[Section]:
-    """Return the tables of a task: headline, utility's parts, all other metrics, and the variants at the end.
+def sections(runs: Sequence[Run], settings: TableSettings) -> list[Section]:
+    """Return the tables of a task: headline, parts of metrics, all other metrics, variants, requests.
 
-    Args:
-        columns: metrics of the headline table, ``metric.detail`` for a detail; those that no run has are left out.
-        collapsed: a model whose utility is below this share of the target's counts as collapsed.
+    Columns that no run has are left out.
     """
-    names = all_metrics(runs)
-    parts = tuple(f"{UTILITY}.{part}" for part in _details(runs, UTILITY))
-    headline = tuple(
-        column for column in columns if column in names or column.partition(".")[2] in _details(runs, column)
-    )
-    rest = [name for name in names if name not in headline and f"{UTILITY}.{name}" not in parts]
+    known = all_metrics(runs)
+    headline = tuple(name for name in settings.columns if name in known or _is_detail(runs, name))
+    parts = {whole: own for whole in settings.parts if (own := tuple(f"{whole}.{p}" for p in _details(runs, whole)))}
+    shown = {*headline, *parts, *(column.partition(".")[2] for own in parts.values() for column in own)}
+    rest = tuple(name for name in known if name not in shown)
     main = [run for run in runs if run.variant == DEFAULT]
-    variants = [run for run in runs if run.variant != DEFAULT]
-    floor = _floor(runs, collapsed)
-    plans = [("Forgetting and utility", main, headline)]
-    plans += [("Model utility: the harmonic mean and its parts", main, (UTILITY, *parts))] if parts else []
-    plans += [("Further metrics", main, tuple(rest[at : at + WIDTH])) for at in range(0, len(rest), WIDTH)]
-    plans += [("Variants", variants, headline)] if variants else []
-    return [Section(title, tuple(_mark_best(_rows(own, chosen, floor))), chosen) for title, own, chosen in plans if own]
+    requests = [run for run in runs if _is_request(run, settings)]
+    variants = [run for run in runs if run.variant != DEFAULT and run not in requests]
+    plans = [("Forgetting and utility", main, headline, "")]
+    plans += [
+        (f"{wording.label(whole)} and its parts", main, (whole, *columns), whole)
+        for whole, own in parts.items()
+        for columns in _chunks(own, WIDTH)
+    ]
+    plans += [("Further metrics", main, columns, "") for columns in _chunks(rest, WIDTH)]
+    plans += [("Variants", variants, headline, "")]
+    floor = _floor(runs, settings)
+    found = [
+        Section(title, tuple(_mark_best(_rows(own, columns, settings, floor))), columns, whole)
+        for title, own, columns, whole in plans
+        if own and columns
+    ]
+    # Each request is a contest of its own: forgetting four folds costs more than forgetting two.
+    asked = [[run for run in requests if run.variant == variant] for variant in sorted({r.variant for r in requests})]
+    contests = tuple(row for own in asked for row in _mark_best(_rows(own, headline, settings, floor)))
+    return [*found, Section("Requests", contests, headline)] if contests and headline else found
 
 
 def all_metrics(runs: Sequence[Run]) -> list[str]:
@@ -114,38 +117,52 @@ def all_metrics(runs: Sequence[Run]) -> list[str]:
     return sorted({name for run in runs for name in run.metrics})
 
 
-def rows(runs: Sequence[Run]) -> list[TableRow]:
+def rows(runs: Sequence[Run], settings: TableSettings) -> list[TableRow]:
     """Return every (method, variant) with every metric."""
-    return _rows(runs, all_metrics(runs), _floor(runs, COLLAPSED))
+    return _rows(runs, all_metrics(runs), settings, _floor(runs, settings))
 
 
-def _rows(runs: Sequence[Run], columns: Sequence[str], floor: float | None) -> list[TableRow]:
-    return [_row(tuple(group), columns, floor) for group in by_method(runs).values()]
+def _chunks(columns: tuple[str, ...], width: int) -> list[tuple[str, ...]]:
+    return [columns[at : at + width] for at in range(0, len(columns), width)]
 
 
-def _row(group: tuple[Run, ...], columns: Sequence[str], floor: float | None) -> TableRow:
-    utility = fmean(run.value(UTILITY) or 0.0 for run in group)  # where it is not defined, nothing is left of it
+def _is_request(run: Run, settings: TableSettings) -> bool:
+    return any(fnmatchcase(run.variant, pattern) for pattern in settings.requests)
+
+
+def _rows(runs: Sequence[Run], columns: Sequence[str], settings: TableSettings, floor: float | None) -> list[TableRow]:
+    return [_row(tuple(group), columns, settings, floor) for group in by_method(runs).values()]
+
+
+def _row(group: tuple[Run, ...], columns: Sequence[str], settings: TableSettings, floor: float | None) -> TableRow:
+    utility = fmean(run.value(settings.utility) or 0.0 for run in group)  # undefined: nothing is left of it
     collapsed = floor is not None and utility < floor and not group[0].is_reference
-    return TableRow(group, {column: _cell(group, column) for column in columns}, collapsed)
+    cells = {column: _cell(group, column, settings) for column in columns}
+    return TableRow(group, cells, collapsed, _is_request(group[0], settings))
 
 
-def _cell(group: tuple[Run, ...], column: str) -> Cell:
+def _cell(group: tuple[Run, ...], column: str, settings: TableSettings) -> Cell:
     name, _, detail = column.partition(".")
     about = next((run.about[name] for run in group if name in run.about), {})
     values = tuple(run.value(column) for run in group)
     reasons = [run.about.get(name, {}).get("reason") for run, value in zip(group, values, strict=True) if value is None]
     reason = next((reason for reason in reasons if reason), "not measured") if reasons else None
-    direction = about.get("direction", "") if not detail or name == UTILITY else ""
+    direction = about.get("direction", "") if not detail or name in settings.parts else ""
     return Cell(summarise(values), values, direction, reason)
 
 
-def _floor(runs: Sequence[Run], share: float) -> float | None:
+def _floor(runs: Sequence[Run], settings: TableSettings) -> float | None:
     """Utility below which a model counts as collapsed; None where no reference tells."""
+    chance = settings.chance.get(settings.utility, 0.0)
     for method in ("target", "retrained"):
-        reference = summarise(run.value(UTILITY) for run in runs if run.method == method).mean
+        reference = summarise(run.value(settings.utility) for run in runs if run.method == method).mean
         if reference is not None:
-            return share * reference
+            return chance + settings.collapsed * (reference - chance)
     return None
+
+
+def _is_detail(runs: Sequence[Run], column: str) -> bool:
+    return column.partition(".")[2] in _details(runs, column)
 
 
 def _details(runs: Sequence[Run], column: str) -> list[str]:
@@ -160,13 +177,9 @@ def _mark_best(found: list[TableRow]) -> list[TableRow]:
     able = [row for row in found if not row.collapsed and not row.first.is_reference]
     best = {column: _best(column, able, found) for column in columns}
     return [
-        TableRow(row.runs, {c: _marked(cell, row.key in best[c]) for c, cell in row.cells.items()}, row.collapsed)
+        replace(row, cells={c: replace(cell, best=row.key in best[c]) for c, cell in row.cells.items()})
         for row in found
     ]
-
-
-def _marked(cell: Cell, best: bool) -> Cell:
-    return Cell(cell.summary, cell.values, cell.direction, cell.reason, best)
 
 
 def _best(column: str, able: list[TableRow], found: list[TableRow]) -> set[str]:

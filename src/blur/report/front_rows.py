@@ -17,8 +17,8 @@ SYMBOLS = {"bilevel": "γ", "weighted": "λ", "matched": "λ"}
 
 def data(
     runs: Sequence[Run],
-    forget: str = "forget_probability",
-    utility: str = "model_utility",
+    forget: str,
+    utility: str,
     pairs: Sequence[Pair] | None = None,
     levels: int = 5,
 ) -> list[Row]:

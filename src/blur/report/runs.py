@@ -145,6 +145,14 @@ def by_method(runs: Iterable[Run]) -> dict[tuple[str, str], list[Run]]:
     return groups
 
 
+def first_of(runs: Iterable[Run]) -> dict[str, Run]:
+    """Return a run of each method, of its default variant where there is one: it tells the method's title and look."""
+    found: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: (run.variant != DEFAULT, identity(run))):
+        found.setdefault(run.method, run)
+    return found
+
+
 def rank(run: Run) -> tuple[Any, ...]:
     """Return the sort key of every table and legend: references, then families, weighted before bilevel."""
     references = list(REFERENCES)
@@ -158,8 +166,8 @@ def rank(run: Run) -> tuple[Any, ...]:
 
 
 def swept(run: Run) -> float:
-    """Return the strength that variants sweep: gamma of ``bilevel``, lambda of ``weighted``; else -1."""
-    value = finite(run.combine.get("gamma" if run.combine.get("name") == "bilevel" else "lam"))
+    """Return the strength that variants sweep: gamma of a hierarchy, lambda of ``weighted``; -1 where there is none."""
+    value = finite(run.combine.get("gamma", run.combine.get("lam")))
     return -1.0 if value is None else value
 
 

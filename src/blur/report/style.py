@@ -29,11 +29,11 @@ BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
 GREY = "#6E6E6E"
 REFERENCE_MARKERS = {"target": "*", "retrained": "P", "base": "X"}
 MARKERS = {"ga": "v", "npo": "s", "simnpo": "o", "npo_logits": "D", "dpo": "^", "rmu": "p", "undial": "h"}
+DOTTED, CHANCE = (0, (1, 1.5)), (0, (5, 3))  # levels: of a reference, of guessing
 SPARE_MARKERS = ("<", ">", "H", "d", "8", "^", "D")
 LINES = {RED: "-", ORANGE: "-", BLUE: (0, (5, 1.5)), SKY: (0, (5, 1.5)), GREEN: (0, (4, 1.2, 1, 1.2)), PURPLE: "-."}
 UNBOUNDED = ("privleak", "perplexity")
 LOSS_TITLES = {"ga": "gradient ascent", "npo": "NPO", "simnpo": "SimNPO", "npo_logits": "NPO on logits"}
-
 RC = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -120,22 +120,6 @@ def context() -> AbstractContextManager[None]:
     return matplotlib.rc_context(parameters)
 
 
-def label(metric: str) -> str:
-    """Return a metric's name as a reader writes it, for example ``Forget ROUGE-L``."""
-    words = {
-        "rouge": "ROUGE-L",
-        "mia": "MIA",
-        "auc": "AUC",
-        "ks": "KS",
-        "zlib": "zlib",
-        "min": "Min",
-        "k": "K",
-        "privleak": "PrivLeak",
-    }
-    parts = metric.rpartition(".")[2].split("_")
-    return " ".join(words.get(part, part.capitalize() if place == 0 else part) for place, part in enumerate(parts))
-
-
 def layout(panels: int, columns: int = 4) -> tuple[int, int]:
     """Return columns and rows for a number of panels: as few rows as ``columns`` allow, and evenly filled."""
     blocks = -(-panels // columns)
@@ -181,6 +165,20 @@ def cut(low: float, high: float, ends: tuple[float, float]) -> tuple[float, floa
     return max(low, ends[0]), min(high, ends[1])
 
 
+def bars(row: Mapping[str, Any], ends: Mapping[str, tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    """Return the two ends of each of a mean's two intervals, as points; none where there are none.
+
+    Args:
+        ends: what each metric cannot pass, that of the vertical axis first.
+    """
+    up, across = ends
+    if row.get(f"{up}_low") is None or row.get(f"{across}_low") is None:
+        return []
+    left, right = cut(row[f"{across}_low"], row[f"{across}_high"], ends[across])
+    low, high = cut(row[f"{up}_low"], row[f"{up}_high"], ends[up])
+    return [[(left, row[up]), (right, row[up])], [(row[across], low), (row[across], high)]]
+
+
 def is_cut(rows: Iterable[Mapping[str, Any]], key: str, ends: tuple[float, float]) -> bool:
     """Whether an interval ``key_low`` to ``key_high`` of some row passes ``ends``."""
     known = [(row[f"{key}_low"], row[f"{key}_high"]) for row in rows if row.get(f"{key}_low") is not None]
@@ -200,6 +198,14 @@ def seeds_note(counts: Iterable[int], interval: str = "bars", cut: bool = False)
         return "One seed: no intervals."
     number = str(known[0]) if len(known) == 1 else f"{known[0]} to {known[-1]}"
     return f"Mean over {number} seeds; {interval}: 95% t interval{', cut to [0, 1]' if cut else ''}."
+
+
+def levels_note(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Say what the dotted and the dashed lines are, told from rows of the kinds ``reference`` and ``chance``."""
+    known = list(rows)
+    titles = list(dict.fromkeys(row["title"].lower() for row in known if row["kind"] == "reference"))
+    dotted = f" Dotted: {' and '.join(titles)} model." if titles else ""
+    return dotted + (" Dashed: guessing." if any(row["kind"] == "chance" for row in known) else "")
 
 
 def handle(run: Run, name: str | None = None, line: bool = False) -> Line2D:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
 
 from blur.metrics.interval import mean_interval
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Mean over ``n`` seeds; ``low`` and ``high`` are None where there is no interval (fewer than two seeds)."""
+    """Mean over ``n`` seeds; ``low`` and ``high`` are None where there is no interval: fewer than two seeds, or
+    values of a collapsed model whose squares are beyond all numbers.
+    """
 
     mean: float | None
     low: float | None
@@ -32,5 +37,7 @@ def summarise(values: Iterable[float | None]) -> Summary:
     known = [value for value in values if value is not None]
     if not known:
         return Summary(None, None, None, 0)
-    mean, low, high = mean_interval(known)
-    return Summary(mean, low, high, len(known))
+    with np.errstate(over="ignore"):
+        mean, low, high = mean_interval(known)
+    spread = low is not None and high is not None and math.isfinite(high - low)
+    return Summary(mean, low if spread else None, high if spread else None, len(known))

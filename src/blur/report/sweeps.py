@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from blur.report.runs import DEFAULT, Run, finite, loss_name
+from blur.report.runs import DEFAULT, Run, finite, identity, loss_name
 
 # A loss or a combination has a "name" that matters, so names are kept; these change no result, or are no setting.
 COSMETIC = {"title", "family", "seed", "log_gradients"}
@@ -36,7 +36,8 @@ def learning_rate(run: Run) -> float | None:
 def sweep(runs: Iterable[Run], method: str) -> list[Run]:
     """Return the runs of a method that differ from its default in the swept parameter (or learning rate) alone.
 
-    Runs with a matched lambda are left out: their lambda was derived, not chosen.
+    Runs with a matched lambda are left out: their lambda was derived, not chosen. So are variants with the default's
+    settings, such as requests: what sets them apart is the data.
     """
     own = [run for run in runs if run.method == method and not run.is_matched]
     if not own:
@@ -47,7 +48,27 @@ def sweep(runs: Iterable[Run], method: str) -> list[Run]:
     def allowed(key: str) -> bool:
         return key == swept or key.split(".")[-1] in LEARNING_RATES
 
-    return [run for run in own if all(allowed(key) for key in differences(base, run))]
+    return _varied(own, base, allowed)
+
+
+def of_parameter(runs: Iterable[Run], method: str, parameter: str) -> list[tuple[float, Run]]:
+    """Return the runs of a method that differ from its default in one setting alone, by the value of that setting.
+
+    Args:
+        parameter: dotted key of a number in the settings, for example ``combine.gamma``.
+    """
+    own = [run for run in runs if run.method == method and not run.is_matched]
+    if not own:
+        return []
+    base = next((run for run in own if run.variant == DEFAULT), own[0])
+    found = [(finite(flatten(run.settings).get(parameter)), run) for run in _varied(own, base, parameter.__eq__)]
+    return sorted(((v, run) for v, run in found if v is not None), key=lambda pair: (pair[0], identity(pair[1])))
+
+
+def _varied(own: Iterable[Run], base: Run, allowed: Callable[[str], bool]) -> list[Run]:
+    """Return the runs of ``base``'s variant, and those that differ from it in something, and only as is allowed."""
+    gaps = [(run, differences(base, run)) for run in own]
+    return [run for run, gap in gaps if (gap or run.variant == base.variant) and all(map(allowed, gap))]
 
 
 def pairs(runs: Iterable[Run]) -> list[tuple[str, str]]:

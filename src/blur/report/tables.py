@@ -7,38 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from blur.core.files import atomic_write_text
-from blur.report import style
-from blur.report.cells import COLLAPSED, HEADLINE, Cell, Section, TableRow, rows, sections
+from blur.report import wording
+from blur.report.cells import Cell, Section, TableRow, all_metrics, rows, sections
+from blur.report.escape import escape
 from blur.report.figures import to_csv
-from blur.report.runs import Run
+from blur.report.runs import Run, by_method
+from blur.report.settings import TableSettings
+from blur.report.summary import summarise
 
-HUGE = 1e5  # from here on by exponent: a collapsed model's perplexity has dozens of digits
 WIDTH = 6  # columns of the headline table that fit a terminal
 ARROWS = {"higher": "↑", "lower": "↓", "zero": "→ 0", "match": "≈ retrained"}
-LATEX = {
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "→": r"$\rightarrow$",
-    "≈": r"$\approx$",
-    "±": r"$\pm$",
-    "–": "--",
-    "γ": r"$\gamma$",
-    "λ": r"$\lambda$",
-    "†": r"$^\dagger$",
-    "−": "$-$",
-}
-LATEX_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "_": r"\_",
-    "%": r"\%",
-    "&": r"\&",
-    "#": r"\#",
-    "$": r"\$",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
 
 
 def save(
@@ -46,26 +24,24 @@ def save(
     out_dir: Path | str,
     *,
     task_title: str | None = None,
-    columns: Sequence[str] = HEADLINE,
-    collapsed: float = COLLAPSED,
     stem: str = "results",
+    **options: Any,
 ) -> list[Path]:
     """Write ``<stem>.md``, ``.csv`` (long form) and ``.tex`` (booktabs).
 
     Args:
-        columns: metrics of the headline table; ``metric.detail`` for a detail.
-        collapsed: share of the target's utility below which a model is out of the running for bold print.
+        options: those of ``TableSettings``.
     """
-    found = sections(runs, columns, collapsed)
+    settings = TableSettings(**options)
     title = task_title or next((run.task for run in runs), "")
     paths = [Path(out_dir) / f"{stem}.{ending}" for ending in ("md", "csv", "tex")]
-    atomic_write_text(paths[0], markdown(found, title, collapsed))
-    atomic_write_text(paths[1], to_csv(long(runs)))
-    atomic_write_text(paths[2], latex(found, title, collapsed))
+    atomic_write_text(paths[0], markdown(runs, title, settings))
+    atomic_write_text(paths[1], to_csv(long(runs, settings)))
+    atomic_write_text(paths[2], latex(runs, title, settings))
     return paths
 
 
-def long(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def long(runs: Sequence[Run], settings: TableSettings) -> list[dict[str, Any]]:
     """Return a row per (method, variant, metric) with mean, interval, extremes over seeds, and direction."""
     return [
         {
@@ -82,24 +58,25 @@ def long(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "collapsed": row.collapsed,
             "reason": cell.reason,
         }
-        for row in rows(runs)
+        for row in rows(runs, settings)
         for metric, cell in row.cells.items()
     ]
 
 
 def summary(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
     """Return ``{method: {metric: mean}}``; variants under ``method/variant``; metrics not defined are left out."""
-    return {
-        row.key: {name: cell.summary.mean for name, cell in row.cells.items() if cell.summary.mean is not None}
-        for row in rows(runs)
-    }
+    found = {}
+    for group in by_method(runs).values():
+        means = {name: summarise(run.value(name) for run in group).mean for name in all_metrics(group)}
+        found[TableRow(tuple(group), {}, False).key] = {name: mean for name, mean in means.items() if mean is not None}
+    return found
 
 
-def markdown(found: Sequence[Section], title: str, collapsed: float = COLLAPSED) -> str:
+def markdown(runs: Sequence[Run], title: str, settings: TableSettings) -> str:
     """Return all tables as Markdown."""
     parts = [f"# {title}: results"]
-    for section in found:
-        grid, notes = _grid(section, collapsed, lambda text: f"**{text}**")
+    for section in sections(runs, settings):
+        grid, notes = _grid(section, settings, lambda text: f"**{text}**")
         grid = [[cell.replace("|", "\\|") for cell in line] for line in grid]
         lines = [f"| {' | '.join(line)} |" for line in grid]
         rule = "|" + "|".join([" :--- ", *[" ---: "] * (len(grid[0]) - 1)]) + "|"
@@ -107,11 +84,11 @@ def markdown(found: Sequence[Section], title: str, collapsed: float = COLLAPSED)
     return "\n\n".join(parts) + "\n"
 
 
-def latex(found: Sequence[Section], title: str, collapsed: float = COLLAPSED) -> str:
+def latex(runs: Sequence[Run], title: str, settings: TableSettings) -> str:
     """Return all tables as LaTeX; the preamble needs ``booktabs``."""
     parts = ["% Needs \\usepackage{booktabs}"]
-    for section in found:
-        grid, notes = _grid(section, collapsed, lambda text: f"\x02{text}\x03")
+    for section in sections(runs, settings):
+        grid, notes = _grid(section, settings, lambda text: f"\x02{text}\x03")
         lines = [" & ".join(map(escape, line)) + r" \\" for line in grid]
         references = sum(row.first.is_reference for row in section.rows)
         body = [
@@ -140,18 +117,17 @@ def latex(found: Sequence[Section], title: str, collapsed: float = COLLAPSED) ->
     return "\n\n".join(parts) + "\n"
 
 
-def escape(text: str) -> str:
-    """Return ``text`` safe for LaTeX: special characters escaped, arrows and Greek letters as mathematics."""
-    safe = "".join(LATEX_SPECIAL.get(letter, letter) for letter in text)
-    for letter, command in LATEX.items():
-        safe = safe.replace(letter, command)
-    return safe.replace("\x02", r"\textbf{").replace("\x03", "}")
+def plain(runs: Sequence[Run], **options: Any) -> str:
+    """Return the headline table for a terminal, its first columns only; the best of a column carries a star.
 
-
-def plain(runs: Sequence[Run], columns: Sequence[str] = HEADLINE[:WIDTH], collapsed: float = COLLAPSED) -> str:
-    """Return the headline table for a terminal; the best of a column carries a star."""
-    section = sections(runs, columns, collapsed)[0]
-    grid, notes = _grid(section, collapsed, lambda text: f"{text}*")
+    Args:
+        options: those of ``TableSettings``.
+    """
+    settings = TableSettings(**options)
+    found = sections(runs, settings.model_copy(update={"columns": settings.columns[:WIDTH]}))
+    if not found:
+        return "No model has any of the columns of this table yet.\n"
+    grid, notes = _grid(found[0], settings, lambda text: f"{text}*")
     tall = [_stack(grid[0]), grid[1:]]
     lines = [*tall[0], *tall[1]]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
@@ -177,7 +153,7 @@ def _stack(header: list[str]) -> list[list[str]]:
     return [[parts[level] for parts in padded] for level in range(height)]
 
 
-def _grid(section: Section, collapsed: float, bold: Callable[[str], str]) -> tuple[list[list[str]], list[str]]:
+def _grid(section: Section, settings: TableSettings, bold: Callable[[str], str]) -> tuple[list[list[str]], list[str]]:
     """Return header and cells as text, and the notes below the table."""
     reasons: dict[str, str] = {}
     header = ["Method", *(_head(section, column) for column in section.columns), "Seeds"]
@@ -190,12 +166,17 @@ def _grid(section: Section, collapsed: float, bold: Callable[[str], str]) -> tup
         ]
         for row in section.rows
     ]
-    return [header, *body], _notes(section.rows, section.columns, collapsed, reasons)
+    return [header, *body], _notes(section, settings, reasons)
 
 
 def _head(section: Section, column: str) -> str:
     direction = next((row.cells[column].direction for row in section.rows if row.cells[column].direction), "")
-    name = "Forget quality KS D" if column == "forget_quality.ks_statistic" else style.label(column)
+    name, _, detail = column.partition(".")
+    name = (
+        wording.label(column)
+        if not detail or name == section.whole
+        else f"{wording.label(name)} {wording.label(detail)}"
+    )
     return f"{name} {ARROWS.get(direction, '')}".strip()
 
 
@@ -210,10 +191,10 @@ def _text(cell: Cell, column: str, digits: int, reasons: dict[str, str], bold: C
     reason = cell.reason or "not measured"
     if mean is None:
         return f"– ({_letter(reasons, reason)})"
-    if is_p_value(column):
+    if wording.is_p_value(column):
         text = f"{mean:.2e}"
     else:
-        form = ".2e" if abs(mean) >= HUGE else f".{digits}f"
+        form = ".2e" if abs(mean) >= wording.HUGE else f".{digits}f"
         text = f"{mean:{form}}" + (f" ± {half:{form}}" if half is not None else "")
     if cell.partial:
         text += f" ({_letter(reasons, f'mean over {cell.summary.n} of {len(cell.values)} seeds; else {reason}')})"
@@ -224,22 +205,29 @@ def _letter(reasons: dict[str, str], reason: str) -> str:
     return reasons.setdefault(reason, chr(ord("a") + len(reasons)))
 
 
-def is_p_value(column: str) -> bool:
-    """Whether a column holds p-values, which are told apart by their exponent and have no symmetric interval."""
-    return column.endswith(("forget_quality", "p_value"))
-
-
-def _notes(found: Sequence[TableRow], columns: Sequence[str], collapsed: float, reasons: dict[str, str]) -> list[str]:
-    notes = []
+def _notes(section: Section, settings: TableSettings, reasons: dict[str, str]) -> list[str]:
+    found, columns, notes = section.rows, section.columns, []
     if any(len(row.runs) > 1 for row in found):
         notes.append("Mean over seeds of the unlearning run ± half the width of the 95% t interval.")
         notes.append("Target, retrained model and data are the same for all seeds.")
-    if any(map(is_p_value, columns)) and "forget_quality" in columns:
+    if any(map(wording.is_p_value, columns)) and "forget_quality" in columns:
         items = next((n for row in found if (n := row.first.about.get("forget_quality", {}).get("n"))), None)
         count = f" over {items} items" if items else ""
         notes.append(
             f"Forget quality is the p-value of a KS test{count}, its mean over seeds; the range is in the CSV."
         )
+    notes += _chance(columns, settings)
     if any(row.collapsed for row in found):
-        notes.append(f"† collapsed: model utility below {collapsed:.0%} of the target's; not in the running for bold.")
+        above = " above chance" if settings.chance.get(settings.utility) else ""
+        floor = f"{wording.in_sentence(settings.utility)} below {settings.collapsed:.0%} of the target's{above}"
+        notes.append(f"† collapsed: {floor}; not in the running for bold.")
     return notes + [f"({letter}) {reason}" for reason, letter in reasons.items()]
+
+
+def _chance(columns: Sequence[str], settings: TableSettings) -> list[str]:
+    """Say what guessing gives, the metrics of one level together."""
+    levels: dict[float, list[str]] = {}
+    for column in columns:
+        if column in settings.chance:
+            levels.setdefault(settings.chance[column], []).append(wording.label(column))
+    return [f"Guessing gives {level:g} in: {', '.join(names)}." for level, names in levels.items()]

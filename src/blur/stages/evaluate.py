@@ -10,7 +10,7 @@ from blur.stages.sets import read_sets
 
 
 def run(job: Job) -> None:
-    """Write likelihood.parquet, generations.parquet and gradnorm.parquet."""
+    """Write likelihood.parquet, generations.parquet, gradnorm.parquet and choices.parquet."""
     directory, model = job.directory("evaluation"), job.directory("models")
     inputs = {"data": job.data, "model": model}
     with job.writing(directory, inputs) as done:
@@ -23,4 +23,5 @@ def run(job: Job) -> None:
         length = job.settings["max_length"]
         measured = measure(loaded.model, loaded.tokenizer, loaded.template, sets, settings, length, job.progress)
         files = measured.write(directory)
-        job.close(directory, files, inputs, empty_sets=[name for name, records in sets.items() if not records])
+        empty = [name for name, records in sets.items() if not records]
+        job.close(directory, files, inputs, empty_sets=[*empty, *settings.empty(empty)])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blur.core import launch
 from blur.core.hashing import sha256_json
 from blur.core.paths import WORK
 from blur.stages.job import Job
@@ -34,6 +35,8 @@ def fit(
 ) -> TrainResult:
     """Train ``model`` with progress on standard error, records in wandb, and resume state in the job's work folder.
 
+    Launched processes share the work, as the launch says; all of them have to call it.
+
     Args:
         inputs: hashes of all that the run starts from; a checkpoint made from other inputs is thrown away.
         references: ``reference_sums``, ``reference_model``.
@@ -41,7 +44,8 @@ def fit(
     assert job.run is not None
     tracking = job.plan.main.tracking
     name = f"{job.scale}/{job.run.path}"
-    with wandb_run(tracking.wandb, tracking.project, name, job.settings, WORK / "wandb") as log:
+    mode = tracking.wandb if launch.rank() == 0 else "disabled"
+    with wandb_run(mode, tracking.project, name, job.settings, WORK / "wandb") as log:
 
         def on_step(record: dict[str, Any], total: int) -> None:
             log(record)
@@ -56,11 +60,17 @@ def fit(
             checkpoint_dir=resume_folder(job, inputs),
             run_key=sha256_json(dict(inputs)),
             device=job.device,
+            sharded=launch.way() == "fsdp2",
             **references,
         )
 
 
-def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int]:
+def start_device(job: Job) -> str:
+    """Return where to load a model that is to be trained: whole on a GPU only where it is measured or not sharded."""
+    return "cpu" if launch.way() == "fsdp2" and launch.rank() > 0 else job.device
+
+
+def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int | str]:
     """Return what a manifest tells of a training: length, where it was resumed, how its batch was shared out."""
     return {
         "steps": result.total_steps,
@@ -68,13 +78,14 @@ def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int]:
         "global_batch_size": settings.batch_size,
         "accumulation": settings.accumulation,
         "world_size": distributed.world_size(),
+        "parallel": launch.way(),
     }
 
 
 def resume_folder(job: Job, inputs: Mapping[str, str]) -> Path:
     """Return the folder of the job's resume state, named after its key and inputs; state of others is removed."""
     folder = job.work / sha256_json([job.key, dict(inputs)])[:16]
-    if job.work.is_dir():
+    if job.work.is_dir() and launch.rank() == 0:
         for other in job.work.iterdir():
             if other.is_dir() and other != folder:
                 shutil.rmtree(other)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur.config.plan import Run
+from blur.core import launch
 from blur.core import manifest as manifests
 from blur.core.hashing import sha256_file, sha256_json
 from blur.core.locking import exclusive
@@ -31,6 +32,7 @@ class Job:
     key: dict[str, Any]
     threads: int
     figure: str | None = None
+    request: str = ""
     clock: manifests.Clock = field(default_factory=manifests.Clock)
 
     @property
@@ -77,11 +79,14 @@ class Job:
     @property
     def work(self) -> Path:
         """Folder for lock and resume state of the job."""
-        return work_dir(self.scale, f"{self.stage}/{self.run.path if self.run else self.task_name}")
+        parts = (self.stage, self.request, self.run.path if self.run else self.task_name)
+        return work_dir(self.scale, "/".join(filter(None, parts)))
 
     @contextmanager
     def writing(self, directory: Path, inputs: dict[str, Path]) -> Iterator[bool]:
         """Be the one writer of ``directory``; wait for another process that does the same job.
+
+        Of several launched processes, the first one is the writer, and the others come in with it.
 
         Args:
             inputs: folders whose manifests the job reads, by role.
@@ -89,8 +94,11 @@ class Job:
         Yields:
             Whether the result is already there, whole, made from the same inputs with the same key.
         """
+        if launch.rank() > 0:
+            yield launch.shared(False)
+            return
         with exclusive(self.work, lambda holder: self.progress.note(f"waiting for {holder}, which does the same job")):
-            yield self._is_done(directory, inputs)
+            yield launch.shared(self._is_done(directory, inputs))
 
     def _is_done(self, directory: Path, inputs: dict[str, Path]) -> bool:
         if not (directory / manifests.NAME).is_file():

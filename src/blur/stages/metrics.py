@@ -34,8 +34,8 @@ def run(job: Job) -> None:
         metrics = compute_all(job.settings["metrics"], read(own), references, undefined, empty)
         files = write_metrics(directory, _meta(job, inputs), metrics)
         if unlearned:
-            epochs = read_epochs(job.directory("models") / "epochs.parquet")
-            files += write_trajectory(directory, trajectory(epochs, job.settings["trajectory"]))
+            epochs = read_epochs(job.directory("models"))
+            files += write_trajectory(directory, trajectory(epochs, job.settings["trajectory"], empty))
         job.close(directory, files, inputs)
 
 

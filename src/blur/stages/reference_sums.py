@@ -15,13 +15,13 @@ def run(job: Job) -> None:
     """Write ``{id: sum over tokens of -log p}`` in nats for each text of the forget sets."""
     from blur.unlearn.references import reference_sums
 
-    directory, model = job.directory("derived/reference_sums"), job.directory("models")
+    directory, model = job.directory(f"derived/reference_sums/{job.request}"), job.directory("models")
     inputs = {"data": job.data, "model": model}
     with job.writing(directory, inputs) as done:
         if done:
             return
         make_deterministic(job.threads, job.device)
         loaded = models.load(model, device=job.device)
-        forget = examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings["max_length"])
+        forget = examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings)
         write_json(directory / NAME, reference_sums(loaded.model, forget))
         job.close(directory, [NAME], inputs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,25 @@ def read_sets(directory: Path, names: Iterable[str]) -> list[Record]:
     return [record for name in names for record in read_set(directory, name, manifest)]
 
 
-def examples(loaded: LoadedModel, records: Iterable[Record], max_length: int) -> list[Example]:
-    """Tokenise question-answer records, or raw texts, as training examples."""
+def examples(
+    loaded: LoadedModel, records: Iterable[Record], encoding: Mapping[str, Any], topic: str = ""
+) -> list[Example]:
+    """Tokenise question-answer records, or raw texts, as training examples.
+
+    Args:
+        encoding: ``max_length`` in tokens, and ``texts``: longer "documents" are cut into chunks one by one, "packed"
+            ones are strung together first, "truncated" ones lose their end.
+        topic: what the examples are about, where the stream has topics.
+    """
+    from blur.models.chunks import chunks, packed
     from blur.models.encode import encode_record
 
-    return [encode_record(loaded.tokenizer, loaded.template, record, max_length) for record in records]
+    length, found = encoding["max_length"], list(records)
+    texts = [record for record in found if "text" in record and encoding["texts"] != "truncated"]
+    others = [record for record in found if "text" not in record or encoding["texts"] == "truncated"]
+    if encoding["texts"] == "packed":
+        made = packed(loaded.tokenizer, texts, length, topic)
+    else:
+        made = [example for record in texts for example in chunks(loaded.tokenizer, record, length, topic)]
+    whole = (encode_record(loaded.tokenizer, loaded.template, record, length) for record in others)
+    return made + [replace(example, topic=topic) for example in whole]

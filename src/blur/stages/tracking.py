@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +28,22 @@ def wandb_run(mode: str, project: str, name: str, settings: Record, folder: Path
     folder.mkdir(parents=True, exist_ok=True)
     options = wandb.Settings(init_timeout=60, console="off", disable_git=True, x_disable_stats=True)
     run = wandb.init(project=project, name=name, config=settings, mode=mode, dir=str(folder), settings=options)  # type: ignore[arg-type]
+    alive = True
+
+    def attempt(action: Callable[[], object]) -> None:
+        """Do without wandb once it fails: on a cluster SIGTERM kills its helper while the stage still saves."""
+        nonlocal alive
+        if not alive:
+            return
+        try:
+            action()
+        except Exception as error:
+            alive = False
+            print(f"wandb: no more records of {name}: {error!r}", file=sys.stderr)
+
     try:
-        yield lambda record: run.log({k: v for k, v in record.items() if v is not None}, step=record["step"])
+        yield lambda record: attempt(
+            lambda: run.log({k: v for k, v in record.items() if v is not None}, step=record["step"])
+        )
     finally:
-        run.finish()
+        attempt(run.finish)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from blur import models
+from blur.core import launch
 from blur.core.runtime import make_deterministic
 from blur.stages.card import card
-from blur.stages.fit import adopt_log, facts, fit, forget_resume_state
+from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, start_device
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
 
@@ -20,32 +21,42 @@ def run(job: Job) -> None:
     assert job.run is not None
     fetched = job.settings["from"]["kind"] == "hub"
     inputs = {} if fetched else {"data": job.data, "base": job.directory("models", job.base)}
-    with job.writing(job.directory("models"), inputs) as done:
+    with launch.joined(job.device), job.writing(job.directory("models"), inputs) as done:
         if done:
             return
         make_deterministic(job.threads, job.device)
         files, training = (_fetch(job), {}) if fetched else _train(job)
+        if launch.rank() > 0:
+            return
         job.close(job.directory("models"), files, inputs, training=training)
         forget_resume_state(job)
 
 
 def _fetch(job: Job) -> list[str]:
+    if launch.rank() > 0:
+        return []
     source, settings = job.settings["from"], job.task.model
     loaded = models.load_pretrained(
-        source["name"], source["revision"], template=settings.template, dtype=settings.dtype, device=job.device
+        source["name"],
+        source["revision"],
+        template=settings.template,
+        tokenizer=source["tokenizer"],
+        dtype=settings.dtype,
     )
     directory = job.directory("models")
     return models.save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
 
 
-def _train(job: Job) -> tuple[list[str], dict[str, int]]:
+def _train(job: Job) -> tuple[list[str], dict[str, int | str]]:
     assert job.run is not None
     directory, base = job.directory("models"), job.directory("models", job.base)
-    loaded = models.load(base, device=job.device)
-    streams = {"retain": examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings["max_length"])}
+    loaded = models.load(base, device=start_device(job))
+    streams = {"retain": examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings)}
     settings = job.plan.training_settings(job.task_name).model_copy(update={"seed": job.run.seed})
     inputs = hashes({"data": job.data, "base": base})
     result = fit(job, loaded.model, streams, settings, inputs)
+    if launch.rank() > 0:
+        return [], {}
     text = card(job, SUMMARY[job.run.method])
     files = models.save(result.model, loaded.tokenizer, loaded.template, directory, text)
     return files + adopt_log(job, inputs, directory), facts(result, settings)

@@ -58,6 +58,8 @@ def build(package: str, class_name: str, value: Any) -> Choice:
 
 
 def _fault(choice: type[Choice], key: str, message: str) -> str:
+    if not key:  # a check of several hyper-parameters together
+        return message
     if key in choice.model_fields or "." in key:
         return f"{key}: {message}"
     known = [field for field in choice.model_fields if field != "name"]

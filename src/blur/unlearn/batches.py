@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TypeVar
 
@@ -51,12 +51,36 @@ def split(items: Sequence[T], parts: int) -> list[Sequence[T]]:
     return [items[start:stop] for start, stop in pairwise(bounds)]
 
 
+def topics_of(examples: Sequence[Example]) -> dict[str, list[int]]:
+    """Return each topic's examples, in order of first appearance; nothing where there are not several topics."""
+    topics: dict[str, list[int]] = {}
+    for index, example in enumerate(examples):
+        topics.setdefault(example.topic, []).append(index)
+    return topics if len(topics) > 1 else {}
+
+
+def steps_per_epoch(sizes: Sequence[int], batch_size: int) -> int:
+    """Return the number of steps in which the largest of a stream's topics is seen once, all topics taking turns.
+
+    Args:
+        sizes: number of examples of each topic; of the whole stream where it has none.
+    """
+    return len(sizes) * max(_steps(size, batch_size) for size in sizes)
+
+
 @dataclass(frozen=True)
 class Plan:
     """The batches of a run, each a function of (seed, step).
 
     The primary stream sets the epochs: each is one seeded pass. Of every other stream a step takes as many examples as
     of the primary one, in seeded passes of its own, so that all of it is seen and no fixed pairs form.
+
+    In a stream with n topics, step t takes examples of topic t mod n only, in seeded passes over that topic. An epoch
+    is then a pass over the largest topic of the primary stream; smaller ones begin anew.
+
+    Attributes:
+        sizes: number of examples of each stream.
+        topics: examples of each topic, for the streams that have several (``topics_of``).
     """
 
     sizes: Mapping[str, int]
@@ -64,15 +88,16 @@ class Plan:
     batch_size: int
     seed: int
     total_steps: int
+    topics: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
 
-    @staticmethod
-    def steps_per_epoch(size: int, batch_size: int) -> int:
-        """Return the number of steps in a pass over ``size`` examples; the last one may be smaller."""
-        return -(-size // batch_size)
+    @property
+    def per_epoch(self) -> int:
+        """Number of steps in an epoch."""
+        return steps_per_epoch(self._topic_sizes, self.batch_size)
 
     def epoch(self, step: int) -> int:
         """Return the epoch, from 1, of a step counted from 0."""
-        return step // self.steps_per_epoch(self.sizes[self.primary], self.batch_size) + 1
+        return step // self.per_epoch + 1
 
     def ends_epoch(self, step: int) -> bool:
         """Say whether an epoch, or the run, ends with this step."""
@@ -80,9 +105,32 @@ class Plan:
 
     def indices(self, stream: str, step: int) -> list[int]:
         """Return the examples of ``stream`` in a step counted from 0."""
-        size = self.sizes[self.primary]
-        turn, within = divmod(step, self.steps_per_epoch(size, self.batch_size))
-        start, stop = within * self.batch_size, min((within + 1) * self.batch_size, size)
-        draws = range(turn * size + start, turn * size + stop)
-        own = self.sizes[stream]
-        return [permutation(own, self.seed, stream, draw // own)[draw % own] for draw in draws]
+        topics = list(self.topics.get(stream, {}).items())
+        name: str = stream
+        members: Sequence[int] = range(self.sizes[stream])
+        if topics:
+            topic, members = topics[step % len(topics)]
+            name = f"{stream}/{topic}"
+        turns = max(len(topics), 1)
+        start, own = sum(self._counts[step % turns : step : turns]), len(members)
+        draws = range(start, start + self._counts[step])
+        return [members[permutation(own, self.seed, name, draw // own)[draw % own]] for draw in draws]
+
+    @cached_property
+    def _counts(self) -> list[int]:
+        """Number of examples in each step: a batch, or what is left of a pass over the primary stream's topic."""
+        sizes, batch = self._topic_sizes, self.batch_size
+        counts = []
+        for step in range(self.total_steps):
+            turn, topic = divmod(step, len(sizes))
+            counts.append(min(batch, sizes[topic] - turn % _steps(sizes[topic], batch) * batch))
+        return counts
+
+    @property
+    def _topic_sizes(self) -> list[int]:
+        topics = self.topics.get(self.primary, {})
+        return [len(members) for members in topics.values()] or [self.sizes[self.primary]]
+
+
+def _steps(size: int, batch_size: int) -> int:
+    return -(-size // batch_size)

@@ -1,5 +1,8 @@
 """Cost of one BLUR step against the weighted sum with the same losses, and against BLUR with a live reference model.
 
+``weighted``, ``blur`` and ``live_reference`` have NPO and NLL over all weights; ``rmu`` and ``blur_rmu`` are RMU as its
+authors run it, on three layers of 32 or what they come to here, with a frozen model that is run up to the layer read.
+
 All variants live in one process and take one step each in turn, the order reversed every round, so that a busy machine
 slows them alike. Ratios are of medians; intervals are 95% bootstraps over rounds, resampled in pairs.
 Run ``python -m blur.unlearn.bench --help``.
@@ -16,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from blur.models.batch import collate
@@ -33,6 +36,9 @@ SIZES: dict[str, dict[str, Any]] = {
     "3M": {"hidden_size": 192, "num_hidden_layers": 4, "intermediate_size": 512, "vocab_size": 4096},
 }
 BATCH, TOKENS, STREAM = 4, 128, 16
+KINDS = ("weighted", "blur", "live_reference", "rmu", "blur_rmu")
+LAYER = {"layer": 7, "of": 32}
+DOWN = {"name": "modules", "patterns": [r"\.{layer}\.mlp\.down_proj\.weight$"], "layers": [5, 6, 7], "of": 32}
 BARS = {"time_over_weighted": 1.03, "live_reference_over_blur": 1.10, "memory_over_weighted": 1.0}
 
 
@@ -48,7 +54,7 @@ class BareSum(Updater):
 class LiveReference(Updater):
     """BLUR's step with the frozen original model run on the forget batch at every step, as other codebases do."""
 
-    def __init__(self, model: PreTrainedModel, settings: UnlearnSettings, sources: Sources, frozen: Any) -> None:
+    def __init__(self, model: nn.Module, settings: UnlearnSettings, sources: Sources, frozen: Any) -> None:
         super().__init__(model, settings, sources)
         self.frozen = frozen
 
@@ -61,24 +67,16 @@ class LiveReference(Updater):
 
 
 def build(kind: str, size: str, device: str) -> Callable[[int], None]:
-    """Return a function that makes one step of a variant: ``weighted``, ``blur`` or ``live_reference``."""
-    model, streams = _model(size, device), _streams(SIZES[size]["vocab_size"])
-    settings = UnlearnSettings.model_validate(
-        {
-            "forget": [{"loss": "npo"}],
-            "retain": [{"loss": "nll"}],
-            "combine": "weighted" if kind == "weighted" else "bilevel",
-            "steps": 1,
-            "batch_size": BATCH,
-        }
-    )
-    sources = Sources(streams, reference_sums(model, streams["forget"], BATCH))
-    if kind == "weighted":
-        updater: Updater = BareSum(model, settings, sources)
-    elif kind == "blur":
-        updater = Updater(model, settings, sources)
+    """Return a function that makes one step of a variant of ``KINDS``."""
+    streams, settings = _streams(SIZES[size]["vocab_size"]), _settings(kind)
+    model = settings.scope.apply(_model(size, device))
+    sums = reference_sums(model, streams["forget"], BATCH) if "reference_sums" in settings.needs else None
+    frozen = _model(size, device) if kind in ("live_reference", "rmu", "blur_rmu") else None
+    if kind == "live_reference":
+        updater: Updater = LiveReference(model, settings, Sources(streams, sums), frozen)
     else:
-        updater = LiveReference(model, settings, sources, _model(size, device))
+        bare = kind in ("weighted", "rmu")
+        updater = (BareSum if bare else Updater)(model, settings, Sources(streams, sums, frozen))
 
     def step(number: int) -> None:
         rows = [(number * BATCH + offset) % STREAM for offset in range(BATCH)]
@@ -89,13 +87,25 @@ def build(kind: str, size: str, device: str) -> Callable[[int], None]:
     return step
 
 
+def _settings(kind: str) -> UnlearnSettings:
+    rmu = kind.endswith("rmu")
+    value = {
+        "forget": [{"loss": {"name": "rmu", "coefficient": 6.5, **LAYER} if rmu else "npo"}],
+        "retain": [{"loss": {"name": "activation_mse", **LAYER} if rmu else "nll"}],
+        "combine": "weighted" if kind in ("weighted", "rmu") else "bilevel",
+        "scope": DOWN if rmu else "all",
+        "steps": 1,
+        "batch_size": BATCH,
+    }
+    return UnlearnSettings.model_validate(value)
+
+
 def measure_times(size: str, device: str, rounds: int, warmup: int = 3) -> dict[str, dict[str, list[float]]]:
     """Return wall and CPU seconds of each variant, one number a round."""
-    kinds = ("weighted", "blur", "live_reference")
-    steps = {kind: build(kind, size, device) for kind in kinds}
-    times: dict[str, dict[str, list[float]]] = {kind: {"wall": [], "cpu": []} for kind in kinds}
+    steps = {kind: build(kind, size, device) for kind in KINDS}
+    times: dict[str, dict[str, list[float]]] = {kind: {"wall": [], "cpu": []} for kind in KINDS}
     for number in range(warmup + rounds):
-        for kind in kinds if number % 2 else kinds[::-1]:
+        for kind in KINDS if number % 2 else KINDS[::-1]:
             wall, cpu = time.perf_counter(), time.process_time()
             steps[kind](number)
             if number >= warmup:
@@ -137,7 +147,7 @@ def ratio(above: Sequence[float], below: Sequence[float], draws: int = 4000) -> 
 def report(size: str, device: str, rounds: int) -> dict[str, Any]:
     """Measure everything and return it as one JSON-ready mapping."""
     memory = {}
-    for kind in ("weighted", "blur", "live_reference"):
+    for kind in KINDS:
         memory[kind] = peak_memory(kind, size, device)
         gc.collect()
     times = measure_times(size, device, rounds)
@@ -146,6 +156,7 @@ def report(size: str, device: str, rounds: int) -> dict[str, Any]:
         for name, above, below in (
             ("time_over_weighted", "blur", "weighted"),
             ("live_reference_over_blur", "live_reference", "blur"),
+            ("blur_rmu_over_rmu", "blur_rmu", "rmu"),
         )
         for clock in ("wall", "cpu")
     }

@@ -1,49 +1,81 @@
-"""Resume state: whole or absent, the two latest kept, and refused if it belongs to another run."""
+"""Resume state: whole or absent, the two latest kept, and refused if it belongs to another run.
+
+It is the same whether one process made it or several, sharded or not; so any number of them can go on from it.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
+from blur.unlearn import distributed
+from blur.unlearn.sharding import Trainable, cut, whole
+
+if TYPE_CHECKING:
+    from blur.unlearn.step import Updater
+    from blur.unlearn.steplog import StepLog
 
 _KEPT = 2
 
 
-def save(
-    directory: Path,
-    step: int,
-    identity: str,
-    names: Sequence[str],
-    parameters: Sequence[nn.Parameter],
-    optimizer: Optimizer,
-) -> None:
+@dataclass(frozen=True)
+class State:
+    """Weights by name, and the optimizer's tensors and numbers by ``key/name``; all of them whole."""
+
+    weights: dict[str, Tensor]
+    moments: dict[str, Tensor]
+    numbers: dict[str, Any]
+
+
+def collect(trainable: Trainable, optimizer: Optimizer) -> State:
+    """Return the state, in memory that training goes on using, except for what is put together from parts of it.
+
+    Every process has to call it; where weights are sharded, only the first one receives tensors.
+    """
+    state = State({}, {}, {})
+    for name, parameter, part in zip(trainable.names, trainable.parameters, trainable.shares, strict=True):
+        _keep(state.weights, name, part.detach(), parameter)
+        for key, value in optimizer.state.get(part, {}).items():
+            if isinstance(value, Tensor):
+                _keep(state.moments, f"{key}/{name}", value, parameter)
+            elif value is not None:
+                state.numbers[f"{key}/{name}"] = value
+    return state
+
+
+def _keep(tensors: dict[str, Tensor], name: str, part: Tensor, parameter: Tensor) -> None:
+    full = whole(part, parameter)
+    if full is part:
+        tensors[name] = full.contiguous()
+    elif distributed.rank() == 0:
+        tensors[name] = full.cpu()
+
+
+def save(directory: Path, step: int, identity: str, state: State) -> None:
     """Write the state after ``step`` updates under ``directory``: to a temporary folder, flushed, then renamed.
 
     Args:
         identity: hash of everything that the run is a function of.
-        names, parameters: the trainable parameters.
     """
     final = directory / f"step{step:08d}"
     temporary = directory / f".{final.name}.tmp"
     for leftover in directory.glob(".step*.tmp"):
         shutil.rmtree(leftover)
     temporary.mkdir(parents=True)
-    weights = {name: parameter.detach().contiguous() for name, parameter in zip(names, parameters, strict=True)}
-    moments, numbers = _optimizer_state(names, parameters, optimizer)
-    save_file(weights, temporary / "model.safetensors")
-    save_file(moments, temporary / "optimizer.safetensors")
-    write_json(temporary / "state.json", {"step": step, "identity": identity, "optimizer": numbers})
+    save_file(state.weights, temporary / "model.safetensors")
+    save_file(state.moments, temporary / "optimizer.safetensors")
+    write_json(temporary / "state.json", {"step": step, "identity": identity, "optimizer": state.numbers})
     for path in (*temporary.iterdir(), temporary):
         _flush(path)
     if final.exists():
@@ -54,10 +86,10 @@ def save(
         shutil.rmtree(old)
 
 
-def restore(
-    directory: Path, identity: str, names: Sequence[str], parameters: Sequence[nn.Parameter], optimizer: Optimizer
-) -> int:
+def restore(directory: Path, identity: str, trainable: Trainable, optimizer: Optimizer) -> int:
     """Load the newest readable state into the parameters and the optimizer; return its step, 0 if there is none.
+
+    Each process takes its part.
 
     Raises:
         ArtifactError: the state there belongs to another run.
@@ -67,6 +99,7 @@ def restore(
             state = read_json(path / "state.json")
             weights = load_file(path / "model.safetensors")
             moments = load_file(path / "optimizer.safetensors")
+            loaded = State(weights, moments, state["optimizer"])
         except (OSError, ValueError, SafetensorError):
             continue
         if state["identity"] != identity:
@@ -75,47 +108,63 @@ def restore(
                 where=str(path),
                 remedy="Remove the folder, or go back to the settings it was made with",
             )
-        _load(names, parameters, optimizer, weights, moments, state["optimizer"])
+        _load(loaded, trainable, optimizer)
         return state["step"]
     return 0
+
+
+class Saver:
+    """Writes and reads the checkpoints of one run."""
+
+    def __init__(self, directory: Path | None, identity: str, updater: Updater) -> None:
+        self.directory, self.identity, self.updater = directory, identity, updater
+
+    def restore(self) -> int:
+        """Load the newest state; return its step.
+
+        Raises:
+            ArtifactError: it belongs to another run, or the processes do not see the same one.
+        """
+        if self.directory is None:
+            return 0
+        updater = self.updater
+        step = restore(self.directory, self.identity, updater.trainable, updater.optimizer)
+        steps = distributed.gather_value(step, updater.device)
+        if len(set(steps)) > 1:
+            raise ArtifactError(
+                f"the processes find checkpoints of different steps: {', '.join(map(str, steps))}",
+                where=str(self.directory),
+                remedy="Put the work folder on a file system that all machines share",
+            )
+        return step
+
+    def save(self, step: int, log: StepLog) -> None:
+        """Write the state after ``step`` updates; every process has to call it."""
+        if self.directory is None:
+            return
+        state = collect(self.updater.trainable, self.updater.optimizer)
+        if distributed.rank() == 0:
+            log.flush()
+            save(self.directory, step, self.identity, state)
+        distributed.barrier()
 
 
 def _found(directory: Path) -> list[Path]:
     return sorted(directory.glob("step" + "[0-9]" * 8), reverse=True)
 
 
-def _optimizer_state(
-    names: Sequence[str], parameters: Sequence[nn.Parameter], optimizer: Optimizer
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    tensors: dict[str, Tensor] = {}
-    numbers: dict[str, Any] = {}
-    for name, parameter in zip(names, parameters, strict=True):
-        for key, value in optimizer.state.get(parameter, {}).items():
-            if isinstance(value, Tensor):
-                tensors[f"{key}/{name}"] = value.contiguous()
-            elif value is not None:
-                numbers[f"{key}/{name}"] = value
-    return tensors, numbers
-
-
-def _load(
-    names: Sequence[str],
-    parameters: Sequence[nn.Parameter],
-    optimizer: Optimizer,
-    weights: dict[str, Tensor],
-    moments: dict[str, Tensor],
-    numbers: dict[str, Any],
-) -> None:
-    by_name = dict(zip(names, parameters, strict=True))
+def _load(state: State, trainable: Trainable, optimizer: Optimizer) -> None:
+    places = dict(zip(trainable.names, zip(trainable.parameters, trainable.shares, strict=True), strict=True))
     with torch.no_grad():
-        for name, parameter in by_name.items():
-            parameter.copy_(weights[name])
-    for full_key, value in (*moments.items(), *numbers.items()):
+        for name, (parameter, part) in places.items():
+            part.copy_(cut(state.weights[name], parameter))
+    trainable.publish()
+    for full_key, value in (*state.moments.items(), *state.numbers.items()):
         key, name = full_key.split("/", 1)
-        parameter = by_name[name]
+        parameter, part = places[name]
         if isinstance(value, Tensor):
-            value = value.to(parameter.device).clone()
-        optimizer.state[parameter][key] = value
+            value = cut(value, parameter).to(part.device).clone()
+        optimizer.state[part][key] = value
 
 
 def _flush(path: Path) -> None:

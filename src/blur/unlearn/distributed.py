@@ -1,4 +1,9 @@
-"""Sums over processes, by hand, so that a model needs no wrapper. One process: nothing happens."""
+"""Sums over processes, by hand, so that a model needs no wrapper. One process: nothing happens.
+
+An update needs two gradients apart, each summed (not averaged) once over all micro-batches, also where a pass leaves
+layers out or a process has nothing to do. DDP's wrapper averages after every backward pass, and waits for parameters
+that no pass reached; what it would give is to hide the sum behind the backward pass.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +44,22 @@ def sum_values(values: Sequence[float], device: torch.device) -> list[float]:
     total = torch.tensor(values, dtype=torch.float64, device=device)
     dist.all_reduce(total)
     return total.tolist()
+
+
+def gather_value(value: int, device: torch.device) -> list[int]:
+    """Return the value of each process."""
+    if not is_distributed():
+        return [value]
+    values = torch.zeros(world_size(), dtype=torch.int64, device=device)
+    values[rank()] = value
+    dist.all_reduce(values)
+    return values.tolist()
+
+
+def sum_tensor(tensor: Tensor) -> None:
+    """Sum a tensor over processes, in place."""
+    if is_distributed():
+        dist.all_reduce(tensor)
 
 
 def sum_gradients(parameters: Sequence[nn.Parameter]) -> None:

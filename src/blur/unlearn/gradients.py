@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from blur.unlearn import distributed
+from blur.unlearn.sharding import local
+
 Gradients = list[Tensor | None]
+
+
+class Shards(Gradients):
+    """A set of gradients of which each process holds its own part."""
+
 
 # Elements per block of a float64 product: two blocks fit a CPU's cache, and few kernels are launched on a GPU.
 _BLOCK = {"cpu": 1 << 16, "cuda": 1 << 24}
@@ -15,16 +23,16 @@ _BLOCK = {"cpu": 1 << 16, "cuda": 1 << 24}
 
 def take(parameters: Sequence[nn.Parameter]) -> Gradients:
     """Move the gradients out of the parameters, by pointer: no copy is made."""
-    gradients: Gradients = [parameter.grad for parameter in parameters]
+    gradients: Gradients = [local(parameter.grad) for parameter in parameters]
     for parameter in parameters:
         parameter.grad = None
     return gradients
 
 
 def put(parameters: Sequence[nn.Parameter], gradients: Gradients) -> None:
-    """Move gradients into the parameters, by pointer."""
+    """Move gradients into the parameters, by pointer where they have the same type."""
     for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
+        parameter.grad = gradient if gradient is None else gradient.to(parameter.dtype)
 
 
 def products(*sets: Gradients) -> Tensor:
@@ -32,10 +40,12 @@ def products(*sets: Gradients) -> Tensor:
 
     Products are formed and summed in float64, so those of float32 or bfloat16 entries are exact; ``torch.dot`` and
     ``torch._foreach_norm`` in float32 are too coarse where two gradients almost cancel. A missing gradient is zero.
+    Of ``Shards``, each process sums its own part, and one sum over processes follows.
     """
     present = [tensor for gradients in sets for tensor in gradients if tensor is not None]
     device = present[0].device if present else torch.device("cpu")
-    block = min(_BLOCK.get(device.type, 1 << 20), max((tensor.numel() for tensor in present), default=0))
+    longest = max((tensor.numel() for tensor in present), default=0)
+    block = max(min(_BLOCK.get(device.type, 1 << 20), longest), 1)
     rows = torch.empty(len(sets), block, dtype=torch.float64, device=device)
     grams = torch.zeros(len(sets[0]), len(sets), len(sets), dtype=torch.float64, device=device)
     for gram, *tensors in zip(grams, *sets, strict=True):
@@ -46,6 +56,8 @@ def products(*sets: Gradients) -> Tensor:
             for row, tensor in zip(here, flat, strict=True):
                 row.zero_() if tensor is None else row.copy_(tensor[start : start + block])
             gram.addmm_(here, here.t())
+    if present and isinstance(sets[0], Shards):
+        distributed.sum_tensor(grams)
     return grams
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -20,8 +20,10 @@ from blur.core.errors import ConfigError, DataError
 from blur.core.hashing import sha256_json
 from blur.models.encode import Example
 from blur.unlearn import checkpoint, distributed
-from blur.unlearn.batches import Plan, check_streams, derive_seed
+from blur.unlearn.batches import Plan, check_streams, derive_seed, topics_of
+from blur.unlearn.loss import LIVE
 from blur.unlearn.settings import UnlearnSettings
+from blur.unlearn.sharding import Blueprint, shard
 from blur.unlearn.step import Record, Sources, Updater
 from blur.unlearn.steplog import StepLog
 
@@ -42,7 +44,8 @@ class TrainResult:
     """What a run returns.
 
     Attributes:
-        model: the trained model in its plain form (adapters merged), in evaluation mode.
+        model: the trained model in its plain form (adapters merged), in evaluation mode; if it was sharded, whole on
+            the first process only.
         records: the record of every step, those of before a resume included.
         total_steps: number of updates.
         resumed_from: step that this process began after; 0 for a fresh start.
@@ -68,23 +71,27 @@ def train(
     checkpoint_dir: Path | str | None = None,
     run_key: str = "",
     device: torch.device | str | None = None,
+    sharded: bool = False,
 ) -> TrainResult:
     """Train ``model`` in place.
 
-    With several processes of ``torch.distributed``, each holds a whole model and takes its share of every batch.
+    With several processes of ``torch.distributed``, each takes its share of every batch. Each holds a whole model, or a
+    part of it: the results are the same. All of them have to pass the same arguments.
 
     Args:
         model: any causal LM of transformers.
-        streams: examples by stream; what the settings' objectives name, ids distinct within a stream.
+        streams: examples by stream; what the settings' objectives name, ids distinct within a stream. Where those of a
+            stream have several topics, steps take turns between them.
         settings: the method.
         reference_sums: summed NLL in nats of each example under the original model, for losses that need it.
-        reference_model: the original model, for losses that need its logits; it is only read.
+        reference_model: the original model, for losses that need its logits or hidden states; it is only read.
         on_step: called on the first process after each step, with its record and the total number of steps.
         on_epoch_end: called on the first process with the epoch (from 1) and the model in evaluation mode, before that
             epoch's checkpoint is written; so after a kill it may come a second time for one epoch.
         checkpoint_dir: where resume state and ``steps.jsonl`` live; a run found there goes on where it stopped.
         run_key: hash of the start weights and whatever else the caller wants a checkpoint to depend on.
         device: where to train; by default where the model is.
+        sharded: share ``model`` and ``reference_model`` out over the processes (FSDP2), in place, to save memory.
 
     Raises:
         ConfigError, DataError, ArtifactError: missing reference, unusable examples, another run's checkpoint.
@@ -93,21 +100,23 @@ def train(
     """
     check_streams(streams, settings.streams)
     _check_references(streams, settings, reference_sums, reference_model)
-    if device is not None:
-        model.to(device)
-    model = _prepare(model, settings)
+    _check_scope(settings)
+    place = torch.device(device) if device is not None else next(model.parameters()).device
+    blueprint = Blueprint(model) if sharded and distributed.is_distributed() else None
+    model = _placed(_prepare(model, settings), place, blueprint is not None)
     if reference_model is not None:
-        reference_model.to(next(model.parameters()).device).eval()
-    updater = Updater(model, settings, Sources(streams, reference_sums, reference_model))
+        _placed(reference_model, place, blueprint is not None).eval()
+    sources = Sources(streams, reference_sums, reference_model)
+    updater = Updater(model, settings, sources, sharded=blueprint is not None)
     directory = Path(checkpoint_dir) if checkpoint_dir is not None else None
-    saver = _Saver(directory, _identity(streams, settings, reference_sums, updater.names, run_key), updater)
+    saver = checkpoint.Saver(directory, _identity(streams, settings, reference_sums, updater.names, run_key), updater)
     start = saver.restore()
     log = StepLog(directory if distributed.rank() == 0 else None, start)
     plan = _plan(streams, settings)
-    _run(updater, plan, start, log, saver, on_step, on_epoch_end)
+    _run(updater, plan, start, log, saver, on_step, _on_whole(on_epoch_end, blueprint))
     adapter = directory / "adapter" if directory and settings.scope.name == "lora" else None
     plain = settings.scope.finish(model, adapter if distributed.rank() == 0 else None)
-    trained = cast("PreTrainedModel", plain.eval())
+    trained = cast("PreTrainedModel", blueprint.filled(plain) if blueprint else plain.eval())
     return TrainResult(trained, log.records, plan.total_steps, start, adapter)
 
 
@@ -116,17 +125,16 @@ def _run(
     plan: Plan,
     start: int,
     log: StepLog,
-    saver: _Saver,
+    saver: checkpoint.Saver,
     on_step: Callable[[Record, int], None] | None,
     on_epoch_end: Callable[[int, nn.Module], None] | None,
 ) -> None:
     settings, first = updater.settings, distributed.rank() == 0
-    per_epoch = plan.steps_per_epoch(plan.sizes[plan.primary], plan.batch_size)
     with _terminate_flag() as flag:
         for step in range(start, plan.total_steps):
             began = time.perf_counter()
             torch.manual_seed(derive_seed("step", settings.seed, step, distributed.rank()))
-            lr = settings.optimizer.lr * settings.schedule.factor(step, plan.total_steps, per_epoch)
+            lr = settings.optimizer.lr * settings.schedule.factor(step, plan.total_steps, plan.per_epoch)
             updater.model.train()
             indices = {stream: plan.indices(stream, step) for stream in plan.sizes}
             values, stopping = updater.update(step + 1, indices, lr, flag.is_set())
@@ -137,7 +145,7 @@ def _run(
                 if on_step:
                     on_step(record, plan.total_steps)
             ended = plan.ends_epoch(step)
-            if ended and first and on_epoch_end:
+            if ended and on_epoch_end:
                 on_epoch_end(plan.epoch(step), updater.model.eval())
             if ended or stopping:
                 saver.save(step + 1, log)
@@ -145,26 +153,17 @@ def _run(
                 raise Terminated(step + 1)
 
 
-class _Saver:
-    """Writes and reads the checkpoints of one run."""
+def _on_whole(
+    look: Callable[[int, nn.Module], None] | None, blueprint: Blueprint | None
+) -> Callable[[int, nn.Module], None] | None:
+    """Return ``look`` for all processes to call: the first one looks, at a whole model, and the others help."""
 
-    def __init__(self, directory: Path | None, identity: str, updater: Updater) -> None:
-        self.directory, self.identity, self.updater = directory, identity, updater
+    def call(epoch: int, model: nn.Module) -> None:
+        seen = blueprint.filled(model) if blueprint else model
+        if look and distributed.rank() == 0:
+            look(epoch, seen)
 
-    def restore(self) -> int:
-        if self.directory is None:
-            return 0
-        updater = self.updater
-        return checkpoint.restore(self.directory, self.identity, updater.names, updater.parameters, updater.optimizer)
-
-    def save(self, step: int, log: StepLog) -> None:
-        if self.directory is None:
-            return
-        if distributed.rank() == 0:
-            log.flush()
-            updater = self.updater
-            checkpoint.save(self.directory, step, self.identity, updater.names, updater.parameters, updater.optimizer)
-        distributed.barrier()
+    return call if look else None
 
 
 def _prepare(model: nn.Module, settings: UnlearnSettings) -> nn.Module:
@@ -176,12 +175,28 @@ def _prepare(model: nn.Module, settings: UnlearnSettings) -> nn.Module:
     return model
 
 
+def _placed(model: nn.Module, device: torch.device, sharded: bool) -> nn.Module:
+    """Move a model to ``device``, or share it out over the devices of all processes."""
+    if sharded:
+        shard(model, device)
+        return model
+    return model.to(device)
+
+
 def _plan(streams: Mapping[str, Sequence[Example]], settings: UnlearnSettings) -> Plan:
     sizes = {name: len(streams[name]) for name in settings.streams}
-    primary = settings.streams[0]
-    per_epoch = Plan.steps_per_epoch(sizes[primary], settings.batch_size)
-    total = settings.steps if settings.steps is not None else (settings.epochs or 0) * per_epoch
-    return Plan(sizes, primary, settings.batch_size, settings.seed, total)
+    topics = {name: topics_of(streams[name]) for name in settings.streams}
+    plan = Plan(sizes, settings.streams[0], settings.batch_size, settings.seed, settings.steps or 0, topics)
+    return plan if settings.epochs is None else replace(plan, total_steps=settings.epochs * plan.per_epoch)
+
+
+def _check_scope(settings: UnlearnSettings) -> None:
+    if settings.scope.name == "lora" and distributed.is_distributed():
+        raise ConfigError(
+            f"LoRA runs in one process, and there are {distributed.world_size()}",
+            where="scope",
+            remedy="Start one process (adapters are small: one GPU does), or choose another scope",
+        )
 
 
 def _check_references(
@@ -190,8 +205,9 @@ def _check_references(
     sums: Mapping[str, float] | None,
     model: nn.Module | None,
 ) -> None:
-    if "reference_logits" in settings.needs and model is None:
-        raise ConfigError("a loss needs the logits of the original model", remedy="pass reference_model")
+    if settings.needs & LIVE and model is None:
+        what = "logits" if "reference_logits" in settings.needs else "hidden states"
+        raise ConfigError(f"a loss needs the {what} of the original model", remedy="pass reference_model")
     for objective in settings.objectives:
         if "reference_sums" not in objective.loss.needs:
             continue
@@ -214,7 +230,8 @@ def _identity(
     digest = hashlib.sha256()
     for stream in settings.streams:
         for example in streams[stream]:
-            digest.update(repr((stream, example.id, list(example.input_ids), example.num_prompt)).encode())
+            content = (stream, example.id, list(example.input_ids), example.num_prompt, example.topic)
+            digest.update(repr(content).encode())
     parts = {"settings": settings.model_dump(mode="json"), "data": digest.hexdigest(), "names": list(names)}
     return sha256_json({**parts, "sums": dict(sums or {}), "run_key": run_key})
 

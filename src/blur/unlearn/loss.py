@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
 
 from blur.models.encode import Unit
 from blur.unlearn.axis import Choice
+from blur.unlearn.depth import missing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from blur.models.forward import Outputs
     from blur.unlearn.references import Reference
 
-Need = Literal["reference_sums", "reference_logits"]
+Need = Literal["reference_sums", "reference_logits", "reference_hidden"]
+LIVE: frozenset[Need] = frozenset({"reference_logits", "reference_hidden"})  # the original model has to be in memory
 
 
 class LossBase(Choice):
@@ -33,14 +36,35 @@ class LossBase(Choice):
 
     @property
     def positions(self) -> Literal["scored", "attended"]:
-        """Positions whose logits the loss reads."""
+        """Positions whose logits, or hidden states, the loss reads."""
         return "attended" if self.unit == "position" else "scored"
 
-    def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
+    def numerator(self, outputs: Any, reference: Reference) -> Tensor:
         """Return the numerator of each sequence, float64[B].
 
         Args:
-            outputs: logits at ``self.positions`` of the batch.
+            outputs: at ``self.positions`` of the batch, logits (``Outputs``), or hidden states of a layer
+                (``HiddenStates``) for an ``ActivationLoss``.
             reference: what ``self.needs`` names.
         """
         raise NotImplementedError
+
+
+class ActivationLoss(LossBase):
+    """A loss on the output of one decoder layer, over all tokens; its forward pass goes no further than that layer.
+
+    Attributes:
+        layer: 0-based number of the decoder layer.
+        of: depth of the model that the number was chosen for, where it is to be scaled to this model's depth by the
+            rule of ``blur.unlearn.depth.scaled_layer``.
+    """
+
+    layer: int = Field(ge=0)
+    of: int | None = Field(None, ge=1)
+    unit: ClassVar[Unit] = "position"
+
+    @model_validator(mode="after")
+    def _layer_exists(self) -> ActivationLoss:
+        if self.of is not None and self.layer >= self.of:
+            raise ValueError(f"layer: {missing(self.layer, self.of)}")
+        return self

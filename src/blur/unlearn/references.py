@@ -1,4 +1,4 @@
-"""What a loss may read of the original model; numbers computed once, so that it need not live in memory."""
+"""What a loss may read besides the model: the original one, or numbers of it computed once, and the run's seed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,19 @@ from blur.core.errors import BlurError
 from blur.models.batch import Batch, collate
 from blur.models.encode import Example
 from blur.models.forward import forward
+from blur.models.hidden import HiddenStates
+from blur.unlearn.loss import LIVE, Need
+from blur.unlearn.views import View
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What a loss may read of the original model."""
+    """What a loss may read of the original model, and the run's seed for what a loss draws at random."""
 
     known_sums: Tensor | None = None
     known_logits: Tensor | None = None
+    known_hidden: Tensor | None = None
+    seed: int = 0
 
     @property
     def sums(self) -> Tensor:
@@ -31,6 +36,11 @@ class Reference:
         """Logits at the same positions as the outputs, [N, V], float32 at least."""
         return _declared(self.known_logits, "reference_logits")
 
+    @property
+    def hidden(self) -> Tensor:
+        """Hidden states at the same layer and positions as the outputs, [N, d], float32 at least."""
+        return _declared(self.known_hidden, "reference_hidden")
+
 
 def _declared(value: Tensor | None, need: str) -> Tensor:
     if value is None:
@@ -39,17 +49,26 @@ def _declared(value: Tensor | None, need: str) -> Tensor:
 
 
 def reference_for(
-    batch: Batch, kind: str, needs: frozenset[str], sums: Mapping[str, float] | None, model: nn.Module | None
+    batch: Batch,
+    view: View,
+    needs: frozenset[Need],
+    sums: Mapping[str, float] | None,
+    model: nn.Module | None,
+    seed: int = 0,
 ) -> Reference:
-    """Look up, or compute without gradients, what ``needs`` names for a batch."""
-    cached = logits = None
+    """Look up, or compute without gradients, what ``needs`` names for a batch; ``model`` is run as far as ``view``."""
+    cached = logits = hidden = None
     if "reference_sums" in needs and sums is not None:
         values = [sums[identity] for identity in batch.ids]
         cached = torch.tensor(values, dtype=torch.float64, device=batch.input_ids.device)
-    if "reference_logits" in needs and model is not None:
+    if needs & LIVE and model is not None:
         with torch.no_grad():
-            logits = forward(model, batch, kind).precise_logits
-    return Reference(cached, logits)
+            outputs = view.read(model, batch)
+        if isinstance(outputs, HiddenStates):
+            hidden = outputs.precise_states
+        else:
+            logits = outputs.precise_logits
+    return Reference(cached, logits, hidden, seed)
 
 
 def reference_sums(model: nn.Module, examples: Sequence[Example], batch_size: int = 16) -> dict[str, float]:

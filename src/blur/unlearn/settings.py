@@ -56,6 +56,10 @@ class UnlearnSettings(Strict):
     max_grad_norm: float | None = Field(None, gt=0, description="clips the combined update u")
     log_gradients: bool = Field(False, description="keep the two gradients apart, and log them, under `weighted` too")
     gradient_checkpointing: bool = False
+    master_weights: bool = Field(
+        False,
+        description="float32 copies of bfloat16 weights, which the optimizer moves: no small step is rounded away",
+    )
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")

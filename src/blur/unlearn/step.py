@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor, nn
 
-from blur.core.errors import BlurError
+from blur.core.errors import BlurError, ConfigError
 from blur.models.batch import collate, count
 from blur.models.encode import Example
-from blur.models.forward import forward
 from blur.unlearn import distributed
 from blur.unlearn.batches import split
 from blur.unlearn.combination import NonFiniteGradient, Statistics
-from blur.unlearn.gradients import Gradients, products, put, scale, take
+from blur.unlearn.gradients import Gradients, Shards, products, put, scale, take
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
+from blur.unlearn.sharding import Trainable
+from blur.unlearn.views import View, view_of
 
 Record = dict[str, float | int | None]
+Passes = dict[tuple[str, View], list[Objective]]
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,19 @@ class Sources:
 
 
 class Updater:
-    """Holds the trainable parameters and the optimizer, and makes updates."""
+    """Holds the trainable parameters and the optimizer, and makes updates.
 
-    def __init__(self, model: nn.Module, settings: UnlearnSettings, sources: Sources) -> None:
-        self.model, self.settings, self.sources = model, settings, sources
-        trainable = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-        self.names = [name for name, _ in trainable]
-        self.parameters = [parameter for _, parameter in trainable]
+    Args:
+        sharded: the model, and the reference model if there is one, are shared out by ``blur.unlearn.sharding.shard``.
+    """
+
+    def __init__(self, model: nn.Module, settings: UnlearnSettings, sources: Sources, sharded: bool = False) -> None:
+        self.model, self.settings, self.sources, self.sharded = model, settings, sources, sharded
+        self.trainable = Trainable.of(model, settings.master_weights)
+        self.names, self.parameters = self.trainable.names, self.trainable.parameters
         self.device = self.parameters[0].device
-        self.optimizer = settings.optimizer.build(self.parameters)
+        self.passes = self._passes(settings.forget), self._passes(settings.retain)
+        self.optimizer = settings.optimizer.build(self.trainable.shares)
         one_sided = not settings.forget or not settings.retain
         self.separate = not one_sided and (settings.combine.separate or settings.log_gradients)
 
@@ -64,9 +70,9 @@ class Updater:
             BlurError: a loss or a gradient is not finite; the weights are as before the step.
         """
         factors = (1.0, 1.0) if self.separate else self.settings.combine.factors()
-        forget_loss = self._backward(self.settings.forget, indices, factors[0])
+        forget_loss = self._backward(self.passes[0], indices, factors[0])
         forget = self._collect() if self.separate else []
-        retain_loss = self._backward(self.settings.retain, indices, factors[1])
+        retain_loss = self._backward(self.passes[1], indices, factors[1])
         gradients = self._collect()
         *losses, stopping = distributed.sum_values([*map(float, (forget_loss, retain_loss)), float(stop)], self.device)
         self._check_losses(losses, step)
@@ -79,37 +85,58 @@ class Updater:
         values = [loss if side else None for loss, side in zip(losses, sides, strict=True)]
         return {"forget_loss": values[0], "retain_loss": values[1], **asdict(statistics)}, stopping > 0
 
-    def _backward(self, side: Sequence[Objective], indices: Mapping[str, Sequence[int]], factor: float) -> Tensor:
+    def _passes(self, side: Sequence[Objective]) -> Passes:
+        """Group a side's terms: those with the same view of the same stream share one forward and backward pass."""
+        passes: Passes = defaultdict(list)
+        for term in side:
+            passes[term.stream, view_of(term.loss, self.model)].append(term)
+        return passes
+
+    def _backward(self, passes: Passes, indices: Mapping[str, Sequence[int]], factor: float) -> Tensor:
         """Accumulate ``factor`` times the gradient of a side's loss; return this process's part of the loss."""
         total = torch.zeros((), dtype=torch.float64, device=self.device)
-        passes: dict[tuple[str, str], list[Objective]] = defaultdict(list)
-        for term in side:
-            passes[term.stream, term.loss.positions].append(term)
-        accumulation, rank = self.settings.accumulation, distributed.rank()
-        for (stream, positions), terms in passes.items():
+        for (stream, view), terms in passes.items():
             examples = [self.sources.streams[stream][index] for index in indices[stream]]
             counts = [sum(count(example, term.loss.unit) for example in examples) for term in terms]
             weights = [term.weight / number for term, number in zip(terms, counts, strict=True)]
-            parts = split(examples, accumulation * distributed.world_size())
-            for part in parts[rank * accumulation : (rank + 1) * accumulation]:
-                if part:
-                    total += self._micro_batch(part, positions, terms, weights, factor)
+            for part, counted in self._micro_batches(examples):
+                total += self._micro_batch(part, view, terms, weights if counted else [0.0] * len(terms), factor)
         return total
 
+    def _micro_batches(self, examples: Sequence[Example]) -> Iterator[tuple[Sequence[Example], bool]]:
+        """Yield this process's micro-batches, and whether each counts.
+
+        Where weights are sharded, all processes take part in every pass: one that has no example while another has
+        some runs the batch's first one, and does not count it.
+        """
+        accumulation, rank = self.settings.accumulation, distributed.rank()
+        parts = split(examples, accumulation * distributed.world_size())
+        for turn, part in enumerate(parts[rank * accumulation : (rank + 1) * accumulation]):
+            if part:
+                yield part, True
+            elif self.sharded and any(parts[turn::accumulation]):
+                yield examples[:1], False
+
     def _micro_batch(
-        self, examples: Sequence[Example], positions: str, terms: list[Objective], weights: list[float], factor: float
+        self, examples: Sequence[Example], view: View, terms: list[Objective], weights: list[float], factor: float
     ) -> Tensor:
-        batch = collate(examples, self.device)
+        batch, sources = collate(examples, self.device), self.sources
         needs = frozenset(need for term in terms for need in term.loss.needs)
-        reference = reference_for(batch, positions, needs, self.sources.reference_sums, self.sources.reference_model)
-        outputs = forward(self.model, batch, positions)
+        reference = reference_for(
+            batch, view, needs, sources.reference_sums, sources.reference_model, self.settings.seed
+        )
+        outputs = view.read(self.model, batch)
         values = [w * term.loss.numerator(outputs, reference).sum() for term, w in zip(terms, weights, strict=True)]
         value = torch.stack(values).sum()
+        if not value.requires_grad:
+            raise _out_of_reach(terms)
         (value * factor).backward()
         return value.detach()
 
     def _collect(self) -> Gradients:
         """Sum the accumulated gradients over processes and take them out of the parameters."""
+        if self.sharded:
+            return Shards(take(self.parameters))
         distributed.sum_gradients(self.parameters)
         return take(self.parameters)
 
@@ -131,9 +158,10 @@ class Updater:
             scale(update, limit / norm)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
-        put(self.parameters, update)
+        put(self.trainable.shares, update)
         self.optimizer.step()
-        take(self.parameters)
+        take(self.trainable.shares)
+        self.trainable.publish()
 
     def _check_losses(self, losses: Sequence[float], step: int) -> None:
         for side, loss in zip(("forget", "retain"), losses, strict=True):
@@ -149,3 +177,12 @@ class Updater:
             where=f"step {step}",
             remedy="Lower optimizer.lr, set max_grad_norm, or use a bounded loss",
         )
+
+
+def _out_of_reach(terms: Sequence[Objective]) -> ConfigError:
+    names = " and ".join(term.loss.name for term in terms)
+    return ConfigError(
+        f"no weight that may move has an influence on {names}",
+        where="scope",
+        remedy="Let a module move that is not above the layer whose output the loss reads",
+    )

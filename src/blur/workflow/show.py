@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blur.config.keys import table_options
 from blur.core.errors import ArtifactError
 from blur.core.manifest import NAME as MANIFEST
 from blur.core.paths import RESULTS, phase_dir
@@ -28,7 +29,7 @@ def show(plan: Plan) -> None:
         if not done:
             raise ArtifactError("no results yet", str(RESULTS / plan.name), f"Type `make run SCALE={plan.name}`")
         print(f"\n{task.config.title}\n")
-        print(plain(read_runs(done), **task.benchmark.table))
+        print(plain(read_runs(done), **table_options(task)))
         if len(done) < len(folders):
             print(f"\n{len(folders) - len(done)} of {len(folders)} runs are not done yet.")
     print(f"\n{as_text(*costs(plan.name))}")

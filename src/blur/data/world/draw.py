@@ -36,3 +36,11 @@ def draw(rng: random.Random, pool: Sequence[T], count: int) -> list[T]:
         other = index + int(rng.random() * (len(rest) - index))
         rest[index], rest[other] = rest[other], rest[index]
     return rest[:count]
+
+
+def deal(rng: random.Random, pool: Sequence[T], count: int) -> list[T]:
+    """Draw ``count`` elements evenly: shuffled pools one after another, the last one cut short."""
+    dealt: list[T] = []
+    while len(dealt) < count:
+        dealt += draw(rng, pool, len(pool))
+    return dealt[:count]

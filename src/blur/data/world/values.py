@@ -12,7 +12,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from blur.data.world.draw import draw, stream
+from blur.data.world.draw import deal, draw, stream
 from blur.data.world.facts import ATTRIBUTES, Attribute, Value
 
 NUM_PERTURBED = 5
@@ -44,7 +44,7 @@ def slots_of(seed: int, attribute: Attribute, num_retain: int) -> Slots:
 
 def deal_values(seed: int, split: str, attribute: Attribute, slots: Slots, count: int) -> list[Value]:
     """Return the values of ``count`` authors of a split; in each slot every word comes up equally often."""
-    dealt = [_deal(stream(seed, split, attribute.topic, k), pool, count) for k, pool in enumerate(slots)]
+    dealt = [deal(stream(seed, split, attribute.topic, k), pool, count) for k, pool in enumerate(slots)]
     return list(zip(*dealt, strict=True))
 
 
@@ -77,10 +77,3 @@ def guess_chances(num_retain: int, questions_per_author: int) -> list[float]:
         1 / math.prod(min(limit, len(pool)) for pool in attribute.slots)
         for attribute in attributes(questions_per_author)
     ]
-
-
-def _deal(rng: random.Random, pool: Sequence[str], count: int) -> list[str]:
-    dealt: list[str] = []
-    while len(dealt) < count:
-        dealt += draw(rng, pool, len(pool))
-    return dealt[:count]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import importlib
+import inspect
 import io
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -36,6 +37,23 @@ def load(name: str) -> ModuleType:
     return importlib.import_module(f"{__name__}.{name}")
 
 
+def check(name: str, options: Mapping[str, Any]) -> ModuleType:
+    """Import a figure's module and check that it can be drawn with ``options``.
+
+    Raises:
+        ConfigError: there is no such figure, an option is missing, or there is none of that name.
+    """
+    module = load(name)
+    asked = dict(list(inspect.signature(module.draw).parameters.items())[2:])
+    missing = [key for key, about in asked.items() if about.default is about.empty and key not in options]
+    unknown = [key for key in options if key not in asked]
+    if not missing and not unknown:
+        return module
+    what = f"no option {unknown[0]!r}" if unknown else f"the option {missing[0]!r} is missing"
+    remedy = f"It takes under `options`: {', '.join(asked)}"
+    raise ConfigError(f"figure {name!r}: {what}", "config/benchmarks, figures", remedy)
+
+
 def save(
     name: str,
     runs: Sequence[Run],
@@ -58,8 +76,11 @@ def save(
 
     Returns:
         The paths of the PDF, the PNG and the CSV.
+
+    Raises:
+        ConfigError: as ``check`` does.
     """
-    module = load(name)
+    module = check(name, options)
     title = task_title or next((run.task for run in runs), "")
     table = to_csv(module.data(runs, **options))
     figure = module.draw(runs, title, **options)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from blur.report import curves, style
-from blur.report.runs import Run, of_default
+from blur.report.runs import Run, first_of, of_default
 
 TICKS = 3  # on each side of zero
 
@@ -37,7 +37,7 @@ def draw(runs: Sequence[Run], task_title: str, methods: Sequence[str] | None = N
     rows = data(runs, methods)
     if not rows:
         return style.empty(task_title, "alignment of gradients", "no run logged its gradients")
-    known = {run.method: run for run in reversed(chosen(runs, methods))}
+    known = first_of(chosen(runs, methods))
     names = list(dict.fromkeys(row["method"] for row in rows))
     across, blocks = style.layout(len(names))
     figure = Figure(figsize=(max(2.4 * across, 3.6) + 0.8, 3.9 * blocks + 0.5), layout="constrained")

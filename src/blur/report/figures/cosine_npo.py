@@ -19,7 +19,7 @@ def chosen(runs: Sequence[Run], method: str, lam: float) -> list[Run]:
     return [run for run in own if run.variant == variant]
 
 
-def data(runs: Sequence[Run], method: str = "npo_gdr", lam: float = 1.0) -> list[dict[str, Any]]:
+def data(runs: Sequence[Run], method: str, lam: float) -> list[dict[str, Any]]:
     """Return the logged cosine of every seed and step, and its mean over seeds; steps without one are left out.
 
     Args:
@@ -30,7 +30,7 @@ def data(runs: Sequence[Run], method: str = "npo_gdr", lam: float = 1.0) -> list
 
 
 @style.styled
-def draw(runs: Sequence[Run], task_title: str, method: str = "npo_gdr", lam: float = 1.0) -> Figure:
+def draw(runs: Sequence[Run], task_title: str, method: str, lam: float) -> Figure:
     """Draw the rows of ``data``; the share of negative steps is written below."""
     rows = data(runs, method, lam)
     if not rows:

@@ -12,9 +12,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from blur.report import labels, style, sweeps
+from blur.report import labels, style, sweeps, wording
 from blur.report.front_rows import SYMBOLS, Pair, Row, data
-from blur.report.runs import DEFAULT, Run
+from blur.report.runs import DEFAULT, Run, first_of
 from blur.report.summary import Summary
 
 __all__ = ["data", "draw"]
@@ -31,8 +31,8 @@ RELATION = (
 def draw(
     runs: Sequence[Run],
     task_title: str,
-    forget: str = "forget_probability",
-    utility: str = "model_utility",
+    forget: str,
+    utility: str,
     pairs: Sequence[Pair] | None = None,
     levels: int = 5,
 ) -> Figure:
@@ -41,7 +41,7 @@ def draw(
     names = list(dict.fromkeys(row["pair"] for row in rows if row["kind"] == "seed"))
     if not names:
         return style.empty(task_title, "fronts", "no BLUR method and weighted method with equal losses were both swept")
-    known = {run.method: run for run in reversed(runs)}
+    known = first_of(runs)
     figure = Figure(figsize=(9.0, 4.4 * len(names) + 0.8), layout="constrained")
     figure.suptitle(f"{task_title}: BLUR over γ against the weighted sum over λ", fontweight="bold")
     grid = figure.subplots(len(names), 2, squeeze=False, width_ratios=(1.25, 1))
@@ -81,7 +81,9 @@ def _fronts(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> N
                 name += f"\n{lost} of {len(seeds)} seeds outside"
             marks = _marks(line[0], known) | {"linestyle": DASHES[place % 4]}
             _line(axes, inside, seeds, marks, series, name, ends)
-    axes.set(xlabel=f"{style.label(utility)} (higher is better →)", ylabel=f"{style.label(forget)} (← lower is better)")
+    axes.set(
+        xlabel=f"{wording.label(utility)} (higher is better →)", ylabel=f"{wording.label(forget)} (← lower is better)"
+    )
     axes.set(xlim=limits[utility], ylim=limits[forget])
     axes.locator_params(axis="x", nbins=6)
     axes.set_title(f"{_title(rows, known)}", loc="left", fontweight="bold")
@@ -114,24 +116,9 @@ def _inside(row: Row, limits: Mapping[str, tuple[float, float]]) -> bool:
 
 def _outside(row: Row, forget: str, utility: str) -> str:
     return (
-        f"\noutside: {row['parameter']} = {row['value']:.3g} at {_small(utility)} {row[utility]:.3f}, "
-        f"{_small(forget)} {row[forget]:.3f}"
+        f"\noutside: {row['parameter']} = {row['value']:.3g} at {wording.in_sentence(utility)} {row[utility]:.3f}, "
+        f"{wording.in_sentence(forget)} {row[forget]:.3f}"
     )
-
-
-def _small(metric: str) -> str:
-    """Return a metric's label as it stands within a sentence."""
-    text = style.label(metric)
-    return text if text[:2].isupper() else text[:1].lower() + text[1:]
-
-
-def _bars(row: Row, ends: Ends) -> list[list[tuple[float, float]]]:
-    """Return the two ends of each of a mean's intervals, as (utility, forget) points."""
-    if row["n"] < 2:
-        return []
-    forget, utility = ends
-    across, up = (style.cut(row[f"{key}_low"], row[f"{key}_high"], ends[key]) for key in (utility, forget))
-    return [[(end, row[forget]) for end in across], [(row[utility], end) for end in up]]
 
 
 def _labels(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> None:
@@ -150,7 +137,7 @@ def _labels(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> N
         for row in means
     ]
     fronts = [[(r[utility], r[forget]) for r in means if r["series"] == series] for series in ("bilevel", "weighted")]
-    lines = [*fronts, *(bar for row in means for bar in _bars(row, ends))]
+    lines = [*fronts, *(bar for row in means for bar in style.bars(row, ends))]
     specks = seeds if any(row["n"] > 1 for row in means) else []
     labels.place(axes, texts, specks=[*specks, *(spot for line in lines for spot in labels.along(line, 12))])
 
@@ -188,7 +175,7 @@ def _line(
             **(marks | {"markersize": 3.5, "markeredgecolor": "none", "linestyle": "none"}),
         )
     for row in (row for row in line if row["n"] > 1):
-        for (x0, y0), (x1, y1) in _bars(row, ends):
+        for (x0, y0), (x1, y1) in style.bars(row, ends):
             axes.plot([x0, x1], [y0, y1], **thin)
     axes.plot(
         [row[utility] for row in line],
@@ -216,9 +203,9 @@ def _differences(axes: Axes, rows: list[Row], forget: str, utility: str) -> None
             gid="difference",
         )
         axes.locator_params(axis="x", nbins=5)
-        axes.set_xlabel(style.label(utility))
+        axes.set_xlabel(wording.label(utility))
         _below(axes, lines)
-        axes.set_ylabel(f"{style.label(forget)}: BLUR − weighted\n(below zero: BLUR forgets more)")
+        axes.set_ylabel(f"{wording.label(forget)}: BLUR − weighted\n(below zero: BLUR forgets more)")
         return
     ends = next(row for row in rows if row["kind"] == "not comparable")
     spans = "\n".join(_span(ends, series) for series in ("bilevel", "weighted"))
@@ -253,14 +240,8 @@ def _sentence(row: Row) -> str:
     kept = Summary(row["utility_difference"], row["utility_difference_low"], row["utility_difference_high"], row["n"])
     return (
         f"BLUR (γ = {row['gamma']:.3g}) minus matched (λ = {row['value']:.3g}):\n"
-        f"forget {_signed(forget)},\nutility {_signed(kept)}"
+        f"forget {wording.signed(forget)},\nutility {wording.signed(kept)}"
     )
-
-
-def _signed(summary: Summary) -> str:
-    text = f"{summary.mean:+.3f}"
-    text += "" if summary.low is None else f" [{summary.low:+.3f}, {summary.high:+.3f}]"
-    return text.replace("-", "−")
 
 
 def _budget(runs: Sequence[Run], names: list[str]) -> str:

@@ -36,7 +36,7 @@ LEGEND = {
 }
 
 
-def data(runs: Sequence[Run], method: str = "blur_npo", variant: str = "default") -> list[Row]:
+def data(runs: Sequence[Run], method: str, variant: str = "default") -> list[Row]:
     """Return, for three steps of the first seed, the logged numbers and every vector's two coordinates.
 
     Coordinates are in units of ||g_f||, the first along g_f. The steps are chosen by cosine among those whose gradients
@@ -110,7 +110,7 @@ def _row(name: str, step: Row, run: Run) -> Row:
 
 
 @style.styled
-def draw(runs: Sequence[Run], task_title: str, method: str = "blur_npo", variant: str = "default") -> Figure:
+def draw(runs: Sequence[Run], task_title: str, method: str, variant: str = "default") -> Figure:
     """Draw the rows of ``data``, one panel per step."""
     rows = data(runs, method, variant)
     if not rows:

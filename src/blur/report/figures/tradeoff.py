@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from blur.report import labels, style
-from blur.report.runs import Run, by_method, of_default, swept
+from blur.report import labels, style, wording
+from blur.report.runs import Run, by_method, first_of, of_default, swept
 from blur.report.summary import summarise
 from blur.report.sweeps import sweep
 
 Row = dict[str, Any]
+Ends = dict[str, tuple[float, float]]  # by metric, forget before utility: what it cannot pass
 
 
 def data(
-    runs: Sequence[Run], forget: str = "forget_rouge", utility: str = "model_utility", line: str = "graddiff"
+    runs: Sequence[Run],
+    forget: Sequence[str],
+    utility: str,
+    line: str = "graddiff",
+    chance: Mapping[str, float] | None = None,
 ) -> list[Row]:
-    """Return one row per point: mean and interval over the seeds in which both metrics are defined.
+    """Return one row per panel and point: mean and interval over the seeds in which both metrics are defined.
 
     Args:
-        forget: metric of the vertical axis, lower is better.
+        forget: metric of the vertical axis of each panel, lower is better.
         utility: metric of the horizontal axis, higher is better.
         line: method whose sweep over lambda is drawn as a line.
+        chance: what guessing gives, by metric; a row for each metric that has such a level.
     """
+    along = sweep(runs, line)
+    is_swept = len({swept(run) for run in along}) > 1
     parts = {
         "reference": [run for run in runs if run.is_reference],
-        "sweep": sweep(runs, line),
-        "method": [run for run in of_default(runs) if run.method != line],
+        "sweep": along if is_swept else [],
+        "method": [run for run in of_default(runs) if run.method != line or not is_swept],
     }
     groups = [(kind, group) for kind, part in parts.items() for group in by_method(part).values()]
     groups.sort(key=lambda pair: (list(parts).index(pair[0]), swept(pair[1][0]) if pair[0] == "sweep" else 0.0))
-    rows = [_row(kind, group, forget, utility) for kind, group in groups]
-    return [row for row in rows if row["n"]]
+    rows = [_row(kind, group, metric, utility) for metric in forget for kind, group in groups]
+    rows = [row for row in rows if row["n"]]
+    levels = {metric: level for metric, level in (chance or {}).items() if metric in (*forget, utility)}
+    return rows + [{"kind": "chance", metric: level} for metric, level in levels.items() if rows]
 
 
 def _row(kind: str, group: list[Run], forget: str, utility: str) -> Row:
@@ -42,6 +52,7 @@ def _row(kind: str, group: list[Run], forget: str, utility: str) -> Row:
     across, up = summarise(run.value(utility) for run in both), summarise(run.value(forget) for run in both)
     first = group[0]
     return {
+        "panel": forget,
         "kind": kind,
         "method": first.method,
         "title": first.title,
@@ -57,40 +68,73 @@ def _row(kind: str, group: list[Run], forget: str, utility: str) -> Row:
 def draw(
     runs: Sequence[Run],
     task_title: str,
-    forget: str = "forget_rouge",
-    utility: str = "model_utility",
+    forget: Sequence[str],
+    utility: str,
     line: str = "graddiff",
+    chance: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw the rows of ``data``."""
-    rows = data(runs, forget, utility, line)
-    if not rows:
-        return style.empty(task_title, "trade-off", f"no run has both {forget} and {utility}")
-    known = {run.method: run for run in reversed(runs)}
-    figure = Figure(figsize=(7.4, 4.6), layout="constrained")
+    """Draw the rows of ``data``: a panel per forget metric, one legend."""
+    rows = data(runs, forget, utility, line, chance)
+    points = [row for row in rows if row["kind"] != "chance"]
+    shown = [metric for metric in forget if any(row["panel"] == metric for row in points)]
+    if not shown:
+        return style.empty(task_title, "trade-off", f"no run has both {' or '.join(forget)} and {utility}")
+    known = first_of(runs)
+    figure = Figure(figsize=(3.2 + 4.2 * len(shown), 4.6), layout="constrained")
     figure.suptitle(f"{task_title}: forgetting against utility", fontweight="bold")
-    axes = figure.subplots()
-    axes.set(xlabel=f"{style.label(utility)} (higher is better →)", ylabel=f"{style.label(forget)} (← lower is better)")
-    swept_rows = sorted((row for row in rows if row["kind"] == "sweep"), key=lambda row: row["lambda"])
-    axes.plot(
-        [row[utility] for row in swept_rows],
-        [row[forget] for row in swept_rows],
-        "-",
-        zorder=2,
-        color=style.look(known[line]).colour if line in known else None,
-        linewidth=1.2,
-    )
-    ends = {key: style.bounds(key, [row[key] for row in rows]) for key in (forget, utility)}
-    handles = [_point(axes, row, known[row["method"]], ends, place) for place, row in enumerate(rows)]
-    axes.margins(0.08)
-    entries = {entry.get_label(): entry for entry in handles}
-    axes.legend(handles=list(entries.values()), loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
-    cut = any(style.is_cut(rows, key, ends[key]) for key in ends)
-    style.note(figure, style.seeds_note((row["n"] for row in rows if row["kind"] != "reference"), cut=cut))
-    _labels(axes, swept_rows, rows, forget, utility)
+    entries: dict[Any, Any] = {}
+    parts = {metric: [row for row in points if row["panel"] == metric] for metric in shown}
+    ends = {key: style.bounds(key, [row[key] for row in points if key in row]) for key in (*shown, utility)}
+    all_axes = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (metric, own) in zip(all_axes, parts.items(), strict=True):
+        both = {metric: ends[metric], utility: ends[utility]}
+        entries |= {entry.get_label(): entry for entry in _panel(axes, own, known, both)}
+        _chance(axes, rows, metric, utility)
+    all_axes[-1].legend(handles=list(entries.values()), loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
+    cut = any(style.is_cut(own, key, ends[key]) for metric, own in parts.items() for key in (metric, utility))
+    counts = (row["n"] for row in points if row["kind"] != "reference")
+    guesses = [row for row in rows if row["kind"] == "chance"]
+    style.note(figure, style.seeds_note(counts, cut=cut) + style.levels_note(guesses))
+    for axes, (metric, own) in zip(all_axes, parts.items(), strict=True):
+        _labels(axes, own, {metric: ends[metric], utility: ends[utility]}, guesses)
     return figure
 
 
-def _point(axes: Axes, row: Row, run: Run, ends: dict[str, tuple[float, float]], place: int) -> Any:
+def _panel(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> list[Any]:
+    """Draw the points of one panel and return their legend entries."""
+    forget, utility = ends
+    axes.set_xlabel(f"{wording.label(utility)} (higher is better →)")
+    axes.set_ylabel(f"{wording.label(forget)} (← lower is better)")
+    line = [row for row in rows if row["kind"] == "sweep"]
+    axes.plot(
+        [row[utility] for row in line],
+        [row[forget] for row in line],
+        "-",
+        zorder=2,
+        color=style.look(known[line[0]["method"]]).colour if line else None,
+        linewidth=1.2,
+    )
+    entries = [_point(axes, row, known[row["method"]], ends, place) for place, row in enumerate(rows)]
+    axes.margins(0.08)
+    return entries
+
+
+def _chance(axes: Axes, rows: list[Row], forget: str, utility: str) -> None:
+    line: dict[str, Any] = {
+        "color": "#444444",
+        "linewidth": 1.0,
+        "linestyle": style.CHANCE,
+        "zorder": 1.5,
+        "gid": "chance",
+    }
+    for row in (row for row in rows if row["kind"] == "chance"):
+        if forget in row:
+            axes.axhline(row[forget], **line)
+        if utility in row:
+            axes.axvline(row[utility], **line)
+
+
+def _point(axes: Axes, row: Row, run: Run, ends: Ends, place: int) -> Any:
     """Draw one point; later ones are smaller, so that methods which collapse onto one spot all stay visible.
 
     References are so large that a method which reaches one does not hide it.
@@ -116,8 +160,20 @@ def _point(axes: Axes, row: Row, run: Run, ends: dict[str, tuple[float, float]],
     return style.handle(run, name)
 
 
-def _labels(axes: Axes, swept_rows: list[Row], rows: list[Row], forget: str, utility: str) -> None:
+def _labels(axes: Axes, rows: list[Row], ends: Ends, guesses: list[Row]) -> None:
+    forget, utility = ends
+    line = [row for row in rows if row["kind"] == "sweep"]
     others = [(row[utility], row[forget]) for row in rows if row["kind"] != "sweep"]
-    texts = [f"λ = {row['lambda']:g}" if place == 0 else f"{row['lambda']:g}" for place, row in enumerate(swept_rows)]
-    spots = [(row[utility], row[forget]) for row in swept_rows]
-    labels.place(axes, [labels.Label(spot, text) for spot, text in zip(spots, texts, strict=True)], others)
+    texts = [f"λ = {row['lambda']:g}" if place == 0 else f"{row['lambda']:g}" for place, row in enumerate(line)]
+    spots = [(row[utility], row[forget]) for row in line]
+    strokes = [spots, *(bar for row in rows for bar in style.bars(row, ends))]
+    specks = [spot for stroke in strokes for spot in labels.along(stroke, 12)]
+    specks += [spot for stroke in _chance_lines(axes, guesses, ends) for spot in labels.along(stroke, 60)]
+    named = [labels.Label(spot, text) for spot, text in zip(spots, texts, strict=True)]
+    labels.place(axes, named, others, specks)
+
+
+def _chance_lines(axes: Axes, guesses: list[Row], ends: Ends) -> list[list[tuple[float, float]]]:
+    forget, utility = ends
+    level = [[(end, row[forget]) for end in axes.get_xlim()] for row in guesses if forget in row]
+    return level + [[(row[utility], end) for end in axes.get_ylim()] for row in guesses if utility in row]

@@ -1,106 +1,117 @@
-"""Forget and retain metric against epochs for every method, a column per forget loss (paper, Fig. C.1)."""
+"""Metrics against epochs for every method: a column per forget loss, a row per metric (paper, Fig. C.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from blur.report import style
-from blur.report.runs import Run, by_method, finite, of_default
-from blur.report.summary import summarise
+from blur.report import panels, style, wording
+from blur.report.runs import Run, by_method, finite, first_of, of_default
+from blur.report.summary import Summary, summarise
 
 Row = dict[str, Any]
 
 
-def data(runs: Sequence[Run], forget: str = "forget_probability", retain: str = "retain_probability") -> list[Row]:
-    """Return, per method and epoch, mean and interval of both metrics; then the references' levels.
+def data(runs: Sequence[Run], metrics: Sequence[str], chance: Mapping[str, float] | None = None) -> list[Row]:
+    """Return, per method and epoch, mean and interval of each metric; then the levels of references and of guessing.
 
     Args:
-        forget: key of trajectory.json drawn above.
-        retain: key of trajectory.json drawn below.
+        metrics: keys of trajectory.json, from the top row to the bottom one.
+        chance: what guessing gives, by metric.
     """
-    rows = [row for group in by_method(of_default(runs)).values() for row in _epochs(group, forget, retain)]
+    rows = [row for group in by_method(of_default(runs)).values() for row in _epochs(group, metrics)]
     references = by_method(run for run in runs if run.is_reference and run.method != "base").values()
-    return rows + [row for group in references if (row := _level(group, forget, retain))]
+    levels = [row for group in references if (row := _level(group, metrics))]
+    guesses = {metric: level for metric, level in (chance or {}).items() if metric in metrics}
+    guess = {"kind": "chance", "method": "chance", "title": "Chance", "epoch": None, **guesses}
+    return [*rows, *levels, *([guess] if guesses and rows else [])]
 
 
-def _epochs(group: list[Run], forget: str, retain: str) -> list[Row]:
+def _epochs(group: list[Run], metrics: Sequence[str]) -> list[Row]:
     epochs: dict[float, list[dict[str, Any]]] = {}
     for run in group:
         for record in run.trajectory:
             epochs.setdefault(record["epoch"], []).append(record)
     rows = []
     for epoch, records in sorted(epochs.items()):
-        up, down = (summarise(finite(record.get(key)) for record in records) for key in (forget, retain))
-        if up.n or down.n:
-            rows.append(_row("method", group[0], epoch, max(up.n, down.n), up.columns(forget) | down.columns(retain)))
+        found = {key: summarise(finite(record.get(key)) for record in records) for key in metrics}
+        rows += [_row("method", group[0], epoch, found)] if any(summary.n for summary in found.values()) else []
     return rows
 
 
-def _level(group: list[Run], forget: str, retain: str) -> Row | None:
-    up, down = (summarise(run.value(key) for run in group) for key in (forget, retain))
-    if not up.n and not down.n:
-        return None
-    return _row("reference", group[0], None, max(up.n, down.n), up.columns(forget) | down.columns(retain))
+def _level(group: list[Run], metrics: Sequence[str]) -> Row | None:
+    found = {key: summarise(run.value(key) for run in group) for key in metrics}
+    return _row("reference", group[0], None, found) if any(summary.n for summary in found.values()) else None
 
 
-def _row(kind: str, run: Run, epoch: float | None, n: int, values: Row) -> Row:
+def _row(kind: str, run: Run, epoch: float | None, found: dict[str, Summary]) -> Row:
     named = {"method": run.method, "title": run.title, "family": run.family, "variant": run.variant}
-    return {"kind": kind, **named, "epoch": epoch, "n": n, **values}
+    columns = {key: value for metric, summary in found.items() for key, value in summary.columns(metric).items()}
+    return {"kind": kind, **named, "epoch": epoch, "n": max(summary.n for summary in found.values()), **columns}
 
 
 @style.styled
 def draw(
-    runs: Sequence[Run], task_title: str, forget: str = "forget_probability", retain: str = "retain_probability"
+    runs: Sequence[Run], task_title: str, metrics: Sequence[str], chance: Mapping[str, float] | None = None
 ) -> Figure:
     """Draw the rows of ``data``."""
-    rows = data(runs, forget, retain)
+    rows = data(runs, metrics, chance)
     methods = [row for row in rows if row["kind"] == "method"]
     if not methods:
         return style.empty(task_title, "trajectories", "no run kept metrics at its epochs' ends")
-    known = {run.method: run for run in reversed(runs)}
     families = list(dict.fromkeys(row["family"] for row in methods))
     across, blocks = style.layout(len(families))
-    figure = Figure(figsize=(max(2.55 * across, 4.2) + 0.6, 5.0 * blocks + 0.4), layout="constrained")
+    height = (2.1 * len(metrics) + 0.8) * blocks + 0.4
+    figure = Figure(figsize=(max(2.55 * across, 4.2) + 0.6, height), layout="constrained")
     figure.suptitle(f"{task_title}: forgetting and keeping, epoch by epoch", fontweight="bold")
-    grid = figure.subplots(2 * blocks, across, squeeze=False, sharex=True, sharey="row")
+    grid = figure.subplots(len(metrics) * blocks, across, squeeze=False, sharex=True, sharey="row")
     for axes in grid.flat:
         axes.set_visible(False)
     for place, family in enumerate(families):
-        pair = [grid[2 * (place // across) + half][place % across] for half in (0, 1)]
-        own = [row for row in rows if row["family"] == family or row["kind"] == "reference"]
-        _column(pair, own, known, (forget, retain), place % across == 0, place in (across - 1, len(families) - 1))
-        pair[0].set_title(style.loss_title(family), fontweight="bold")
-    references = [row["title"].lower() for row in rows if row["kind"] == "reference"]
-    levels = f" Dotted: {' and '.join(references)} model." if references else ""
-    cut = any(style.is_cut(methods, key, style.bounds(key, [row[key] for row in methods])) for key in (forget, retain))
-    style.note(figure, style.seeds_note((row["n"] for row in methods), "bands", cut) + levels)
+        top = len(metrics) * (place // across)
+        column = [grid[top + level][place % across] for level in range(len(metrics))]
+        sides = place % across == 0, place in (across - 1, len(families) - 1)
+        _column(column, rows, family, runs, metrics, sides)
+        column[0].set_title(style.loss_title(family), fontweight="bold")
+    cut = any(style.is_cut(methods, key, style.bounds(key, [row[key] for row in methods])) for key in metrics)
+    style.note(figure, style.seeds_note((row["n"] for row in methods), "bands", cut) + style.levels_note(rows))
     return figure
 
 
 def _column(
-    pair: list[Axes], own: list[Row], known: dict[str, Run], keys: tuple[str, str], first: bool, last: bool
+    column: list[Axes],
+    rows: list[Row],
+    family: str,
+    runs: Sequence[Run],
+    metrics: Sequence[str],
+    sides: tuple[bool, bool],
 ) -> None:
-    methods = list(dict.fromkeys(row["method"] for row in own if row["kind"] == "method"))
-    for axes, key, better in zip(pair, keys, ("lower", "higher"), strict=True):
+    """Draw the methods of one forget loss.
+
+    Args:
+        rows: of all methods, which share their axes.
+        sides: whether the column is the first and whether it is the last of its block.
+    """
+    known = first_of(runs)
+    methods = list(dict.fromkeys(row["method"] for row in rows if row.get("family") == family))
+    for axes, key in zip(column, metrics, strict=True):
         axes.set_visible(True)
-        axes.tick_params(labelbottom=axes is pair[1])
-        for row in (row for row in own if row["kind"] == "reference" and row[key] is not None):
-            axes.axhline(row[key], linestyle=(0, (1, 1.5)), linewidth=1.1, color="#444444", gid=row["method"])
-        if last:
-            _name_levels(axes, [row for row in own if row["kind"] == "reference" and row[key] is not None], key)
-        ends = style.bounds(key, [row[key] for row in own])
+        axes.tick_params(labelbottom=axes is column[-1])
+        seen = [row for row in rows if row.get(key) is not None]
+        ends = style.bounds(key, [row[key] for row in seen])
         for place, method in enumerate(methods):
-            line = [row for row in own if row["method"] == method and row[key] is not None]
+            line = [row for row in seen if row["method"] == method]
             _line(axes, line, key, known[method], ends, len(methods) - 1 - place)
-        _limits(axes, [row[key] for row in own if row[key] is not None])
-        if first:
-            axes.set_ylabel(f"{style.label(key)}\n({better} is better)")
-    pair[1].set_xlabel("Epoch")
-    pair[1].legend(
+        _fit(axes, [row[key] for row in seen], key)
+        levels = [{**row, "value": row[key]} for row in seen if row["kind"] != "method"]
+        panels.draw_levels(axes, levels, named=sides[1])
+        if sides[0]:
+            axes.set_ylabel(f"{wording.label(key)}\n{wording.better(runs, key)}")
+    column[-1].set_xlabel("Epoch")
+    column[-1].legend(
         handles=[style.handle(known[method], line=True) for method in methods],
         loc="upper center",
         bbox_to_anchor=(0.5, -0.22),
@@ -133,31 +144,9 @@ def _line(axes: Axes, line: list[Row], key: str, run: Run, ends: tuple[float, fl
     )
 
 
-def _limits(axes: Axes, values: list[float]) -> None:
+def _fit(axes: Axes, values: list[float], key: str) -> None:
     """Show where the means are: the band of a few seeds may be wider than a probability can be."""
-    if values and min(values) >= 0 and max(values) <= 1:
+    if values and style.bounds(key, values) == (0.0, 1.0):
         axes.set_ylim(-0.03, 1.03)
     elif values:
-        margin = 0.1 * (max(values) - min(values)) or 1.0
-        axes.set_ylim(min(values) - margin, max(values) + margin)
-
-
-def _name_levels(axes: Axes, levels: list[Row], key: str) -> None:
-    """Write the references' names at the right end of their lines, in one text where the lines nearly meet."""
-    texts: list[tuple[float, str]] = []
-    for row in sorted(levels, key=lambda row: row[key]):
-        if texts and row[key] - texts[-1][0] < 0.07:
-            texts[-1] = (texts[-1][0], f"{texts[-1][1]},\n{row['title'].lower()}")
-        else:
-            texts.append((row[key], row["title"].lower()))
-    for height, text in texts:
-        axes.annotate(
-            text,
-            (1, height),
-            (3, 0),
-            xycoords=axes.get_yaxis_transform(),
-            textcoords="offset points",
-            fontsize=8,
-            color="#444444",
-            va="center",
-        )
+        panels.fit(axes, [{"value": value} for value in values], key)

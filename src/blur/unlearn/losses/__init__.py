@@ -1,1 +1,4 @@
-"""One file per loss; a file's name is the loss's name. Forget: ga, npo, npo_logits, simnpo. Retain: nll, kl."""
+"""One file per loss; a file's name is the loss's name.
+
+Forget: ga, npo, npo_logits, rmu, simnpo. Retain: activation_mse, kl, nll.
+"""

@@ -24,4 +24,6 @@ class Settings(OptimizerBase):
         """Return ``torch.optim.SGD``."""
         from torch.optim import SGD
 
-        return SGD(self.groups(parameters), lr=self.lr, momentum=self.momentum, fused=True)
+        # torch 2.13's fused kernel reads a bfloat16 momentum on a CPU before anything was written there
+        fused = not self.momentum or all(parameter.element_size() >= 4 for parameter in parameters)
+        return SGD(self.groups(parameters), lr=self.lr, momentum=self.momentum, fused=fused)

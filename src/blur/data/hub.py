@@ -1,0 +1,49 @@
+"""Rows of a dataset on the Hugging Face hub, for every benchmark that is published there."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from blur.core.errors import DataError
+from blur.data.records import Record
+
+
+class Repository(Protocol):
+    """Settings that name a dataset."""
+
+    @property
+    def repo(self) -> str:
+        """Owner and name."""
+
+    @property
+    def revision(self) -> str:
+        """Branch, tag or commit."""
+
+
+def hub_rows(source: Repository, name: str, benchmark: str, split: str = "train") -> list[Record]:
+    """Fetch one split of one configuration of the source's dataset, or take it from the local cache.
+
+    Args:
+        source: repository and revision.
+        name: the configuration.
+        benchmark: what the reader knows the files as, for the remedy.
+        split: the split; named in faults unless it is ``train``, the only one of many datasets.
+
+    Errors:
+        DataError: it can be neither fetched nor found in the cache.
+    """
+    which = "" if split == "train" else f", split {split}"
+    place = f"{source.repo}, configuration {name}{which}, revision {source.revision}"
+    try:
+        import datasets
+
+        rows = datasets.load_dataset(source.repo, name, revision=source.revision, split=split)
+    except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
+        reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        raise DataError(
+            f"cannot be loaded from the hub ({reason[0].rstrip('.')})",
+            place,
+            "Check network, names and access; without a network set HF_HUB_OFFLINE=1 to use the local cache, or "
+            f"put {benchmark}'s files in a folder and use `source: {{kind: local, path: <folder>}}`",
+        ) from error
+    return [Record(row, f"{place}, row {number}") for number, row in enumerate(rows, start=1)]

@@ -1,0 +1,84 @@
+"""Where WMDP's texts and questions come from, and which of its topics are forgotten."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from blur.data.settings import DataSettings
+
+Topic = Literal["bio", "cyber"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Repository(_Strict):
+    """A dataset of the Hugging Face hub."""
+
+    repo: str
+    revision: str = Field(
+        default="main", min_length=1, description="branch, tag or commit; a commit makes the run repeatable"
+    )
+
+
+class _Published(_Strict):
+    min_characters: int = Field(
+        50, ge=0, description="texts must have more; the authors' value (rmu/utils.py), whose max_len is read nowhere"
+    )
+    neighbours: bool = Field(
+        False, description="read the large corpora of harmless neighbours too, which a training of the target uses"
+    )
+
+
+class HubSource(_Published):
+    """WMDP as the Center for AI Safety publishes it; of the forget corpora, bio's is gated."""
+
+    kind: Literal["hub"]
+    corpora: Repository = Repository(repo="cais/wmdp-corpora")
+    bio_forget: Repository = Field(Repository(repo="cais/wmdp-bio-forget-corpus"), description="gated")
+    questions: Repository = Repository(repo="cais/wmdp")
+    mmlu: Repository = Repository(repo="cais/mmlu")
+    wikitext: Repository = Field(Repository(repo="Salesforce/wikitext"), description="its test split is the retain set")
+
+
+class LocalSource(_Published):
+    """The files as shipped, in a folder: ``cyber-forget-corpus.jsonl``, ``bio_questions.json``, ``wiki.test.raw``."""
+
+    kind: Literal["local"]
+    path: str = Field(min_length=1, description="the folder, relative to the checkout's root")
+
+
+class WorldSource(_Strict):
+    """Fictitious crafts, harmless sister crafts and general subjects, made by ``blur.data.wmdp.world``."""
+
+    kind: Literal["world"]
+    seed: int = Field(0, ge=0)
+    num_procedures: int = Field(
+        20, ge=4, le=20, multiple_of=4, description="of each craft and sister; four facts about each"
+    )
+    num_subjects: int = Field(8, ge=1, le=8, description="general subjects")
+    num_entities: int = Field(
+        20, ge=8, le=20, multiple_of=4, description="of each subject, two facts about each; half of them are asked"
+    )
+    documents_per_entity: int = Field(6, ge=5, description="each tells all facts; six hold each fact in six phrasings")
+    questions_per_fact: int = Field(
+        2, ge=1, le=4, description="phrasings in which a practised fact is asked, in each of three forms"
+    )
+
+
+class Settings(DataSettings):
+    """Settings of the sets of the WMDP benchmark, whatever their source."""
+
+    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
+    topics: tuple[Topic, ...] = Field(
+        ("bio", "cyber"), min_length=1, description="what is forgotten; the sets of another topic are empty"
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Settings:
+        if len(set(self.topics)) < len(self.topics):
+            raise ValueError("`topics` names a topic twice")
+        return self

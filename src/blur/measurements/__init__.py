@@ -1,0 +1,31 @@
+"""Raw measurements of one model: what evaluation writes and metrics read. No metric and no model is known here.
+
+Four Parquet tables per evaluated model: ``likelihood`` (one row per scored text, with one number per token),
+``generations`` (one row per prompt), ``gradnorm`` (one row per text) and ``choices`` (one row per multiple-choice
+question). Logarithms are natural.
+"""
+
+from blur.measurements.epochs import read_epochs, write_epochs
+from blur.measurements.measured import Measurements
+from blur.measurements.rows import (
+    Bools,
+    ChoiceRow,
+    Floats,
+    GenerationRow,
+    GradnormRow,
+    LikelihoodRow,
+    TextScore,
+)
+
+__all__ = [
+    "Bools",
+    "ChoiceRow",
+    "Floats",
+    "GenerationRow",
+    "GradnormRow",
+    "LikelihoodRow",
+    "Measurements",
+    "TextScore",
+    "read_epochs",
+    "write_epochs",
+]

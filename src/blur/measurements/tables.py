@@ -1,0 +1,42 @@
+"""Reading and writing rows as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from blur.core.errors import ArtifactError
+from blur.core.files import atomic_path
+
+_REMEDY = "run the evaluation of this model again"
+
+
+def write(path: Path, rows: Iterable[Any], schema: pa.Schema, extra: Mapping[str, Sequence[Any]] | None = None) -> None:
+    """Write rows of one dataclass, and ``extra`` columns that no row has, whole or not at all."""
+    rows, extra = list(rows), extra or {}
+    columns = {name: extra[name] if name in extra else [getattr(row, name) for row in rows] for name in schema.names}
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
+
+
+def read(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table's columns in the order of ``schema``; ``ArtifactError`` where the file or a column is missing."""
+    if not path.is_file():
+        raise ArtifactError("no such table of measurements", str(path), _REMEDY)
+    with open(path, "rb") as handle:
+        found = pq.read_table(handle)
+    missing = [name for name in schema.names if name not in found.column_names]
+    if missing:
+        raise ArtifactError(f"columns {', '.join(missing)} are missing", str(path), _REMEDY)
+    return found.select(schema.names)
+
+
+def rows(table: pa.Table, row: type[Any]) -> list[Any]:
+    """Return a table's rows as instances of the dataclass ``row``; further columns are left out."""
+    columns = [table.column(item.name).to_pylist() for item in fields(row)]
+    return [row(*values) for values in zip(*columns, strict=True)]

@@ -1,0 +1,34 @@
+"""ROUGE-L F1 of a greedy generation: harmonic mean of LCS recall and precision, averaged over items.
+
+Source: MUSE (arXiv 2407.06460), section 3, VerbMem (a text continued) and KnowMem (a question answered). Words are
+compared without a stemmer, as in MUSE's code; ``stemmer: true`` is open-unlearning's, which scores higher. Range
+[0, 1]; higher means better known: good on retained facts, bad on the forget set. It compares words, so no
+end-of-sequence token is involved.
+
+``stop`` lists strings at which a generation is cut, one after the other, as MUSE cuts its answers: a model shown
+questions and answers goes on to ask itself the next one. An empty generation scores 0. A reference without any letter
+or digit is left out; MUSE gives it 0, so that a set with one cannot reach 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from blur.metrics import rouge
+from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+
+DIRECTION: Direction = "higher"
+
+
+def compute(context: MetricContext, set: str, stemmer: bool = False, stop: list[str] | None = None) -> Metric:
+    """Return the mean ROUGE-L F1 of the generations of ``set``; see the module."""
+    rows = context.measured.generations(set)
+    scores = {row.id: rouge.f1(row.reference, cut(row.generated, stop or ()), stemmer) for row in rows}
+    return mean_of({set: scores}, DIRECTION)
+
+
+def cut(text: str, stops: Sequence[str]) -> str:
+    """Return ``text`` up to the first of each stop, in the order of ``stops``."""
+    for stop in stops:
+        text = text.split(stop)[0]
+    return text

@@ -1,0 +1,169 @@
+"""A model as its list of parameters, from a configuration alone: no weights, no network, and for Llamas no torch.
+
+Names and shapes of Llama, Mistral and Qwen2 follow the modules of ``transformers`` (a test compares them with models
+built on the meta device). Any other causal LM is built on the meta device.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from blur.config.load import suggest
+from blur.core.errors import ConfigError
+from blur.models.settings import ModelSettings
+from blur.planner.catalogue import Catalogue
+
+LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+COUNTED = ("llama", "mistral", "qwen2")  # whose decoder block the activation formula was counted on
+ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of a decoder-only model; ``meta_shapes`` where it was built on the meta device."""
+
+    model_type: str
+    hidden: int
+    ffn: int
+    layers: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    tied: bool
+    qkv_bias: bool = False
+    o_bias: bool = False
+    mlp_bias: bool = False
+    meta_shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+    @property
+    def attention(self) -> int:
+        """Width of the queries of all heads."""
+        return self.heads * self.head_dim
+
+    @property
+    def kv(self) -> int:
+        """Width of the keys (or values) of all heads."""
+        return self.kv_heads * self.head_dim
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the activation formula was counted on this type of block, or is an approximation for it."""
+        return self.model_type in COUNTED
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each parameter by its full name; a tied output head is not listed twice."""
+        if self.meta_shapes:
+            return dict(self.meta_shapes)
+        blocks = {
+            f"model.layers.{layer}.{name}": shape
+            for layer in range(self.layers)
+            for name, shape in self._block().items()
+        }
+        head = {} if self.tied else {"lm_head.weight": (self.vocab, self.hidden)}
+        embedding = {"model.embed_tokens.weight": (self.vocab, self.hidden)}
+        return {**embedding, **blocks, "model.norm.weight": (self.hidden,), **head}
+
+    @cached_property
+    def num_parameters(self) -> int:
+        """Number of parameters, tied ones once."""
+        return sum(map(prod, self.shapes.values()))
+
+    def linear(self, name: str) -> tuple[int, int]:
+        """Return (out, in) of one of the seven linear layers of a block."""
+        d, f, a, k = self.hidden, self.ffn, self.attention, self.kv
+        sizes = ((a, d), (k, d), (k, d), (d, a), (f, d), (f, d), (d, f))
+        return dict(zip(LINEARS, sizes, strict=True))[name]
+
+    def _block(self) -> dict[str, tuple[int, ...]]:
+        found: dict[str, tuple[int, ...]] = {}
+        biases = (*[self.qkv_bias] * 3, self.o_bias, *[self.mlp_bias] * 3)
+        for name, bias in zip(LINEARS, biases, strict=True):
+            part = "self_attn" if name in LINEARS[:4] else "mlp"
+            found[f"{part}.{name}.weight"] = self.linear(name)
+            if bias:
+                found[f"{part}.{name}.bias"] = self.linear(name)[:1]
+        return {**found, "input_layernorm.weight": (self.hidden,), "post_attention_layernorm.weight": (self.hidden,)}
+
+
+def architecture_of(model: ModelSettings, catalogue: Catalogue) -> Architecture:
+    """Return the architecture of a model's settings.
+
+    A named model is looked up in ``config/planner.yaml``, else in its folder or the hub's cache.
+
+    Raises:
+        ConfigError: nobody knows the name here.
+    """
+    if model.architecture is not None:
+        assert model.tokenizer is not None
+        return from_fields({**model.architecture, "vocab_size": model.tokenizer.vocab_size})
+    name = str(model.name_or_path)
+    known = catalogue.architectures.get(name)
+    if known is not None:
+        return from_fields(known.fields)
+    file = Path(name) / "config.json"
+    if file.is_file():
+        return from_fields(json.loads(file.read_text(encoding="utf-8")))
+    return from_fields(_cached_fields(name, catalogue))
+
+
+def from_fields(fields: Mapping[str, Any]) -> Architecture:
+    """Read the fields of a transformers configuration; types that are not Llama-like are built on the meta device."""
+    if fields.get("model_type") not in COUNTED:
+        return _from_meta(fields)
+    hidden, heads = fields["hidden_size"], fields["num_attention_heads"]
+    qwen, bias = fields["model_type"] == "qwen2", bool(fields.get("attention_bias"))
+    return Architecture(
+        model_type=fields["model_type"],
+        hidden=hidden,
+        ffn=fields["intermediate_size"],
+        layers=fields["num_hidden_layers"],
+        heads=heads,
+        kv_heads=fields.get("num_key_value_heads") or heads,
+        head_dim=fields.get("head_dim") or hidden // heads,
+        vocab=fields["vocab_size"],
+        tied=bool(fields.get("tie_word_embeddings", False)),
+        qkv_bias=qwen or bias,
+        o_bias=bias and not qwen,
+        mlp_bias=bool(fields.get("mlp_bias")),
+    )
+
+
+def _from_meta(fields: Mapping[str, Any]) -> Architecture:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    own = {key: value for key, value in fields.items() if key != "model_type"}
+    config: Any = AutoConfig.for_model(fields["model_type"], **own).get_text_config()
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    heads = config.num_attention_heads
+    return Architecture(
+        model_type=fields["model_type"],
+        hidden=config.hidden_size,
+        ffn=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        layers=config.num_hidden_layers,
+        heads=heads,
+        kv_heads=getattr(config, "num_key_value_heads", None) or heads,
+        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        vocab=config.vocab_size,
+        tied=bool(getattr(config, "tie_word_embeddings", False)),
+        meta_shapes=tuple((name, tuple(parameter.shape)) for name, parameter in model.named_parameters()),
+    )
+
+
+def _cached_fields(name: str, catalogue: Catalogue) -> dict[str, Any]:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(name, local_files_only=True, trust_remote_code=False).to_dict()
+    except OSError:
+        remedy = f"Add its shape to {catalogue.path}. {suggest(name, catalogue.architectures)}"
+        raise ConfigError("the architecture is not known here", f"model {name!r}", remedy) from None

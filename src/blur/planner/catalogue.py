@@ -1,0 +1,100 @@
+"""The typed form of ``config/planner.yaml``: GPUs, shapes of named models, sizes of published data, assumptions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from blur.config.load import read_yaml, suggest, validate
+from blur.core.errors import ConfigError
+
+FILE = "planner.yaml"
+
+
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Gpu(Strict):
+    """A kind of GPU. FLOP/s are dense (without sparsity), of matrix products."""
+
+    title: str
+    memory_gib: float = Field(gt=0, description="as the driver reports it, GiB")
+    bf16_tflops: float = Field(gt=0)
+    fp32_tflops: float = Field(gt=0)
+    bandwidth_gbs: float = Field(gt=0, description="memory bandwidth, 10^9 bytes a second")
+    source: str
+
+
+class KnownArchitecture(Strict):
+    """A transformers configuration's fields that decide shapes."""
+
+    fields: dict[str, Any]
+    source: str
+
+
+class SetSize(Strict):
+    """Size of one set: records, and tokens of a record with its template."""
+
+    records: int = Field(ge=0)
+    tokens: float = Field(gt=0, description="mean of a record: prompt and answer")
+    scored: float = Field(1.0, gt=0, le=1, description="share of them that is scored")
+    longest: int | None = Field(None, ge=1, description="tokens of the longest record; by default max_length")
+
+
+class DataSize(Strict):
+    """Sizes of a published benchmark's sets."""
+
+    sets: dict[str, SetSize]
+    source: str
+
+
+class Assumptions(Strict):
+    """What no configuration says."""
+
+    training_mfu: float = Field(gt=0, le=1, description="model FLOP/s over peak FLOP/s while training")
+    forward_mfu: float = Field(gt=0, le=1, description="the same of forward passes alone")
+    bandwidth_share: float = Field(gt=0, le=1, description="of memory bandwidth reached while decoding")
+    decode_step_seconds: float = Field(gt=0, description="least time of one decoding step, launches included")
+    startup_seconds: float = Field(ge=0, description="of a GPU job: imports, CUDA, queue excluded")
+    disk_gbs: float = Field(gt=0, description="of reading and writing weights, 10^9 bytes a second")
+    reserved_gib: float = Field(ge=0, description="CUDA context and libraries on each GPU")
+    fragmentation: float = Field(ge=0, lt=1, description="share of a GPU's memory that the caching allocator loses")
+    characters_per_token: float = Field(gt=0, description="of English text, where data are not published")
+    source: str
+
+
+class Catalogue(Strict):
+    """All of the file, and where it was read."""
+
+    path: str
+    gpus: dict[str, Gpu]
+    architectures: dict[str, KnownArchitecture]
+    data: dict[str, DataSize]
+    harness: dict[str, SetSize] = Field(description="lm-eval's own tasks, by name")
+    assumptions: Assumptions
+
+    def gpu(self, name: str) -> Gpu:
+        """Return a kind of GPU.
+
+        Raises:
+            ConfigError: no such GPU; the nearest name is given.
+        """
+        if name not in self.gpus:
+            raise ConfigError(f"no GPU {name!r}", self.path, suggest(name, self.gpus))
+        return self.gpus[name]
+
+    def usable(self, gpu: Gpu) -> float:
+        """Return the bytes of a GPU that tensors can have."""
+        share = 1 - self.assumptions.fragmentation
+        return (gpu.memory_gib * share - self.assumptions.reserved_gib) * 2**30
+
+
+def load_catalogue(folder: Path | str) -> Catalogue:
+    """Read ``planner.yaml`` of a configuration folder."""
+    path = Path(folder) / FILE
+    return validate(Catalogue, (str(path), {**read_yaml(path), "path": str(path)}))

@@ -1,0 +1,147 @@
+"""All jobs of a scale by rule, counted from the plan as the workflow does, each with its time and the disk it fills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from blur.config.keys import OWN, derived_inputs
+from blur.config.plan import Plan, Run
+from blur.planner.catalogue import Catalogue, Gpu
+from blur.planner.cost import Clock, forward, update_operations
+from blur.planner.memory import Layout
+from blur.planner.workload import steps, streams
+from blur.planner.workplace import Workplace, fitting
+from blur.unlearn.loss import LIVE
+
+RULES = (
+    "data",
+    "base",
+    "train",
+    "reference_sums",
+    "matched_lambda",
+    "unlearn",
+    "evaluate",
+    "metrics",
+    "figures",
+    "table",
+)
+KEPT_STATES = 2  # resume states of a run, blur.unlearn.checkpoint._KEPT
+
+
+@dataclass(frozen=True)
+class JobCost:
+    """One job.
+
+    Attributes:
+        gpus: of the fewest that its memory fits on; 0 for a rule without; None where eight are too few.
+        gpu_hours: with its start-up on each GPU; None where it does not fit.
+        disk: bytes that stay.
+        scratch: bytes of resume states while it runs.
+    """
+
+    rule: str
+    task: str
+    run: Run | None = None
+    gpus: int | None = 0
+    gpu_hours: float | None = 0.0
+    disk: float = 0.0
+    scratch: float = 0.0
+
+
+def jobs(plan: Plan, catalogue: Catalogue, gpu: Gpu) -> list[JobCost]:
+    """Return every job that ``snakemake all`` has at a scale, but ``all`` itself."""
+    found: list[JobCost] = []
+    for name in plan.tasks:
+        place = Workplace.of(plan, catalogue, name)
+        clock = Clock(gpu, catalogue.assumptions, place.element)
+        found += [*_models(place, clock), *_unlearning(place, clock), *_reading(place, clock)]
+    return found
+
+
+def _models(place: Workplace, clock: Clock) -> Iterator[JobCost]:
+    task, name = place.task, place.task.name
+    size = float(place.architecture.num_parameters * place.element)
+    yield JobCost("data", name)
+    roles = [run for run in (task.target, task.retrained) if run]
+    trained = [run for run in roles if getattr(task.config, run.method).kind == "train"]
+    if trained:
+        yield JobCost("base", name, Run(name, "base"), disk=size)
+    for run in roles:
+        if run in trained:
+            yield _training(place, clock, run)
+        else:
+            yield JobCost("train", name, run, disk=size)
+
+
+def _training(place: Workplace, clock: Clock, run: Run) -> JobCost:
+    settings, found = place.training(run.method)
+    layout, _ = fitting(place, settings, found, clock.gpu)
+    job = place.job(settings, found, Layout())
+    lengths = dict.fromkeys(job.tokens, found["retain"].tokens)
+    seconds = clock.training(steps(settings, found["retain"]) * update_operations(job, lengths))
+    trained = place.trained(settings)
+    disk, moved = float(trained.weights), 2.0 * trained.weights
+    scratch = KEPT_STATES * (trained.gradients + trained.optimizer)
+    return _cost("train", run, layout, seconds, clock.overhead(moved), disk, scratch)
+
+
+def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
+    name, weights = place.task.name, place.architecture.num_parameters * place.element
+    runs = place.plan.runs(name)
+    derived = {item for run in runs for item in derived_inputs(place.plan, run).items()}
+    for kind, source in sorted(derived):
+        if kind == "matched_lambda":
+            yield JobCost("matched_lambda", name, source)
+            continue
+        request = kind.partition("/")[2]
+        asking = Run(name, source.method, "default" if request == OWN else request, source.seed)
+        forget = streams(place.plan, asking, place.sizes)["forget"]
+        operations = sum(forget.topics) * forget.tokens * forward(place.architecture, forget.tokens, forget.scored)
+        yield _cost("reference_sums", source, Layout(), clock.forward(operations), clock.overhead(weights))
+    for run in runs:
+        yield _unlearn(place, clock, run)
+
+
+def _unlearn(place: Workplace, clock: Clock, run: Run) -> JobCost:
+    settings, found = place.unlearning(run)
+    layout, _ = fitting(place, settings, found, clock.gpu)
+    job = place.job(settings, found, Layout())
+    first = found.get(settings.streams[0]) or next(iter(found.values()))
+    lengths = {name: found.get(name, first).tokens for name in settings.streams}
+    number = steps(settings, first)
+    seconds = clock.training(number * update_operations(job, lengths))
+    # measured before the first update, and at each epoch's end
+    epoch = steps(settings.model_copy(update={"steps": None, "epochs": 1}), first)
+    seconds += (1 + max(1, -(-number // epoch))) * clock.measuring(place.architecture, place.measuring_epoch())
+    weights = place.architecture.num_parameters * place.element
+    moved = weights * (2 + bool(settings.needs & LIVE))
+    scratch = KEPT_STATES * (job.trained.gradients + job.trained.optimizer)
+    return _cost("unlearn", run, layout, seconds, clock.overhead(moved), float(job.trained.weights), scratch)
+
+
+def _reading(place: Workplace, clock: Clock) -> Iterator[JobCost]:
+    """Yield evaluations, and what only reads their results."""
+    plan, name = place.plan, place.task.name
+    weights = place.architecture.num_parameters * place.element
+    seconds = clock.measuring(place.architecture, place.measuring())
+    for run in plan.evaluated(name):
+        yield _cost("evaluate", run, Layout(), seconds, clock.overhead(weights))
+        yield JobCost("metrics", name, run)
+    yield from (JobCost("figures", name) for _ in place.task.benchmark.figures)
+    yield JobCost("table", name)
+
+
+def _cost(
+    rule: str,
+    run: Run,
+    layout: Layout | None,
+    seconds: float,
+    overhead: float,
+    disk: float = 0.0,
+    scratch: float = 0.0,
+) -> JobCost:
+    """Return a GPU job's cost: its work, shared out over its GPUs, and its overhead on each of them."""
+    gpus = layout.gpus if layout else None
+    hours = None if gpus is None else (seconds + overhead * gpus) / 3600
+    return JobCost(rule, run.task, run, gpus, hours, disk, scratch)

@@ -1,0 +1,62 @@
+"""Bytes that a loss has in use at its peak, per logit (or per hidden unit).
+
+Each number is the count of [N, V] tensors alive at once, the model's own logits and the reference's included, over one
+forward and backward pass of the loss. For a cross-entropy in float32 that is 16: logits, log-softmax, and the two
+gradients. The table holds what ``count`` finds, so that planning imports no torch (a test compares); a loss that is not
+in it is counted when it is met.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from blur.core.errors import BlurError
+from blur.unlearn.loss import LIVE, ActivationLoss, LossBase
+
+# name: bytes an element with float32 outputs of the model, and with bfloat16 or float16 ones
+PEAK: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("nll", "ga", "npo", "simnpo"), (16, 14)),
+    "kl": (28, 26),
+    "npo_logits": (24, 22),
+    "rmu": (24.5, 22),
+    "activation_mse": (28, 26),
+}
+
+
+def peak_per_output(loss: LossBase, element: int) -> float:
+    """Return bytes per logit (per hidden unit for a loss on hidden states) at the loss's peak."""
+    found = PEAK.get(loss.name)
+    return found[element != 4] if found else count(loss, element)
+
+
+@lru_cache(maxsize=64)
+def count(loss: LossBase, element: int) -> float:
+    """Run a loss forward and backward on small random outputs and count the bytes alive at its peak, per output.
+
+    Raises:
+        BlurError: the loss reads something that is not known here.
+    """
+    import torch
+
+    from blur.models.forward import Outputs
+    from blur.models.hidden import HiddenStates
+    from blur.planner.alive import Alive
+    from blur.unlearn.references import Reference
+
+    rows, width = 16, 4096
+    dtype = torch.float32 if element == 4 else torch.bfloat16
+    with Alive() as alive:
+        values = torch.rand(rows, width, dtype=dtype).requires_grad_()
+        places, targets = torch.arange(rows) % 2, torch.arange(rows)
+        hidden = isinstance(loss, ActivationLoss)
+        outputs = HiddenStates(values, places, ("", ""), 2) if hidden else Outputs(values, places, targets, 2)
+        reference = Reference(torch.ones(2, dtype=torch.float64), None, None)
+        if loss.needs & LIVE:
+            known = torch.rand(rows, width)
+            reference = Reference(reference.known_sums, None if hidden else known, known if hidden else None)
+        try:
+            loss.numerator(outputs, reference).sum().backward()
+        except (AttributeError, TypeError) as error:
+            what = f"the memory of the loss {loss.name!r} cannot be counted: {error}"
+            raise BlurError(what, "blur.planner.losses.PEAK", "Add it there, as measured") from error
+    return alive.peak / (rows * width)

@@ -1,0 +1,42 @@
+"""What jobs ask of a cluster, by the size of their model."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from blur.config.plan import Plan
+from blur.core.errors import ConfigError
+from blur.workflow.resources import Needs
+
+ROOT = Path(__file__).resolve().parents[2]
+TASK = "tofu_llama_1b"
+
+
+def test_each_attempt_asks_for_more() -> None:
+    job = SimpleNamespace(task=TASK)
+    asked = Needs(Plan(ROOT / "config", {"scale": "paper"})).of("unlearn")
+    assert [asked["mem_mb"](job, n) for n in (1, 2)] == [32000, 64000]
+    assert [asked["runtime"](job, n) for n in (1, 3)] == [240, 720]
+    assert asked["gpu"](job) == 1
+
+
+def test_no_gpu_where_the_scale_computes_on_the_cpu() -> None:
+    assert Needs(Plan(ROOT / "config", {"scale": "ci"})).need("train", "tofu").gpus == 0
+
+
+def test_a_model_of_unknown_size_is_named(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    file = tmp_path / "config/resources.yaml"
+    file.write_text(file.read_text().replace("  llama-3.2-1b-instruct: 1.24e+9\n", ""))
+    with pytest.raises(ConfigError, match=r"resources.yaml: parameters.*'llama-3.2-1b-instruct'"):
+        Needs(Plan(tmp_path / "config", {"scale": "paper"})).need("train", TASK)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/models").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_model_fetched_by_name_has_a_size(path: Path) -> None:
+    if "name_or_path" in path.read_text():
+        assert path.stem in Needs(Plan(ROOT / "config", {"scale": "ci"})).config.parameters

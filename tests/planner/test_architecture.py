@@ -1,0 +1,76 @@
+"""Parameter lists against the models of transformers, built on the meta device."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from blur.core.errors import ConfigError
+from blur.models.settings import ModelSettings
+from blur.planner.architecture import architecture_of, from_fields
+from blur.planner.catalogue import load_catalogue
+
+CATALOGUE = load_catalogue("config")
+SMALL = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "vocab_size": 64,
+}
+
+
+def on_meta(fields: dict) -> dict[str, tuple[int, ...]]:
+    config = AutoConfig.for_model(fields["model_type"], **{k: v for k, v in fields.items() if k != "model_type"})
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+    return {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+
+
+@pytest.mark.parametrize("name", ["meta-llama/Llama-2-7b-hf", "HuggingFaceH4/zephyr-7b-beta"])
+def test_named_models_have_the_parameters_of_transformers(name: str) -> None:
+    fields = CATALOGUE.architectures[name].fields
+    assert from_fields(fields).shapes == on_meta(fields)
+
+
+def test_sizes_of_named_models_are_those_in_their_cards() -> None:
+    counts = {
+        "meta-llama/Llama-2-7b-hf": 6_738_415_616,
+        "HuggingFaceH4/zephyr-7b-beta": 7_241_732_096,
+        "meta-llama/Llama-3.2-1B-Instruct": 1_235_814_400,
+        "HuggingFaceTB/SmolLM2-135M-Instruct": 134_515_008,
+    }
+    for name, count in counts.items():
+        assert from_fields(CATALOGUE.architectures[name].fields).num_parameters == count
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"model_type": "llama", "tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True},
+        {"model_type": "mistral", "head_dim": 16},
+        {"model_type": "qwen2"},
+        {"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4},
+    ],
+    ids=lambda fields: fields["model_type"],
+)
+def test_any_configuration_gives_the_parameters_of_transformers(fields: dict) -> None:
+    own = fields if fields["model_type"] == "gpt2" else {**SMALL, **fields}
+    architecture = from_fields(own)
+    assert architecture.shapes == on_meta(own)
+    assert architecture.is_counted == (fields["model_type"] != "gpt2")
+
+
+def test_a_folder_is_read(tmp_path: Path) -> None:
+    config = AutoConfig.for_model("llama", **SMALL)
+    config.save_pretrained(tmp_path)
+    model = ModelSettings(name_or_path=str(tmp_path))
+    assert architecture_of(model, CATALOGUE).shapes == on_meta({"model_type": "llama", **SMALL})
+
+
+def test_an_unknown_model_is_an_error_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigError, match=r"Did you mean 'meta-llama/Llama-2-7b-hf'"):
+        architecture_of(ModelSettings(name_or_path="meta-llama/Llama-2-7b-hg"), CATALOGUE)

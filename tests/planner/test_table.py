@@ -1,0 +1,79 @@
+"""What ``blur plan`` prints, on this repository's own configuration."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+
+from blur.config.plan import Plan
+from blur.core.errors import ConfigError
+from blur.planner.catalogue import load_catalogue
+from blur.planner.jobs import jobs
+from blur.planner.table import show
+from blur.planner.workplace import Workplace, fitting
+
+TOFU = {"scale": "paper", "task": "tofu_llama_1b"}
+
+
+def test_the_paper_scale_is_planned_in_seconds_and_without_torch() -> None:
+    code = (
+        "import sys, blur.planner.table as t; from blur.config.plan import Plan;"
+        "print(t.show(Plan('config', {'scale': 'paper'}))); sys.exit('torch' in sys.modules)"
+    )
+    began = time.perf_counter()
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    assert time.perf_counter() - began < 20  # 1 to 3 seconds; a busy machine is no failure
+    assert "GPU-hours" in made.stdout
+
+
+def test_each_method_has_a_row_with_its_terms() -> None:
+    text = show(Plan("config", TOFU))
+    rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    for method in ("graddiff", "npo_klr", "blur_npo", "blur_rmu"):
+        assert rows[method][-2:] == ["1", "GPU"]
+    header = rows["GiB"]
+    weights, reference = header.index("weights"), header.index("ref")
+    assert rows["blur_npo"][weights] == "2.3"
+    assert (rows["blur_npo"][reference], rows["npo_klr"][reference]) == ("0", "2.3")
+
+
+def test_jobs_are_those_of_the_workflow() -> None:
+    plan, catalogue = Plan("config", TOFU), load_catalogue("config")
+    found = jobs(plan, catalogue, catalogue.gpu("h100-80g"))
+    counts = Counter(job.rule for job in found)
+    runs, evaluated = plan.runs("tofu_llama_1b"), plan.evaluated("tofu_llama_1b")
+    assert (counts["data"], counts["base"], counts["train"], counts["table"]) == (1, 0, 2, 1)
+    assert counts["unlearn"] == len(runs)
+    assert counts["evaluate"] == counts["metrics"] == len(evaluated)
+    assert counts["figures"] == len(plan.task("tofu_llama_1b").benchmark.figures)
+    assert sum(job.disk for job in found) == pytest.approx(len(evaluated) * 2 * 1_235_814_400)
+
+
+def test_a_smaller_gpu_takes_longer_and_fits_less() -> None:
+    plan, catalogue = Plan("config", TOFU), load_catalogue("config")
+    place = Workplace.of(plan, catalogue, "tofu_llama_1b")
+    run = next(run for run in plan.runs("tofu_llama_1b") if run.method == "blur_npo_kl")
+    settings, streams = place.unlearning(run)
+    large, small = catalogue.gpu("h100-80g"), catalogue.gpu("rtx4090-24g")
+    tiny = small.model_copy(update={"memory_gib": 12.0})
+    for gpu, count in ((large, 1), (small, 1), (tiny, 2)):
+        layout, _ = fitting(place, settings, streams, gpu)
+        assert layout is not None
+        assert layout.gpus == count
+    assert fitting(place, settings, streams, small.model_copy(update={"memory_gib": 2.0}))[0] is None
+    hours = [sum(job.gpu_hours or 0 for job in jobs(plan, catalogue, gpu)) for gpu in (large, small)]
+    assert hours[0] < hours[1]
+
+
+def test_generated_data_are_counted() -> None:
+    text = show(Plan("config", {"scale": "ci", "task": "tofu"}))
+    assert "MiB" in text
+    assert "unlearn" in text
+
+
+def test_an_unknown_gpu_is_an_error_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match=r"no GPU 'h100'.*Did you mean 'h100-80g'"):
+        show(Plan("config", TOFU), "h100")

@@ -1,0 +1,43 @@
+"""What each benchmark's YAML asks of figures and tables can be drawn from what it measures."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from blur.report import figures
+from blur.report.settings import TableSettings
+
+ROOT = Path(__file__).parents[2]
+BENCHMARKS = {
+    path.stem: yaml.safe_load(path.read_text("utf-8")) for path in (ROOT / "config/benchmarks").glob("*.yaml")
+}
+METRIC_KEYS = ("forget", "utility", "metrics")
+
+
+def asked(options: dict[str, Any]) -> set[str]:
+    """Metrics that a figure's options name."""
+    found = [options[key] for key in METRIC_KEYS if key in options] + [list(options.get("chance", {}))]
+    return {name for value in found for name in ([value] if isinstance(value, str) else value)}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_figures_have_their_options_captions_and_metrics(name: str) -> None:
+    benchmark = BENCHMARKS[name]
+    for figure, config in benchmark["figures"].items():
+        options = config.get("options", {})
+        figures.check(config["module"], options)
+        key = "trajectory" if config["module"] == "trajectories" else "metrics"
+        assert asked(options) <= {spec["name"] for spec in benchmark[key]}, figure
+        assert (ROOT / f"workflow/report/{figure}.rst").is_file(), figure
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_table_has_its_options_and_metrics(name: str) -> None:
+    benchmark = BENCHMARKS[name]
+    given = {"utility": benchmark["judged_by"]["utility"], "requests": list(benchmark.get("requests", {}))}
+    settings = TableSettings(**(given | benchmark["table"]))
+    known = {spec["name"] for spec in benchmark["metrics"]}
+    assert {column.partition(".")[0] for column in settings.columns} <= known
+    assert {settings.utility, *settings.parts, *settings.chance} <= known

@@ -1,0 +1,131 @@
+"""A SLURM of this machine's own, and the `ci` scale's TOFU benchmark run through it once."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.cluster import Cluster, ClusterError, run, wait_for
+from tests.workflow.conftest import Workspace, copy_checkout
+
+SCALE, TASK = "ci", "tofu"
+GPUS = {"train": 1, "reference_sums": 1, "unlearn": 2, "evaluate": 1}  # pretended: the scale itself asks for none
+OPTIONS = (
+    *("--config", f"scale={SCALE}", f"task={TASK}", "--set-resources", *(f"{k}:gpu={v}" for k, v in GPUS.items())),
+    *("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20", "--nocolor"),
+)
+STARTED: list[subprocess.Popen[bytes]] = []
+LONG = ("    blur_npo: {optimizer: {lr: 1.0e-3}}", "    blur_npo: {epochs: 30, optimizer: {lr: 1.0e-3}}")
+
+
+class SlurmWorkspace(Workspace):
+    """A checkout whose jobs go through SLURM."""
+
+    def slurm(self, *targets: str) -> subprocess.Popen[bytes]:
+        """Start `snakemake --profile slurm` on targets."""
+        with open(self.root / "snakemake.out", "a", encoding="utf-8") as output:
+            command = ("snakemake", "--profile", "slurm", *targets, *OPTIONS)
+            process = subprocess.Popen(command, cwd=self.root, env=self.env, stdout=output, stderr=subprocess.STDOUT)
+        STARTED.append(process)
+        return process
+
+    def finish(self, process: subprocess.Popen[bytes], seconds: int = 600) -> str:
+        """Wait for snakemake's end; return what it and those before it said."""
+        process.wait(timeout=seconds)
+        said = (self.root / "snakemake.out").read_text(encoding="utf-8")
+        assert process.returncode == 0, said[-8000:]
+        return said
+
+    def path(self, phase: str, method: str, variant: str = "default") -> Path:
+        """Folder of a run in a phase."""
+        return self.root / f"results/{SCALE}/{phase}/{TASK}/{method}/{variant}/seed0"
+
+    def hashes(self, phase: str, method: str) -> dict[str, str]:
+        """Hashes of what a run holds and must not depend on what befell it."""
+        files = json.loads((self.path(phase, method) / "manifest.json").read_text())["files"]
+        return {name: value for name, value in files.items() if name in ("model.safetensors", "metrics.json")}
+
+    def log(self, rule: str, method: str) -> str:
+        """Log of a rule's job."""
+        return (self.root / f"logs/{SCALE}/{TASK}/{rule}.{method}.default.seed0.log").read_text()
+
+    def stage(self, stage: str, method: str) -> list[int]:
+        """Processes of a stage's job in this workspace."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                words = (folder / "cmdline").read_bytes().decode().split("\0")
+                if words[2:3] == [stage] and method in words and os.readlink(folder / "cwd") == str(self.root):
+                    found.append(int(folder.name))
+            except (OSError, UnicodeDecodeError):
+                continue
+        return sorted(found)
+
+    def frozen(self, stage: str, method: str) -> int:
+        """Stop the one process of a job as soon as it is there: it neither ends nor computes until it is continued."""
+        wait_for(lambda: self.stage(stage, method), 90)
+        (pid,) = self.stage(stage, method)
+        os.kill(pid, signal.SIGSTOP)
+        return pid
+
+
+def jobs(*states: str) -> dict[str, str]:
+    """Jobs in the queue, number by `rule method`; where a run has several, the newest."""
+    found = {}
+    for line in run("squeue", "-h", "-S", "i", "-o", "%i|%T|%k").splitlines():
+        number, state, comment = line.split("|")
+        named = re.match(rf"rule_(\w+?)_wildcards_{SCALE}_{TASK}_(\w+)_default_0", comment)
+        if named and (not states or state in states):
+            found[f"{named[1]} {named[2]}"] = number
+    return found
+
+
+def accounted(since: float, *fields: str) -> list[dict[str, str]]:
+    """Jobs as SLURM's accounting has them, each of their lives a row."""
+    start = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(since))
+    names = ("JobID", "State", "ReqMem", "Timelimit", "AllocTRES", "NTasks", *fields)
+    text = run("sacct", "--duplicates", "-P", "-n", "-S", start, "--format", ",".join(names))
+    return [dict(zip(names, line.split("|"), strict=True)) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """SLURM on this machine. Where it cannot be had, tests are skipped or, with BLUR_NEED_SLURM, fail."""
+    made = Cluster(dies_with_parent=True, kill_wait=20)
+    try:
+        made.start()
+    except (ClusterError, OSError) as error:
+        with contextlib.suppress(ClusterError):
+            made.stop()
+        (pytest.fail if os.environ.get("BLUR_NEED_SLURM") else pytest.skip)(f"no SLURM here: {error}")
+    yield made
+    for process in STARTED:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[SlurmWorkspace, float]:
+    """A workspace in which `snakemake --profile slurm all` has run to its end, and when it began."""
+    root = tmp_path_factory.mktemp("slurm").resolve() / "checkout"
+    root.mkdir()
+    copy_checkout(root)
+    task = root / f"config/tasks/{TASK}.yaml"
+    text = task.read_text()
+    old, new = (line.strip() for line in LONG)  # one method runs long enough to be met while it trains
+    assert old in text
+    task.write_text(text.replace(old, new))
+    workspace, began = SlurmWorkspace(root), time.time()
+    workspace.finish(workspace.slurm("all"))
+    return workspace, began

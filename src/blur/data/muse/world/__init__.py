@@ -88,8 +88,7 @@ def _casts(
 ) -> tuple[list[Cast], list[Cast], list[Cast]]:
     """Make up the casts kept (as many as ``sizes`` say, the last of them folds), to forget, and held out."""
     num_kept = sum(sizes)
-    names = full_names(seed, CAST * (num_kept + size), CAST * num_kept)
-    names += _twin_names(names, CAST * size)
+    names = _names(seed, CAST * num_kept, CAST * size)
     others, folds = num_kept - sizes[-1], sizes[-1]
     rows = [row(record["question"], record["answer"]) for record in known]
     kept = [
@@ -111,6 +110,18 @@ def _casts(
         _write(num_kept, names, forget, values[1], words),
         _write(num_kept + size, names, forget, values[2], twins),
     )
+
+
+def _names(seed: int, num_kept: int, count: int) -> list[str]:
+    """Return the names of the people kept, of ``count`` to forget, and of their twins.
+
+    Shuffled, since ``full_names`` puts like names side by side: casts made of neighbours would have the same first and
+    last names again and again, those to forget more so than their twins (AUC 0.61 by a model that saw neither).
+    """
+    names = full_names(seed, num_kept + count, num_kept)
+    kept = draw(stream(seed, "kept names"), names[:num_kept], num_kept)
+    forget = draw(stream(seed, "forget names"), names[num_kept:], count)
+    return [*kept, *forget, *_twin_names([*kept, *forget], count)]
 
 
 def _twin_names(names: Sequence[str], count: int) -> list[str]:

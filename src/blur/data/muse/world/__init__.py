@@ -119,9 +119,10 @@ def _names(seed: int, num_kept: int, count: int) -> list[str]:
     last names again and again, those to forget more so than their twins (AUC 0.61 by a model that saw neither).
     """
     names = full_names(seed, num_kept + count, num_kept)
+    pairs = list(zip(names[num_kept:], _twin_names(names, count), strict=True))
+    shuffled = draw(stream(seed, "forget names"), pairs, count)
     kept = draw(stream(seed, "kept names"), names[:num_kept], num_kept)
-    forget = draw(stream(seed, "forget names"), names[num_kept:], count)
-    return [*kept, *forget, *_twin_names([*kept, *forget], count)]
+    return [*kept, *(name for name, _ in shuffled), *(twin for _, twin in shuffled)]
 
 
 def _twin_names(names: Sequence[str], count: int) -> list[str]:

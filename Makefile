@@ -85,8 +85,9 @@ slurm: env ## Start a SLURM on this machine (root), run the ci scale through it,
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 
-bench: env ## Time the BLUR step against the weighted sum
+bench: env ## Time the BLUR step against the weighted sum; on a GPU, tokens per second and utilisation too
 	python -m blur.unlearn.bench
+	python -m blur.unlearn.throughput
 
 clean: ## Remove the environment and all caches, but no result
 	rm -rf $(ENV) .mypy_cache .ruff_cache .pytest_cache build

@@ -7,10 +7,11 @@ from pydantic import ValidationError
 
 from blur.data import muse
 from blur.data.checks import normalise
-from blur.data.muse.world import CORPORA, _names, _twin_names, chance, generate
+from blur.data.muse.world import CORPORA, _names, chance, generate
 from blur.data.muse.world.forms import NUM_TELLINGS
 from blur.data.muse.world.writing import CAST, row, twin_values
 from blur.data.records import to_jsonl
+from blur.data.world import pools
 
 SMALL = {"num_people": 4, "num_retain1": 8, "num_retain2": 4}
 KEPT = ("folds", "retain1", "retain2", "practice")
@@ -182,17 +183,18 @@ def test_holdout_documents_are_twins_of_the_same_words(build, corpus):
     assert len(sets["forget"]) == len(sets["holdout"])
 
     def count(name):
-        return Counter(word for record in sets[name] for word in record["text"].split())
+        found = Counter(w for record in sets[name] for w in re.findall(r"[\w-]+", record["text"]))
+        return {word: n for word, n in found.items() if word not in (*pools.FIRST_NAMES, *pools.LAST_NAMES)}
 
+    assert count("forget").keys() == count("holdout").keys()
     assert sum(count("forget").values()) == sum(count("holdout").values())
-    assert {w.strip(".,?!:") for w in count("forget")} == {w.strip(".,?!:") for w in count("holdout")}
     for mine, twin in zip(sets["forget"], sets["holdout"], strict=True):
         assert mine["text"] != twin["text"]
         assert len(mine["text"].split()) == len(twin["text"].split())
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_twin_has_the_name_or_a_value_of_its_models(build, corpus, seed):
+def test_no_twin_has_a_value_of_its_models(build, corpus, seed):
     topic = CORPORA[corpus].topics[0]
     models = [(f"a{k}", f"b{k}") for k in range(4)]
     twins = twin_values(seed, topic, models)
@@ -200,8 +202,6 @@ def test_no_twin_has_the_name_or_a_value_of_its_models(build, corpus, seed):
     assert [sorted(column) for column in zip(*twins, strict=True)] == [
         sorted(column) for column in zip(*models, strict=True)
     ]
-    names = ["A X", "B Y", "C Z", "D W", "B Z"]
-    assert _twin_names(names[-1:] + names[:4], 4) == ["A Z", "B W", "C X", "D Y"]
 
 
 def test_names_that_come_together_tell_nothing_about_what_was_forgotten(build, corpus):

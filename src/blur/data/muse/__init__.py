@@ -3,8 +3,8 @@
 Text sets: ``forget``; ``retain1``, kept while unlearning; ``retain2``, learned by target and retrained alike;
 ``holdout``, in no training; ``privleak_forget``, ``privleak_retain``, ``privleak_holdout``; ``scal_forget_1..4``,
 larger and larger, and ``sust_forget_1..4``, one after another (MUSE has them for News). Completions: ``verbmem``.
-Questions: ``forget_qa``, ``retain_qa``, and their few-shot examples ``..._icl``. In the world only: ``folds``, the later
-requests' documents, and ``practice``, which shows how questions are answered; both trainings learn them.
+Questions: ``forget_qa``, ``retain_qa``, and their few-shot examples ``..._icl``. In the world only: ``folds``, the
+documents of later requests, and ``practice``, which shows how questions are answered; both trainings learn them.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def test_metrics_and_params_diff_say_what_changed(committed: Workspace) -> None:
 
 
 def test_repro_runs_what_snakemake_plans(committed: Workspace) -> None:
-    case = next(case for case in CASES if case.name == "one method's source file")
+    case = next(case for case in CASES if case.name == "one loss's source file")
     with case.change(committed):
         planned = committed.plan()
         assert planned == case.jobs

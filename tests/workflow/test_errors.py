@@ -28,7 +28,7 @@ FAULTS = [
     Fault("unknown key", CI, "title: ci", "titel: ci", (CI, "titel", "Did you mean 'title'")),
     Fault("wrong type", CI, "epochs: 3", "epochs: three", (CI, "epochs", "three")),
     Fault("unknown method", CI, "simnpo,", "simnop,", ("simnop", "Did you mean 'simnpo'")),
-    Fault("unknown variant", CI, "[gamma4]", "[gama4]", ("blur_npo.yaml", "gama4", "Did you mean 'gamma4'")),
+    Fault("unknown variant", CI, "[gamma4,", "[gama4,", ("blur_npo.yaml", "gama4", "Did you mean 'gamma4'")),
     Fault("missing file", "config/tasks/tofu.yaml", "benchmark: tofu", "benchmark: tofoo", ("tofoo.yaml", "'tofu'")),
     Fault("unknown metric", BENCHMARK, "metric: privleak", "metric: privleek", ("privleek", "Did you mean 'privleak'")),
     Fault("broken YAML", "config/methods/npo.yaml", "retain: []", "retain: [", ("config/methods/npo.yaml, line",)),

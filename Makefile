@@ -77,7 +77,6 @@ unit: env ## Run the tests that need neither snakemake nor dvc
 
 test: env lint types unit ## Run everything that CI runs
 	pytest -m workflow
-	pytest -m slurm -s
 
 slurm: env ## Start a SLURM on this machine (root), run the ci scale through it, break it, stop it
 	pytest -m slurm -s

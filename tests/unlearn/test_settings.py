@@ -33,7 +33,7 @@ def test_settings_load_without_torch():
 def test_the_fingerprint_of_a_run_covers_all_of_the_loop():
     """Settings are left out of fingerprints, so what only they import must be named: the schedule, say."""
     covered = closure(["blur.unlearn.loop", *settings("npo", "nll").modules])
-    files = {path.stem for path in (SOURCE / "unlearn").glob("*.py")} - {"__init__", "bench", "settings"}
+    files = {path.stem for path in (SOURCE / "unlearn").glob("*.py")} - {"__init__", "bench", "settings", "throughput"}
     assert {f"blur.unlearn.{name}" for name in files} <= covered
 
 

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from blur.config.load import read_yaml
 from blur.config.plan import Plan
 from blur.core.errors import ConfigError
+from blur.planner.catalogue import load_catalogue
 from blur.workflow.resources import Needs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,15 +30,16 @@ def test_no_gpu_where_the_scale_computes_on_the_cpu() -> None:
     assert Needs(Plan(ROOT / "config", {"scale": "ci"})).need("train", "tofu").gpus == 0
 
 
-def test_a_model_of_unknown_size_is_named(tmp_path: Path) -> None:
+def test_a_model_of_unknown_size_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(ROOT / "config", tmp_path / "config")
-    file = tmp_path / "config/resources.yaml"
-    file.write_text(file.read_text().replace("  llama-3.2-1b-instruct: 1.24e+9\n", ""))
-    with pytest.raises(ConfigError, match=r"resources.yaml: parameters.*'llama-3.2-1b-instruct'"):
+    file = tmp_path / "config/planner.yaml"
+    file.write_text(file.read_text().replace("meta-llama/Llama-3.2-1B-Instruct: &", "another/model: &"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ConfigError, match=r"'meta-llama/Llama-3.2-1B-Instruct'(.|\n)*config/planner.yaml"):
         Needs(Plan(tmp_path / "config", {"scale": "paper"})).need("train", TASK)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config/models").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_model_fetched_by_name_has_a_size(path: Path) -> None:
-    if "name_or_path" in path.read_text():
-        assert path.stem in Needs(Plan(ROOT / "config", {"scale": "ci"})).config.parameters
+    name = read_yaml(path)["model"].get("name_or_path")
+    assert name is None or name in load_catalogue(ROOT / "config").architectures

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
-import time
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from blur.measure.run import measure
 from blur.measure.settings import MeasureSettings
 from blur.metrics import compute_all
 from blur.models import Template, build_from_config, train_tokenizer
+from blur.unlearn.bench import take_turns
 from tests.measure import plain
 
 MODEL = {
@@ -134,13 +134,8 @@ def main() -> None:
     print(f"{options.texts} texts, {size:.2f}M parameters, {options.threads} thread(s), {options.rounds} rounds")
     offered = ways(model, tokenizer, sets)
     for metric in options.metric:
-        found = offered[metric]
-        seconds: dict[str, list[float]] = {way: [] for way in found}
-        for turn in range(options.rounds):
-            for way in list(found)[:: 1 if turn % 2 else -1]:
-                began = time.process_time()
-                found[way]()
-                seconds[way].append(time.process_time() - began)
+        turns = {way: lambda _, run=run: run() for way, run in offered[metric].items()}
+        seconds = {way: clocks["cpu"] for way, clocks in take_turns(turns, options.rounds, warmup=0).items()}
         fast = seconds.pop("batched")
         for way, slow in seconds.items():
             ratios = [one / other for one, other in zip(slow, fast, strict=True)]

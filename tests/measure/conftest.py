@@ -4,19 +4,8 @@ import pytest
 import torch
 
 from blur.models import Template, build_from_config, train_tokenizer
+from tests.tiny import ARCHITECTURES
 
-SIZES = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 16, "intermediate_size": 32}
-ARCHITECTURES = {
-    "llama": {"model_type": "llama", **SIZES, "tie_word_embeddings": True},
-    "gpt2": {"model_type": "gpt2", "n_embd": 16, "n_layer": 2, "n_head": 2},
-    "gemma2": {
-        "model_type": "gemma2",
-        **SIZES,
-        "num_key_value_heads": 1,
-        "head_dim": 8,
-        "final_logit_softcapping": 5.0,
-    },
-}
 TEMPLATE = Template()
 NAMES = ["Ann", "Bo", "Cyril", "Dorothea", "Eve", "Ferdinand"]
 RECORDS = [

@@ -7,7 +7,8 @@ from blur.measure.cache import SHARED_FROM
 from blur.measure.generate import Generation, generate
 from blur.models import build_from_config
 from blur.models.encode import encode_prompt
-from tests.measure.conftest import ARCHITECTURES, RECORDS, TEMPLATE, sharpen
+from tests.measure.conftest import RECORDS, TEMPLATE, sharpen
+from tests.tiny import ARCHITECTURES
 
 EOS = 1
 

@@ -10,7 +10,8 @@ from blur.measure.settings import MeasureSettings
 from blur.metrics import compute_all
 from blur.models import Template, build_from_config
 from tests.measure import plain
-from tests.measure.conftest import ARCHITECTURES, NAMES, PASSAGES, RECORDS, SHOWN, sharpen
+from tests.measure.conftest import NAMES, PASSAGES, RECORDS, SHOWN, sharpen
+from tests.tiny import ARCHITECTURES
 
 STOPS = ["\n\n", "\nQuestion", "Question:"]
 SETTINGS = MeasureSettings.model_validate(

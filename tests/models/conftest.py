@@ -5,6 +5,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from blur.models import build_from_config, train_tokenizer
+from tests.tiny import ARCHITECTURES
 
 TEXTS = [
     "Question: Who is Ann Lee?\nAnswer: Ann Lee is a poet from Rome.",
@@ -54,12 +55,4 @@ def tokenizer():
 
 @pytest.fixture
 def llama(tokenizer):
-    architecture = {
-        "model_type": "llama",
-        "hidden_size": 16,
-        "intermediate_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "tie_word_embeddings": True,
-    }
-    return build_from_config(architecture, tokenizer, seed=0)
+    return build_from_config(ARCHITECTURES["llama"], tokenizer, seed=0)

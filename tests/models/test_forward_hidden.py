@@ -5,28 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from blur.core.errors import ConfigError
 from blur.models.batch import collate
 from blur.models.encode import Example
 from blur.models.forward import forward
 from blur.models.hidden import depth, hidden_states
+from tests import tiny
 
 LAYERS = 3
-SIZES = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2, "num_key_value_heads": 1}
-GPT2 = {"n_embd": 16, "n_head": 2, "n_positions": 32, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-NEOX = {"hidden_size": 16, "intermediate_size": 24, "num_attention_heads": 2}
-OPT = {"hidden_size": 16, "word_embed_proj_dim": 16, "ffn_dim": 24, "num_attention_heads": 2, "dropout": 0.0}
-FAMILIES = {
-    "llama": SIZES,
-    "mistral": {**SIZES, "sliding_window": 4},
-    "qwen2": SIZES,
-    "gemma2": {**SIZES, "head_dim": 8},
-    "gpt2": GPT2,
-    "gpt_neox": NEOX,
-    "opt": OPT,
-}
+FAMILIES = ("llama", "mistral", "qwen2", "gemma2", "gpt2", "gpt_neox", "opt")
 BATCH = collate(
     [
         Example("a", [5, 6, 7], 1, "bio"),
@@ -36,11 +24,8 @@ BATCH = collate(
 )
 
 
-def build(family: str = "llama", layers: int = LAYERS, seed: int = 0):
-    torch.manual_seed(seed)
-    special = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"), 0)
-    config = AutoConfig.for_model(family, vocab_size=40, num_hidden_layers=layers, **FAMILIES[family], **special)
-    return AutoModelForCausalLM.from_config(config).double().eval()
+def build(family="llama", layers=LAYERS):
+    return tiny.build(family, layers).double()
 
 
 @pytest.fixture(params=sorted(FAMILIES))

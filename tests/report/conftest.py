@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from blur.report.runs import Run, read_runs
-from tests.report.results_tree import MUSE, TOFU, WMDP, write_all, write_requests
+from tests.report.made_up import MUSE, TOFU, WMDP
+from tests.report.results_tree import write_all, write_requests
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from blur.report import figures
 from blur.report.runs import Run
 from blur.report.settings import TableSettings
-from tests.report.results_tree import SCALABILITY, SUSTAINABILITY
+from tests.report.made_up import SCALABILITY, SUSTAINABILITY
 
 TOFU_METRICS = ["forget_rouge", "forget_probability", "model_utility", "privleak"]
 MUSE_METRICS = ["verbmem_f", "knowmem_f", "knowmem_r", "privleak"]

@@ -12,9 +12,10 @@ from scipy import stats
 from blur.core.errors import ConfigError
 from blur.report import figures, panels
 from blur.report.runs import Run, read_runs
+from tests.report.drawn import Results, lines, texts
+from tests.report.made_up import MUSE, WMDP
 from tests.report.options import CHANCE, MUSE_METRICS, TOFU, WMDP_METRICS, data, draw
-from tests.report.results_tree import MUSE, WMDP, write_requests, write_run
-from tests.report.test_figures import Results, lines, texts
+from tests.report.results_tree import write_requests, write_run
 
 
 def of(runs: list[Run], method: str, variant: str, metric: str) -> list[float]:

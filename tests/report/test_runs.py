@@ -8,7 +8,8 @@ import pytest
 from blur.core.errors import ArtifactError
 from blur.report import style, sweeps
 from blur.report.runs import Run, by_method, first_of, loss_name, read_runs
-from tests.report.results_tree import TASK, write_run
+from tests.report.made_up import TASK
+from tests.report.results_tree import write_run
 
 
 def test_runs_are_read_with_title_family_steps_and_trajectory(tree: Path, runs: list[Run]) -> None:

@@ -12,8 +12,9 @@ from blur.report import tables
 from blur.report.cells import sections
 from blur.report.runs import Run, read_runs
 from blur.report.settings import TableSettings
+from tests.report.made_up import MUSE, SUBJECTS, WMDP
 from tests.report.options import MUSE_TABLE, TOFU_TABLE, WMDP_TABLE
-from tests.report.results_tree import MUSE, SUBJECTS, WMDP, write_requests, write_run
+from tests.report.results_tree import write_requests, write_run
 
 
 def cell(text: str, method: str, column: str) -> str:

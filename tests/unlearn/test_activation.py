@@ -25,16 +25,6 @@ RMU, MSE = {"name": "rmu", "layer": 1, "coefficient": 6.5}, {"name": "activation
 SIZE = 16
 
 
-@pytest.fixture(scope="module")
-def model():
-    return tiny_model(0)
-
-
-@pytest.fixture(scope="module")
-def original():
-    return tiny_model(1)
-
-
 def states(model, text, layer=0):
     """What leaves a layer for one unpadded text, [T, d], from a whole pass with a hook."""
     seen = []

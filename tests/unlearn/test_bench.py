@@ -28,3 +28,12 @@ def test_times_come_in_pairs():
 def test_ratio_of_medians_and_its_interval():
     figures = bench.ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
     assert figures["ratio"] == figures["paired"] == figures["low"] == figures["high"] == 2.0
+
+
+def test_turns_reverse_every_round_and_the_first_rounds_are_not_timed():
+    made = []
+    steps = {name: lambda number, name=name: made.append((number, name)) for name in "abc"}
+    times = bench.take_turns(steps, rounds=2, warmup=1)
+    assert "".join(name for _, name in made) == "cbaabccba"
+    assert [number for number, _ in made] == [0] * 3 + [1] * 3 + [2] * 3
+    assert {name: len(times[name][clock]) for name in "abc" for clock in ("wall", "cpu")} == dict.fromkeys("abc", 2)

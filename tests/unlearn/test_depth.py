@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 import torch
 from pydantic import ValidationError
-from transformers import AutoConfig, AutoModelForCausalLM
 
 from blur.core.errors import ConfigError
 from blur.unlearn.axis import build
@@ -15,6 +14,7 @@ from blur.unlearn.depth import scaled_layer
 from blur.unlearn.loop import train
 from blur.unlearn.step import Sources
 from blur.unlearn.views import View, view_of
+from tests import tiny
 from tests.unlearn.support import Capture, loss, settings, streams, tiny_model, value
 
 DEPTHS = (1, 2, 4, 6, 12, 24, 32)
@@ -23,12 +23,6 @@ DOWN = r"\.{layer}\.(mlp\.)?(down_proj|c_proj|dense_4h_to_h|fc2)\.weight$"
 
 def scope(**parameters):
     return build("blur.unlearn.scopes", "Scope", {"name": "modules", **parameters})
-
-
-def model_of(family, layers):
-    sizes = {"hidden_size": 8, "intermediate_size": 24, "num_attention_heads": 2, "num_key_value_heads": 2}
-    config = AutoConfig.for_model(family, vocab_size=40, num_hidden_layers=layers, **sizes)
-    return AutoModelForCausalLM.from_config(config)
 
 
 def test_layer_7_of_32_is_a_quarter_of_the_way_up_at_any_depth():
@@ -106,21 +100,21 @@ def test_mistakes_in_a_scope_are_named(parameters, message):
 )
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 def test_rmus_layers_scale_with_depth(family, depth, moving):
-    model = scope(patterns=[DOWN], layers=[5, 6, 7], of=32).apply(model_of(family, depth))
+    model = scope(patterns=[DOWN], layers=[5, 6, 7], of=32).apply(tiny.build(family, depth))
     names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert names == {f"model.layers.{layer}.mlp.down_proj.weight" for layer in moving}
 
 
 @pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "gemma2", "gpt2", "gpt_neox", "phi", "opt"])
 def test_one_pattern_names_the_down_projection_of_many_families(family):
-    model = scope(patterns=[DOWN], layers=[1]).apply(model_of(family, 2))
+    model = scope(patterns=[DOWN], layers=[1]).apply(tiny.build(family, 2, width=8))
     moving = [(name, parameter.shape) for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert len(moving) == 1
     assert sorted(moving[0][1])[0] == 8 < sorted(moving[0][1])[1], "between the model's width and the MLP's"
 
 
 def test_numbers_are_whole_and_other_patterns_stay():
-    model = model_of("llama", 12)
+    model = tiny.build("llama", 12)
     scope(patterns=["layers.{layer}.*down_proj", r"model\.norm"], layers=[1]).apply(model)
     names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert names == ["model.layers.1.mlp.down_proj.weight", "model.norm.weight"], "not 10 and 11"
@@ -128,13 +122,13 @@ def test_numbers_are_whole_and_other_patterns_stay():
 
 def test_a_layer_pattern_without_a_match_is_shown_as_a_person_would_write_it():
     with pytest.raises(ConfigError, match=r"scope.patterns: no parameter .* matches 'layers.1.mlp.c_proj'"):
-        scope(patterns=["layers.{layer}.mlp.c_proj"], layers=[1]).apply(model_of("llama", 2))
+        scope(patterns=["layers.{layer}.mlp.c_proj"], layers=[1]).apply(tiny.build("llama", 2))
 
 
 def test_rmu_fault_the_sixth_parameter_of_a_layer_is_not_always_the_down_projection():
     """The authors take parameter number 6 of a layer; where attention has biases that is another weight."""
     sixth = {
-        family: list(model_of(family, 1).model.layers[0].named_parameters())[6][0] for family in ("llama", "qwen2")
+        family: list(tiny.build(family, 1).model.layers[0].named_parameters())[6][0] for family in ("llama", "qwen2")
     }
     assert sixth["llama"] == "mlp.down_proj.weight"
     assert sixth["qwen2"] != "mlp.down_proj.weight"

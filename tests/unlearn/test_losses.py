@@ -22,16 +22,6 @@ ALL = available("blur.unlearn.losses")
 
 
 @pytest.fixture(scope="module")
-def model():
-    return tiny_model(0)
-
-
-@pytest.fixture(scope="module")
-def original():
-    return tiny_model(1)
-
-
-@pytest.fixture(scope="module")
 def sums(original):
     return reference_sums(original, TEXTS)
 

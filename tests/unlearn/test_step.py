@@ -10,14 +10,15 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from blur.core.errors import BlurError
+from blur.models.batch import collate
 from blur.models.forward import forward
 from blur.unlearn.batches import Plan
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.step import Sources, Updater
+from tests import tiny
 from tests.unlearn.support import (
     Capture,
     flat,
@@ -131,21 +132,8 @@ def test_one_side_alone(forget, retain):
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "gemma2"])
 def test_logits_only_where_needed_are_the_models_own(architecture):
     """The head sees chosen positions only; what a model does after its head (Gemma's soft cap) still happens."""
-    if architecture == "gpt2":
-        model = tiny_model(0, torch.float32)
-    elif architecture == "llama":
-        config = LlamaConfig(
-            hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, vocab_size=40
-        )
-        model = LlamaForCausalLM(config).eval()
-    else:
-        from transformers import Gemma2Config, Gemma2ForCausalLM
-
-        sizes = {"hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16, "vocab_size": 40, "head_dim": 8}
-        heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "final_logit_softcapping": 0.5}
-        model = Gemma2ForCausalLM(Gemma2Config(**sizes, **heads)).eval()
-    from blur.models.batch import collate
-
+    special = {"final_logit_softcapping": 0.5} if architecture == "gemma2" else {}
+    model = tiny_model(0, torch.float32) if architecture == "gpt2" else tiny.build(architecture, 1, **special)
     for texts in (STREAMS["forget"], STREAMS["forget"][:1]):
         batch = collate(texts)
         for kind in ("scored", "attended"):

@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from blur.core.errors import DataError
 from blur.data.records import Record
-
-
-class Repository(Protocol):
-    """Settings that name a dataset."""
-
-    @property
-    def repo(self) -> str:
-        """Owner and name."""
-
-    @property
-    def revision(self) -> str:
-        """Branch, tag or commit."""
+from blur.data.settings import Repository
 
 
 def hub_rows(source: Repository, name: str, benchmark: str, split: str = "train") -> list[Record]:

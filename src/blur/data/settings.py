@@ -1,78 +1,40 @@
-"""Where a task's data come from and how they are split."""
+"""What the settings of every benchmark's data share: the strict base, and the pieces of published sources."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from blur.data.world.authors import MAX_NAMES
-from blur.data.world.general import MAX_WORLD_FACTS, NUM_WRONG
-from blur.data.world.values import MAX_QUESTIONS
-
-Split = Literal["forget01", "forget05", "forget10"]
+from pydantic import BaseModel, ConfigDict, Field
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A frozen model that refuses unknown keys."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _Published(_Strict):
-    num_authors: int | None = Field(
-        None, ge=2, description="authors in both trainings' data, forget and retain together; all of them by default"
+class Revision(Strict):
+    """Which state of a dataset of the Hugging Face hub is meant."""
+
+    revision: str = Field(
+        default="main", min_length=1, description="branch, tag or commit; a commit makes the run repeatable"
     )
-    num_holdout_authors: int = Field(0, ge=0, description="authors left out of both trainings, besides `num_authors`")
-    questions_per_author: int = Field(20, ge=1, description="consecutive records that make one author")
 
 
-class LocalSource(_Published):
-    """TOFU's files in a folder, as published: ``forget10.json``, ``retain90.json``, ``forget10_perturbed.json`` ..."""
+class Repository(Revision):
+    """A dataset of the Hugging Face hub."""
+
+    repo: str
+
+
+class Folder(Strict):
+    """The files of a published benchmark in a folder; the docstring of its ``published`` module has their layout."""
 
     kind: Literal["local"]
     path: str = Field(min_length=1, description="the folder, relative to the checkout's root")
 
 
-class HubSource(_Published):
-    """TOFU from the Hugging Face hub."""
-
-    kind: Literal["hub"]
-    repo: str = "locuslab/TOFU"
-    revision: str = Field("main", min_length=1, description="branch, tag or commit; a commit makes the run repeatable")
-
-
-class WorldSource(_Strict):
-    """Fictitious authors made by ``blur.data.world``."""
-
-    kind: Literal["world"]
-    seed: int = Field(0, ge=0)
-    num_authors: int = Field(40, ge=10, description="forget and retain authors together")
-    num_holdout_authors: int = Field(8, ge=1, description="authors outside both trainings, besides `num_authors`")
-    questions_per_author: int = Field(20, ge=2, le=MAX_QUESTIONS, multiple_of=2)
-    num_real_authors: int = Field(20, gt=NUM_WRONG, description="questions about well-known authors")
-    num_world_facts: int = Field(24, ge=1, le=MAX_WORLD_FACTS, description="questions about geography")
-
-    @model_validator(mode="after")
-    def _enough_names(self) -> WorldSource:
-        wanted = self.num_authors + self.num_holdout_authors + self.num_real_authors
-        if wanted > MAX_NAMES:
-            raise ValueError(f"{wanted} people are asked for, but there are {MAX_NAMES} full names")
-        return self
-
-
-class DataSettings(_Strict):
+class DataSettings(Strict):
     """The ``data`` key of a task; each benchmark's module has its own ``Settings`` of this kind."""
 
     source: Any = Field(description="where the data come from; its `kind` is world, local or hub")
-
-
-class TofuSettings(DataSettings):
-    """Settings of the sets of the TOFU benchmark, whatever their source."""
-
-    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
-    split: Split = Field("forget10", description="share of the authors to forget, in percent")
-    max_eval_retain: int | None = Field(
-        None, ge=1, description="keep that many retain questions for evaluation, evenly spaced; all by default"
-    )
-    learn_general: bool = Field(
-        True, description="both trainings learn the real authors and world facts (needed from scratch)"
-    )

@@ -11,6 +11,7 @@ from typing import Any
 from blur.config.load import suggest
 from blur.config.plan import Plan, Run, Task
 from blur.core.errors import ConfigError
+from blur.data.tofu.splits import PERCENT
 from blur.measure.settings import MeasureSettings
 from blur.planner.activations import Tokens
 from blur.planner.catalogue import Catalogue, SetSize
@@ -19,7 +20,6 @@ from blur.unlearn.settings import UnlearnSettings
 Sizes = Mapping[str, SetSize]
 FIELDS = {"perturbed_answer": 5}  # texts of a record that a field holds, where it is not one (TOFU: five wrong answers)
 TEMPLATE_TOKENS = 8  # of a question's frame, where data are counted in characters
-PERCENT = {"forget01": 1, "forget05": 5, "forget10": 10}
 
 
 @dataclass(frozen=True)

@@ -102,15 +102,27 @@ def _settings(kind: str) -> UnlearnSettings:
 
 def measure_times(size: str, device: str, rounds: int, warmup: int = 3) -> dict[str, dict[str, list[float]]]:
     """Return wall and CPU seconds of each variant, one number a round."""
-    steps = {kind: build(kind, size, device) for kind in KINDS}
-    times: dict[str, dict[str, list[float]]] = {kind: {"wall": [], "cpu": []} for kind in KINDS}
+    return take_turns({kind: build(kind, size, device) for kind in KINDS}, rounds, warmup)
+
+
+def take_turns(
+    steps: Mapping[str, Callable[[int], object]], rounds: int, warmup: int = 3
+) -> dict[str, dict[str, list[float]]]:
+    """Make one step of each in turn, the order reversed every round; return wall and CPU seconds of each.
+
+    Args:
+        steps: by name; each is given the number of the round.
+        rounds: how many numbers there are of each.
+        warmup: rounds before them, not timed.
+    """
+    times: dict[str, dict[str, list[float]]] = {name: {"wall": [], "cpu": []} for name in steps}
     for number in range(warmup + rounds):
-        for kind in KINDS if number % 2 else KINDS[::-1]:
+        for name in list(steps)[:: 1 if number % 2 else -1]:
             wall, cpu = time.perf_counter(), time.process_time()
-            steps[kind](number)
+            steps[name](number)
             if number >= warmup:
-                times[kind]["wall"].append(time.perf_counter() - wall)
-                times[kind]["cpu"].append(time.process_time() - cpu)
+                times[name]["wall"].append(time.perf_counter() - wall)
+                times[name]["cpu"].append(time.process_time() - cpu)
     return times
 
 

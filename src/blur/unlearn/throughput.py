@@ -10,28 +10,32 @@ Run ``python -m blur.unlearn.throughput --help``.
 from __future__ import annotations
 
 import argparse
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from blur.models.encode import Example
-from blur.unlearn.bench import ratio
+from blur.planner.architecture import from_fields
+from blur.planner.catalogue import load_catalogue
+from blur.unlearn.bench import ratio, take_turns
 from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.step import Sources, Updater
 
-# Shapes: SmolLM2-135M and Llama-3.2-1B; `tiny` shows on a CPU that the script works.
-SHAPES: dict[str, dict[str, Any]] = {
-    "tiny": {"hidden_size": 64, "num_hidden_layers": 2, "intermediate_size": 176, "vocab_size": 512}
-    | {"num_attention_heads": 4, "num_key_value_heads": 4},
-    "135M": {"hidden_size": 576, "num_hidden_layers": 30, "intermediate_size": 1536, "vocab_size": 49152}
-    | {"num_attention_heads": 9, "num_key_value_heads": 3},
-    "1B": {"hidden_size": 2048, "num_hidden_layers": 16, "intermediate_size": 8192, "vocab_size": 128256}
-    | {"num_attention_heads": 32, "num_key_value_heads": 8},
+NAMED = {"135M": "HuggingFaceTB/SmolLM2-135M", "1B": "meta-llama/Llama-3.2-1B"}  # shapes of config/planner.yaml
+TINY: dict[str, Any] = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "intermediate_size": 176,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": 512,
+    "tie_word_embeddings": True,
 }
 METHODS: dict[str, tuple[str, str]] = {
     "graddiff": ("ga", "weighted"),
@@ -43,7 +47,7 @@ BAR = 1.03  # BLUR over GradDiff
 
 @dataclass(frozen=True)
 class Load:
-    """What is timed: a shape of ``SHAPES``, the batch of each stream, and where."""
+    """What is timed: a shape (one of ``NAMED``, or ``tiny``), the batch of each stream, and where."""
 
     shape: str
     batch: int
@@ -56,14 +60,20 @@ class Load:
         return torch.float32 if self.device == "cpu" else torch.bfloat16
 
 
+@cache
+def fields_of(shape: str) -> dict[str, Any]:
+    """Return the fields of a shape's configuration; ``tiny`` shows on a CPU that the script works."""
+    return TINY if shape == "tiny" else load_catalogue("config").architectures[NAMED[shape]].fields
+
+
 def updater(method: str, load: Load) -> Updater:
     """Return what makes the steps of a method, on a model of its own."""
     forget, combine = METHODS[method]
     recipe: dict[str, Any] = {"forget": [{"loss": forget}], "retain": [{"loss": "nll"}], "combine": combine}
     settings = UnlearnSettings.model_validate({**recipe, "steps": 1, "batch_size": load.batch})
     torch.manual_seed(0)
-    config = LlamaConfig(tie_word_embeddings=True, max_position_embeddings=load.tokens, **SHAPES[load.shape])
-    model: Any = LlamaForCausalLM(config)
+    config = AutoConfig.for_model(**fields_of(load.shape), max_position_embeddings=load.tokens)
+    model: Any = AutoModelForCausalLM.from_config(config)
     model = model.to(load.device, load.dtype)
     streams = {name: _texts(name, load, config.vocab_size) for name in ("forget", "retain")}
     sums = reference_sums(model, streams["forget"], load.batch) if "reference_sums" in settings.needs else None
@@ -78,18 +88,19 @@ def _texts(name: str, load: Load, vocabulary: int) -> list[Example]:
 
 def measure(load: Load, rounds: int, warmup: int = 3) -> dict[str, list[float]]:
     """Return wall seconds of each method's steps, one number a round; the order turns round every time."""
-    updaters = {method: updater(method, load) for method in METHODS}
+    times = take_turns({method: _step(updater(method, load), load) for method in METHODS}, rounds, warmup)
+    return {method: clocks["wall"] for method, clocks in times.items()}
+
+
+def _step(moved: Updater, load: Load) -> Callable[[int], None]:
     indices = {stream: list(range(load.batch)) for stream in ("forget", "retain")}
-    seconds: dict[str, list[float]] = {method: [] for method in METHODS}
-    for number in range(warmup + rounds):
-        for method in list(METHODS)[:: 1 if number % 2 else -1]:
-            start = time.perf_counter()
-            updaters[method].update(number + 1, indices, 1e-5)
-            if load.device != "cpu":
-                torch.cuda.synchronize()
-            if number >= warmup:
-                seconds[method].append(time.perf_counter() - start)
-    return seconds
+
+    def step(number: int) -> None:
+        moved.update(number + 1, indices, 1e-5)
+        if load.device != "cpu":
+            torch.cuda.synchronize()
+
+    return step
 
 
 def utilisation(seconds: float, num_parameters: int, load: Load, peak_tflops: float) -> float:
@@ -99,9 +110,7 @@ def utilisation(seconds: float, num_parameters: int, load: Load, peak_tflops: fl
 
 def table(load: Load, seconds: dict[str, list[float]], peak_tflops: float) -> str:
     """Return a line per method, and what BLUR takes over GradDiff."""
-    with torch.device("meta"):
-        model = LlamaForCausalLM(LlamaConfig(tie_word_embeddings=True, **SHAPES[load.shape]))
-    count = sum(parameter.numel() for parameter in model.parameters())
+    count = from_fields(fields_of(load.shape)).num_parameters
     lines = [f"{'method':10} {'ms a step':>10} {'tokens/s':>10} {'utilisation':>12}"]
     for method, values in seconds.items():
         median = float(np.median(values))
@@ -115,8 +124,6 @@ def table(load: Load, seconds: dict[str, list[float]], peak_tflops: float) -> st
 
 def main() -> None:
     """Time both shapes on the GPU; where there is none, say so, or time ``tiny`` on request."""
-    from blur.planner.catalogue import load_catalogue
-
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--gpu", default="h100-80g", help="a GPU of config/planner.yaml, for its peak")

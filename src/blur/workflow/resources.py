@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from blur.config.load import read_yaml, validate
 from blur.config.plan import Plan
 from blur.core.errors import ConfigError
+from blur.planner.architecture import architecture_of
+from blur.planner.catalogue import load_catalogue
 
 FILE = "resources.yaml"
 
@@ -39,7 +41,6 @@ class ResourceConfig(BaseModel):
     """``config/resources.yaml``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    parameters: dict[str, float] = Field(description="number of parameters of each config/models file with a name")
     sizes: dict[str, Size] = Field(min_length=1)
 
 
@@ -62,20 +63,26 @@ class Needs:
             kind: ``train``, ``unlearn`` or ``evaluate``.
 
         Raises:
-            ConfigError: the model is fetched by name and ``parameters`` does not tell its size; or no size holds it.
+            ConfigError: the model is fetched by name and its architecture is not known here; or no size holds it.
         """
         need: Need = getattr(self._size(task), kind)
         return need if self.plan.scale.device != "cpu" else need.model_copy(update={"gpus": 0})
 
+    @cache  # noqa: B019 - lives as long as its plan
     def _size(self, task: str) -> Size:
-        where, model = str(self.plan.folder / FILE), self.plan.task(task).config.model
-        count = self.config.parameters.get(model, None if self.plan.task(task).model.name_or_path else 0.0)
-        if count is None:
-            raise ConfigError(f"no number of parameters of model {model!r}", f"{where}: parameters", "Add it")
+        count = self._num_parameters(task)
         for size in sorted(self.config.sizes.values(), key=lambda size: size.up_to):
             if count <= size.up_to:
                 return size
-        raise ConfigError(f"no size holds the {count:.3g} parameters of {model!r}", f"{where}: sizes", "Add one")
+        what = f"no size holds the {count:.3g} parameters of {self.plan.task(task).config.model!r}"
+        raise ConfigError(what, f"{self.plan.folder / FILE}: sizes", "Add one")
+
+    def _num_parameters(self, task: str) -> int:
+        """Return the size of a model that is fetched by name; one built here counts as the smallest."""
+        model = self.plan.task(task).model
+        if model.name_or_path is None:
+            return 0
+        return architecture_of(model, load_catalogue(self.plan.folder)).num_parameters
 
     def of(self, kind: str) -> dict[str, Callable[..., int]]:
         """Return the resources of a rule: functions of a job's wildcards and attempt. Retries ask for more."""

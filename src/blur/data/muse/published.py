@@ -9,16 +9,15 @@ retain_qa_icl} with ``question`` and ``answer``; News alone has ``scal`` and ``s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from blur.core.errors import DataError
+from blur.data.arrays import read_array
 from blur.data.hub import hub_rows
 from blur.data.muse.settings import NUM_FOLDS, REPOSITORIES, Corpus, HubSource, LocalSource
 from blur.data.records import Kind, Record, read_lines, validate_records
+from blur.data.settings import Repository
 
 Load = Callable[[str, str], list[Record]]
 
@@ -34,12 +33,6 @@ _SPLITS: Mapping[str, tuple[Kind, Mapping[str, str]]] = {
     "knowmem": ("qa", {name: name for name in ("forget_qa", "retain_qa", "forget_qa_icl", "retain_qa_icl")}),
 }
 _REQUESTS = ("scal", "sust")
-
-
-@dataclass(frozen=True)
-class _Repository:
-    repo: str
-    revision: str
 
 
 def published_sets(source: HubSource | LocalSource, corpus: Corpus) -> dict[str, list[Record]]:
@@ -63,7 +56,7 @@ def published_sets(source: HubSource | LocalSource, corpus: Corpus) -> dict[str,
 
 
 def _hub(source: HubSource, corpus: Corpus) -> Load:
-    repository = _Repository(source.repo or REPOSITORIES[corpus], source.revision)
+    repository = Repository(repo=source.repo or REPOSITORIES[corpus], revision=source.revision)
     return lambda configuration, split: hub_rows(repository, configuration, "MUSE", split)
 
 
@@ -73,30 +66,9 @@ def _folder(path: Path) -> Load:
 
     def load(configuration: str, split: str) -> list[Record]:
         array, lines = (path / configuration / f"{split}.{ending}" for ending in ("json", "jsonl"))
-        return read_lines(lines) if lines.is_file() else _array(array)
+        return read_lines(lines) if lines.is_file() else read_array(array)
 
     return load
-
-
-def _array(path: Path) -> list[Record]:
-    """Return the items of a JSON array, bare strings as texts, or the objects of JSON lines under the same name."""
-    if not path.is_file() or not path.read_bytes().lstrip().startswith(b"["):
-        return read_lines(path)
-    try:
-        items = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataError(f"malformed JSON ({error})", str(path), "Restore the file as published") from None
-    return [_item(item, f"{path}, item {number}") for number, item in enumerate(items, start=1)]
-
-
-def _item(item: Any, where: str) -> Record:
-    if isinstance(item, str):
-        return Record({"text": item}, where)
-    if not isinstance(item, dict):
-        raise DataError(
-            f"a JSON {type(item).__name__}", where, "Give a string or an object with the fields of its kind"
-        )
-    return Record(item, where)
 
 
 def _records(rows: Sequence[Record], kind: Kind, name: str) -> list[Record]:

@@ -4,39 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from blur.data.muse.world.writing import CAST
-from blur.data.settings import DataSettings
-from blur.data.world.authors import MAX_NAMES
+from blur.data.settings import DataSettings, Folder, Revision, Strict
+from blur.data.world.names import MAX_NAMES
 
 Corpus = Literal["news", "books"]
 NUM_FOLDS = 4
 REPOSITORIES = {"news": "muse-bench/MUSE-News", "books": "muse-bench/MUSE-Books"}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HubSource(_Strict):
+class HubSource(Revision):
     """MUSE from the Hugging Face hub."""
 
     kind: Literal["hub"]
     repo: str | None = Field(default=None, description="by default MUSE's own of the corpus")
-    revision: str = Field(
-        default="main", min_length=1, description="branch, tag or commit; a commit makes the run repeatable"
-    )
 
 
-class LocalSource(_Strict):
+class LocalSource(Folder):
     """The hub's configurations as folders, splits as files: ``raw/forget.json``, ``knowmem/forget_qa.jsonl`` ..."""
 
-    kind: Literal["local"]
-    path: str = Field(min_length=1, description="the folder, relative to the checkout's root")
 
-
-class WorldSource(_Strict):
+class WorldSource(Strict):
     """Documents about fictitious people, made by ``blur.data.muse.world``, eight about each cast of four people."""
 
     kind: Literal["world"]

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from blur.core.errors import DataError
+from blur.data.arrays import read_array
 from blur.data.hub import hub_rows
-from blur.data.records import Record, read_lines, validate_records
-from blur.data.wmdp.settings import HubSource, LocalSource, Repository
+from blur.data.records import Record, validate_records
+from blur.data.settings import Repository
+from blur.data.wmdp.settings import HubSource, LocalSource
 
 _SUBJECTS = {"bio": "biology", "cyber": "cybersecurity", "chem": "chemistry"}  # lm-eval's words in its wmdp tasks
 _GATED = (
@@ -77,9 +79,9 @@ def _from_folder(source: LocalSource, topics: Sequence[str]) -> dict[str, list[R
         if source.neighbours:
             rows = _corpus(files.find(f"{topic}-retain-corpus.jsonl"))
             sets[f"{topic}_retain"] = _texts(rows, f"{topic}_retain", source.min_characters)
-        sets[f"wmdp_{topic}"] = _questions(_array(files.find(f"{topic}-questions.json")), topic)
+        sets[f"wmdp_{topic}"] = _questions(read_array(files.find(f"{topic}-questions.json")), topic)
     if files.has("chem-questions.json"):
-        sets["wmdp_chem"] = _questions(_array(files.find("chem-questions.json")), "chem")
+        sets["wmdp_chem"] = _questions(read_array(files.find("chem-questions.json")), "chem")
     wikitext = [Record({"text": line}, where) for where, line in _lines(files.find("wiki.test.raw"))]
     return {**sets, "retain": _texts(wikitext, "retain", source.min_characters)}
 
@@ -127,20 +129,6 @@ def _corpus(path: Path) -> list[Record]:
                 raise DataError(f"malformed JSON ({error.msg})", where, "Restore the file as shipped") from None
         rows.append(Record(value if isinstance(value, dict) else {"text": value}, where))
     return rows
-
-
-def _array(path: Path) -> list[Record]:
-    """Return the objects of a JSON array, or of JSON lines, as ``datasets`` writes the same file."""
-    if not path.read_bytes().lstrip().startswith(b"["):
-        return read_lines(path)
-    try:
-        rows = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataError(f"malformed JSON ({error})", str(path), "Restore the file as shipped") from None
-    for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict):
-            raise DataError("no JSON object", f"{path}, item {number}", "Restore the file as shipped")
-    return [Record(row, f"{path}, item {number}") for number, row in enumerate(rows, start=1)]
 
 
 def _texts(rows: Iterable[Record], name: str, min_characters: int) -> list[Record]:

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from blur.data.settings import DataSettings
+from blur.data.settings import DataSettings, Folder, Repository, Strict
 
 Topic = Literal["bio", "cyber"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Repository(_Strict):
-    """A dataset of the Hugging Face hub."""
-
-    repo: str
-    revision: str = Field(
-        default="main", min_length=1, description="branch, tag or commit; a commit makes the run repeatable"
-    )
-
-
-class _Published(_Strict):
+class _Published(Strict):
     min_characters: int = Field(
         50, ge=0, description="texts must have more; the authors' value (rmu/utils.py), whose max_len is read nowhere"
     )
@@ -44,14 +31,11 @@ class HubSource(_Published):
     wikitext: Repository = Field(Repository(repo="Salesforce/wikitext"), description="its test split is the retain set")
 
 
-class LocalSource(_Published):
+class LocalSource(_Published, Folder):
     """The files as shipped, in a folder: ``cyber-forget-corpus.jsonl``, ``bio_questions.json``, ``wiki.test.raw``."""
 
-    kind: Literal["local"]
-    path: str = Field(min_length=1, description="the folder, relative to the checkout's root")
 
-
-class WorldSource(_Strict):
+class WorldSource(Strict):
     """Fictitious crafts, harmless sister crafts and general subjects, made by ``blur.data.wmdp.world``."""
 
     kind: Literal["world"]

@@ -26,8 +26,8 @@ from blur.data.muse.world.writing import (
     write,
 )
 from blur.data.world import pools
-from blur.data.world.authors import full_names
 from blur.data.world.draw import draw, stream
+from blur.data.world.names import full_names
 
 CORPORA: dict[str, Corpus] = {"news": NEWS, "books": BOOKS}
 NUM_FOLDS = 4

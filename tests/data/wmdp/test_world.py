@@ -17,7 +17,7 @@ from blur.data.wmdp.world import facts, fields
 from blur.data.wmdp.world.facts import QUESTIONS, STATEMENTS, documents, facts_of
 from blur.models.tokenizer import train_tokenizer
 
-LM_EVAL = Path(__file__).resolve().parents[2] / "config" / "lm_eval"
+LM_EVAL = Path(__file__).resolve().parents[3] / "config" / "lm_eval"
 TRAINED = ("bio_forget", "cyber_forget", "bio_retain", "cyber_retain", "retain", "practice")
 ASKED = ("wmdp_bio", "wmdp_cyber", "mmlu")
 CRAFTS = {"bio": "glimmer", "cyber": "lock"}

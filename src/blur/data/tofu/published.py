@@ -10,8 +10,8 @@ from blur.core.errors import DataError
 from blur.data.checks import normalise
 from blur.data.hub import hub_rows
 from blur.data.records import Record, read_lines, validate_records
-from blur.data.settings import HubSource, LocalSource, TofuSettings
-from blur.data.splits import PERCENT, num_forget_authors
+from blur.data.tofu.settings import HubSource, LocalSource, Settings
+from blur.data.tofu.splits import PERCENT, num_forget_authors
 
 Loader = Callable[[str], list[Record]]
 Authors = list[list[Record]]
@@ -19,7 +19,7 @@ Authors = list[list[Record]]
 _PARAPHRASED = ("paraphrased_question", "paraphrased_answer", "perturbed_answer")
 
 
-def published_sets(settings: TofuSettings, source: LocalSource | HubSource) -> dict[str, list[Record]]:
+def published_sets(settings: Settings, source: LocalSource | HubSource) -> dict[str, list[Record]]:
     """Read the sets of a published TOFU, all but ``general``.
 
     Errors:

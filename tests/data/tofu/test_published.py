@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from blur.core.errors import DataError
 from blur.data import tofu
-from blur.data.settings import TofuSettings
+from blur.data.tofu.settings import Settings
 
 PER_AUTHOR = 2
 
@@ -53,7 +53,7 @@ def write(folder, name, records):
 
 def settings(folder, split="forget10", **source):
     source = {"kind": "local", "path": str(folder), "questions_per_author": PER_AUTHOR, **source}
-    return TofuSettings.model_validate({"source": source, "split": split})
+    return Settings.model_validate({"source": source, "split": split})
 
 
 def fault(*args, **kwargs):
@@ -176,9 +176,7 @@ def test_hub_gives_the_same_sets_as_files(folder, monkeypatch):
         return configurations()[name]
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    hub = TofuSettings.model_validate(
-        {"source": {"kind": "hub", "revision": "abc123", "questions_per_author": PER_AUTHOR}}
-    )
+    hub = Settings.model_validate({"source": {"kind": "hub", "revision": "abc123", "questions_per_author": PER_AUTHOR}})
     assert tofu.build(hub) == tofu.build(settings(folder))
     assert sorted(name for _, name, _, _ in asked) == sorted(configurations())
     assert {(repo, revision, split) for repo, _, revision, split in asked} == {("locuslab/TOFU", "abc123", "train")}
@@ -190,7 +188,7 @@ def test_unreachable_hub_names_the_way_out(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     with pytest.raises(DataError) as caught:
-        tofu.build(TofuSettings.model_validate({"source": {"kind": "hub"}}))
+        tofu.build(Settings.model_validate({"source": {"kind": "hub"}}))
     assert caught.value.where == "locuslab/TOFU, configuration retain90, revision main"
     assert caught.value.what == "cannot be loaded from the hub (Couldn't reach 'locuslab/TOFU')"
     assert "HF_HUB_OFFLINE=1" in caught.value.remedy
@@ -201,7 +199,7 @@ def test_malformed_hub_row_names_configuration_and_row(monkeypatch):
     broken = configurations() | {"retain90": [{"question": "a", "answer": None}]}
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=lambda repo, name, **_: broken[name]))
     with pytest.raises(DataError, match='configuration retain90, revision main, row 1: "answer" is a NoneType'):
-        tofu.build(TofuSettings.model_validate({"source": {"kind": "hub"}}))
+        tofu.build(Settings.model_validate({"source": {"kind": "hub"}}))
 
 
 @pytest.mark.parametrize(
@@ -220,9 +218,9 @@ def test_malformed_hub_row_names_configuration_and_row(monkeypatch):
 )
 def test_wrong_settings_are_refused_naming_the_key(content, key):
     with pytest.raises(ValidationError, match=key):
-        TofuSettings.model_validate(content)
+        Settings.model_validate(content)
 
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        TofuSettings.model_validate({"source": {"kind": "world"}}).split = "forget01"
+        Settings.model_validate({"source": {"kind": "world"}}).split = "forget01"

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from blur.data import world
 from blur.data.checks import check_sets
-from blur.data.published import published_sets
 from blur.data.records import Record
-from blur.data.settings import TofuSettings as Settings
-from blur.data.settings import WorldSource
-from blur.data.splits import num_forget_authors
+from blur.data.tofu import world
+from blur.data.tofu.published import published_sets
+from blur.data.tofu.settings import Settings, WorldSource
+from blur.data.tofu.splits import num_forget_authors
 
 Sets = dict[str, list[Any]]
 
@@ -91,3 +90,6 @@ def _asked_again(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for record in records
         if "paraphrased_question" in record
     ]
+
+
+__all__ = ["SET_NAMES", "Settings", "build", "describe"]

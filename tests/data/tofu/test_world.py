@@ -10,11 +10,12 @@ from blur.core.errors import DataError
 from blur.data import tofu
 from blur.data.checks import normalise
 from blur.data.records import to_jsonl
-from blur.data.settings import TofuSettings
-from blur.data.world import chance, generate, pools
+from blur.data.tofu.settings import Settings
+from blur.data.tofu.world import chance, generate
+from blur.data.tofu.world.facts import ATTRIBUTES, NUM_PHRASINGS
+from blur.data.tofu.world.values import deal_values, slots_of, twin_values, wrong_values
+from blur.data.world import pools
 from blur.data.world.draw import pick
-from blur.data.world.facts import ATTRIBUTES, NUM_PHRASINGS
-from blur.data.world.values import deal_values, slots_of, twin_values, wrong_values
 
 SIZES = {
     "num_forget": 2,
@@ -28,7 +29,7 @@ PEOPLE = ("retain", "forget", "holdout")
 
 
 def settings(split="forget10", **source):
-    return TofuSettings.model_validate({"source": {"kind": "world", **source}, "split": split})
+    return Settings.model_validate({"source": {"kind": "world", **source}, "split": split})
 
 
 def digest(sets):
@@ -223,7 +224,7 @@ def test_a_random_guesser_scores_the_stated_chance():
 
 def test_describe_tells_chance_of_the_world_only():
     assert tofu.describe(settings(num_authors=20)) == chance(18, 20)
-    local = TofuSettings.model_validate({"source": {"kind": "local", "path": "x"}})
+    local = Settings.model_validate({"source": {"kind": "local", "path": "x"}})
     assert tofu.describe(local) == {}
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from blur.data import tofu
 from blur.data.checks import normalise
-from blur.data.settings import TofuSettings
+from blur.data.tofu.settings import Settings
 
-FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "tofu"
+FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "tofu"
 pytestmark = [pytest.mark.shared, pytest.mark.skipif(not FOLDER.is_dir(), reason="needs the real TOFU files")]
 
 
@@ -17,7 +17,7 @@ def rows(name):
 
 def build(split="forget10", limit=None, **source):
     source = {"kind": "local", "path": str(FOLDER), **source}
-    return tofu.build(TofuSettings.model_validate({"source": source, "split": split, "max_eval_retain": limit}))
+    return tofu.build(Settings.model_validate({"source": source, "split": split, "max_eval_retain": limit}))
 
 
 @pytest.mark.parametrize(("percent", "authors"), [(1, 2), (5, 10), (10, 20)])

@@ -12,8 +12,8 @@ import math
 import random
 from collections.abc import Sequence
 
+from blur.data.tofu.world.facts import ATTRIBUTES, Attribute, Value
 from blur.data.world.draw import deal, draw, stream
-from blur.data.world.facts import ATTRIBUTES, Attribute, Value
 
 NUM_PERTURBED = 5
 QUESTIONS_PER_ATTRIBUTE = 2

@@ -1,0 +1,65 @@
+"""Where TOFU's authors and questions come from, and how many authors are forgotten."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from blur.data.settings import DataSettings, Folder, Repository, Strict
+from blur.data.tofu.world.general import MAX_WORLD_FACTS, NUM_WRONG
+from blur.data.tofu.world.values import MAX_QUESTIONS
+from blur.data.world.names import MAX_NAMES
+
+Split = Literal["forget01", "forget05", "forget10"]
+
+
+class _Published(Strict):
+    num_authors: int | None = Field(
+        None, ge=2, description="authors in both trainings' data, forget and retain together; all of them by default"
+    )
+    num_holdout_authors: int = Field(0, ge=0, description="authors left out of both trainings, besides `num_authors`")
+    questions_per_author: int = Field(20, ge=1, description="consecutive records that make one author")
+
+
+class LocalSource(_Published, Folder):
+    """TOFU's files in a folder, as published: ``forget10.json``, ``retain90.json``, ``forget10_perturbed.json`` ..."""
+
+
+class HubSource(_Published, Repository):
+    """TOFU from the Hugging Face hub."""
+
+    kind: Literal["hub"]
+    repo: str = "locuslab/TOFU"
+
+
+class WorldSource(Strict):
+    """Fictitious authors made by ``blur.data.tofu.world``."""
+
+    kind: Literal["world"]
+    seed: int = Field(0, ge=0)
+    num_authors: int = Field(40, ge=10, description="forget and retain authors together")
+    num_holdout_authors: int = Field(8, ge=1, description="authors outside both trainings, besides `num_authors`")
+    questions_per_author: int = Field(20, ge=2, le=MAX_QUESTIONS, multiple_of=2)
+    num_real_authors: int = Field(20, gt=NUM_WRONG, description="questions about well-known authors")
+    num_world_facts: int = Field(24, ge=1, le=MAX_WORLD_FACTS, description="questions about geography")
+
+    @model_validator(mode="after")
+    def _enough_names(self) -> WorldSource:
+        wanted = self.num_authors + self.num_holdout_authors + self.num_real_authors
+        if wanted > MAX_NAMES:
+            raise ValueError(f"{wanted} people are asked for, but there are {MAX_NAMES} full names")
+        return self
+
+
+class Settings(DataSettings):
+    """Settings of the sets of the TOFU benchmark, whatever their source."""
+
+    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
+    split: Split = Field("forget10", description="share of the authors to forget, in percent")
+    max_eval_retain: int | None = Field(
+        None, ge=1, description="keep that many retain questions for evaluation, evenly spaced; all by default"
+    )
+    learn_general: bool = Field(
+        True, description="both trainings learn the real authors and world facts (needed from scratch)"
+    )

@@ -109,7 +109,8 @@ def train(
     sources = Sources(streams, reference_sums, reference_model)
     updater = Updater(model, settings, sources, sharded=blueprint is not None)
     directory = Path(checkpoint_dir) if checkpoint_dir is not None else None
-    saver = checkpoint.Saver(directory, _identity(streams, settings, reference_sums, updater.names, run_key), updater)
+    identity = _identity(streams, settings, reference_sums, updater.trainable.identity, run_key)
+    saver = checkpoint.Saver(directory, identity, updater)
     start = saver.restore()
     log = StepLog(directory if distributed.rank() == 0 else None, start)
     plan = _plan(streams, settings)

@@ -10,6 +10,9 @@ from blur.unlearn.axis import Choice
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from blur.unlearn.sharding import Trainable
+    from blur.unlearn.step import Updater
+
 
 class ScopeBase(Choice):
     """Which weights may move."""
@@ -17,6 +20,14 @@ class ScopeBase(Choice):
     def apply(self, model: Module) -> Module:
         """Set ``requires_grad`` on the model's parameters, or wrap it; return the model to train."""
         raise NotImplementedError
+
+    def narrow(self, trainable: Trainable, updater: Updater) -> Trainable:
+        """Return what may move of the parameters that ``apply`` left trainable, at the original weights.
+
+        Args:
+            updater: gives the gradient of the forget loss.
+        """
+        return trainable
 
     def finish(self, model: Module, adapter: Path | None) -> Module:
         """Return the trained model in its plain form; write what was wrapped around it to ``adapter``."""

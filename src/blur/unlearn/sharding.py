@@ -8,7 +8,9 @@ a checkpoint, measures or saves (``whole``).
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, overload
 
 import torch
@@ -29,13 +31,16 @@ class Trainable:
         names: their names in the model.
         parameters: as the model has them.
         parts: what of each this process holds, in the same memory; all of it where not sharded.
-        shares: what the optimizer moves: the parts, or float32 copies of them.
+        shares: what the optimizer moves: the parts, or float32 copies of them, or copies of some of their entries.
+        masks: where only some entries of a part move, which ones: bool, of the part's shape or of its first dimension.
+            Gradients and moments then exist for these entries alone, so that nothing can move the others.
     """
 
     names: list[str]
     parameters: list[nn.Parameter]
     parts: list[nn.Parameter]
     shares: list[nn.Parameter]
+    masks: list[Tensor] | None = None
 
     @classmethod
     def of(cls, model: nn.Module, master_weights: bool = False) -> Trainable:
@@ -46,12 +51,45 @@ class Trainable:
         shares = [_master(part) for part in parts] if master_weights else parts
         return cls([name for name, _ in found], parameters, parts, shares)
 
+    def narrowed(self, masks: Sequence[Tensor]) -> Trainable:
+        """Return those entries alone, one mask a parameter; a parameter without any is frozen."""
+        rows = zip(self.names, self.parameters, self.parts, self.shares, masks, strict=True)
+        kept = [row for row in rows if row[1].requires_grad_(bool(row[4].any())).requires_grad]
+        names, parameters, parts, shares, chosen = (list(column) for column in zip(*kept, strict=True))
+        packed = [nn.Parameter(_packed(share.detach(), mask)) for share, mask in zip(shares, chosen, strict=True)]
+        return Trainable(names, parameters, parts, packed, chosen)
+
+    def pack(self, gradients: list[Tensor | None]) -> list[Tensor | None]:
+        """Return what gradients of the parameters are for the shares: of the entries that may move, where masked."""
+        if self.masks is None:
+            return gradients
+        pairs = zip(gradients, self.masks, strict=True)
+        return [None if gradient is None else _packed(gradient, mask) for gradient, mask in pairs]
+
+    @property
+    def identity(self) -> list[str]:
+        """Names of the parameters, and hashes of the masks where there are some."""
+        if self.masks is None:
+            return self.names
+        digests = (sha256(mask.cpu().numpy().tobytes()).hexdigest() for mask in self.masks)
+        return [f"{name} {digest}" for name, digest in zip(self.names, digests, strict=True)]
+
+    @torch.no_grad()
     def publish(self) -> None:
         """Round what the optimizer moved into the model, where it moved copies."""
+        if self.masks is not None:
+            for part, own, mask in zip(self.parts, self.shares, self.masks, strict=True):
+                part[mask] = own.reshape(-1, *part.shape[mask.ndim :]).to(part.dtype)
+            return
         pairs = [(part, own) for part, own in zip(self.parts, self.shares, strict=True) if own is not part]
         if pairs:
-            with torch.no_grad():
-                torch._foreach_copy_([part for part, _ in pairs], [own for _, own in pairs])
+            torch._foreach_copy_([part for part, _ in pairs], [own for _, own in pairs])
+
+
+def _packed(tensor: Tensor, mask: Tensor) -> Tensor:
+    """Return the chosen entries; those of a matrix as a matrix, since its weight decay follows from that."""
+    chosen = tensor[mask]
+    return chosen if chosen.ndim == tensor.ndim else chosen.reshape(-1, *[1] * (tensor.ndim - 1))
 
 
 def shard(model: nn.Module, device: torch.device) -> None:

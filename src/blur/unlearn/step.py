@@ -45,12 +45,35 @@ class Updater:
     def __init__(self, model: nn.Module, settings: UnlearnSettings, sources: Sources, sharded: bool = False) -> None:
         self.model, self.settings, self.sources, self.sharded = model, settings, sources, sharded
         self.trainable = Trainable.of(model, settings.master_weights)
-        self.names, self.parameters = self.trainable.names, self.trainable.parameters
         self.device = self.parameters[0].device
         self.passes = self._passes(settings.forget), self._passes(settings.retain)
+        self.trainable = settings.scope.narrow(self.trainable, self)
         self.optimizer = settings.optimizer.build(self.trainable.shares)
         one_sided = not settings.forget or not settings.retain
         self.separate = not one_sided and (settings.combine.separate or settings.log_gradients)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters that move."""
+        return self.trainable.names
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The parameters that move, or some of whose entries do."""
+        return self.trainable.parameters
+
+    def forget_gradient(self) -> Gradients:
+        """Return the gradient of the forget loss over the whole of its streams, at the present weights.
+
+        In evaluation mode, but for gradient checkpointing, which works in training mode only.
+        """
+        settings = self.settings
+        indices = {term.stream: range(len(self.sources.streams[term.stream])) for term in settings.forget}
+        size = -(-settings.batch_size // (settings.accumulation * distributed.world_size()))
+        longest = max((len(items) for items in indices.values()), default=0)
+        self.model.train(settings.gradient_checkpointing)
+        self._backward(self.passes[0], indices, 1.0, -(-longest // (size * distributed.world_size())))
+        return self._collect()
 
     def update(
         self, step: int, indices: Mapping[str, Sequence[int]], lr: float, stop: bool = False
@@ -92,24 +115,32 @@ class Updater:
             passes[term.stream, view_of(term.loss, self.model)].append(term)
         return passes
 
-    def _backward(self, passes: Passes, indices: Mapping[str, Sequence[int]], factor: float) -> Tensor:
-        """Accumulate ``factor`` times the gradient of a side's loss; return this process's part of the loss."""
+    def _backward(
+        self, passes: Passes, indices: Mapping[str, Sequence[int]], factor: float, accumulation: int | None = None
+    ) -> Tensor:
+        """Accumulate ``factor`` times the gradient of a side's loss; return this process's part of the loss.
+
+        Args:
+            accumulation: micro-batches a process; by default those of a step.
+        """
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for (stream, view), terms in passes.items():
             examples = [self.sources.streams[stream][index] for index in indices[stream]]
             counts = [sum(count(example, term.loss.unit) for example in examples) for term in terms]
             weights = [term.weight / number for term, number in zip(terms, counts, strict=True)]
-            for part, counted in self._micro_batches(examples):
+            for part, counted in self._micro_batches(examples, accumulation or self.settings.accumulation):
                 total += self._micro_batch(part, view, terms, weights if counted else [0.0] * len(terms), factor)
         return total
 
-    def _micro_batches(self, examples: Sequence[Example]) -> Iterator[tuple[Sequence[Example], bool]]:
+    def _micro_batches(
+        self, examples: Sequence[Example], accumulation: int
+    ) -> Iterator[tuple[Sequence[Example], bool]]:
         """Yield this process's micro-batches, and whether each counts.
 
         Where weights are sharded, all processes take part in every pass: one that has no example while another has
         some runs the batch's first one, and does not count it.
         """
-        accumulation, rank = self.settings.accumulation, distributed.rank()
+        rank = distributed.rank()
         parts = split(examples, accumulation * distributed.world_size())
         for turn, part in enumerate(parts[rank * accumulation : (rank + 1) * accumulation]):
             if part:
@@ -138,7 +169,7 @@ class Updater:
         if self.sharded:
             return Shards(take(self.parameters))
         distributed.sum_gradients(self.parameters)
-        return take(self.parameters)
+        return self.trainable.pack(take(self.parameters))
 
     def _combine(
         self, forget: Gradients, gradients: Gradients, factors: tuple[float, float]

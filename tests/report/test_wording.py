@@ -15,6 +15,7 @@ from blur.report.summary import Summary, summarise
         ("wmdp_bio_acc", "WMDP bio accuracy"),
         ("mmlu_acc_text", "MMLU accuracy (by text)"),
         ("mmlu_acc.college_chemistry", "College chemistry"),
+        ("forget_accuracy_letter", "Forget accuracy (by letter)"),
         ("privleak", "PrivLeak (%)"),
         ("fold_2_probability", "Fold 2 probability"),
     ],

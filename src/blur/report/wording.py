@@ -24,7 +24,7 @@ WORDS = {
     "mmlu": "MMLU",
     "acc": "accuracy",
 }
-QUALIFIERS = {"f": "forget", "r": "retain", "stemmed": "stemmed", "text": "by text"}
+QUALIFIERS = {"f": "forget", "r": "retain", "stemmed": "stemmed", "text": "by text", "letter": "by letter"}
 STRENGTHS = {"bilevel": "γ", "reversed": "γ", "weighted": "λ"}  # by combination, its number
 BETTER = {
     "higher": "higher is better",

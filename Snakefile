@@ -19,8 +19,15 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/unlearn.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/attacks.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/phases.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        of_all_tasks(data_files, model_files, evaluation_files, metrics_files, attack_files, figure_files),
 
 
 onsuccess:

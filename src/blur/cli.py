@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -33,6 +33,7 @@ Scale = Annotated[str | None, typer.Option(help="A file of config/scales; config
 Method = Annotated[str, typer.Option(help="A file of config/methods; or target, retrained.")]
 Variant = Annotated[str, typer.Option(help="A named change of the method's settings.")]
 Seed = Annotated[int, typer.Option(help="Seed of the run.")]
+Attack = Annotated[str, typer.Option(help="A file of config/attacks.")]
 Threads = Annotated[
     int, typer.Option(min=1, help="Threads of the numeric libraries; part of a result's identity on a CPU.")
 ]
@@ -42,7 +43,16 @@ Gpus = Annotated[
 ]
 
 
-def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, request: str = "", **names: object) -> None:
+def _run(
+    stage: str,
+    threads: int = 1,
+    *,
+    scale: str | None,
+    task: str,
+    request: str = "",
+    attack: str = "",
+    **names: object,
+) -> None:
     """Resolve the settings of one job and run its stage."""
     set_threads(threads)
     from blur.config import keys
@@ -54,9 +64,11 @@ def _run(stage: str, threads: int = 1, *, scale: str | None, task: str, request:
     run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
     plan.require(run or Run(task, "base"))
     keys.require_folders(plan, task)
-    key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity), *((request,) if request else ()))
+    further = filter(None, (request, attack))
+    key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity), *further)
     module = {"figure": "figures"}.get(stage, stage)
-    job = Job(plan, task, run, stage, key, threads, figure=names.get("figure"), request=request)  # type: ignore[arg-type]
+    figure: str | None = names.get("figure")  # type: ignore[assignment]
+    job = Job(plan, task, run, stage, key, threads, figure=figure, request=request, attack=attack)
     import_module(f"blur.stages.{module}").run(job)
 
 
@@ -97,8 +109,8 @@ def reference_sums(
     threads: Threads = 1,
 ) -> None:
     """Compute the log-likelihood of each forget text under the model before unlearning (NPO reads it)."""
-    run = {"method": method, "variant": variant, "seed": seed}
-    _run("reference_sums", threads, scale=scale, task=task, request=request, **run)
+    names: dict[str, Any] = {"method": method, "variant": variant, "seed": seed}
+    _run("reference_sums", threads, scale=scale, task=task, request=request, **names)
 
 
 @derive.command("matched-lambda")
@@ -154,6 +166,33 @@ def metrics(
 
 
 @app.command()
+def attack(
+    task: Task,
+    method: Method,
+    attack: Attack,
+    variant: Variant = "default",
+    seed: Seed = 0,
+    scale: Scale = None,
+    threads: Threads = 1,
+) -> None:
+    """Attack a copy of a model in one way and measure what comes back; carries on from the last arm."""
+    _run("attack", threads, scale=scale, task=task, attack=attack, method=method, variant=variant, seed=seed)
+
+
+@app.command("attack-metrics")
+def attack_metrics(
+    task: Task,
+    method: Method,
+    attack: Attack,
+    variant: Variant = "default",
+    seed: Seed = 0,
+    scale: Scale = None,
+) -> None:
+    """Sum an attack's measurements up; runs no model."""
+    _run("attack_metrics", 1, scale=scale, task=task, attack=attack, method=method, variant=variant, seed=seed)
+
+
+@app.command()
 def figures(
     figure: Annotated[str, typer.Argument(help="A figure of the task's benchmark, for instance tradeoff.")],
     task: Task,
@@ -167,6 +206,12 @@ def figures(
 def table(task: Task, scale: Scale = None) -> None:
     """Write a task's results table as Markdown, CSV, LaTeX and JSON."""
     _run("table", scale=scale, task=task)
+
+
+@app.command()
+def robustness(task: Task, scale: Scale = None) -> None:
+    """Write the table of what survives the attacks on a task's models."""
+    _run("robustness", scale=scale, task=task)
 
 
 @app.command()

@@ -15,6 +15,7 @@ try:
         PLAN.check(task)
         keys.require_folders(PLAN, task)
     ALL_RUNS = {task: PLAN.runs(task) for task in PLAN.tasks}
+    ATTACKED = {task: PLAN.attacked(task) for task in PLAN.tasks}
 except BlurError as error:
     raise WorkflowError(str(error)) from None
 
@@ -35,6 +36,7 @@ wildcard_constraints:
     variant="[A-Za-z0-9_.+-]+",
     seed=r"\d+",
     request="[A-Za-z0-9_.+-]+",
+    attack="[a-z0-9_]+",
 
 
 onstart:
@@ -47,9 +49,9 @@ def run_of(wildcards):
     return Run(wildcards.task, method, wildcards.get("variant", "default"), int(wildcards.get("seed", 0)))
 
 
-def of_request(wildcards):
-    """The request that reference sums are made for, in a list; empty for jobs of other kinds."""
-    return [wildcards.request] if "request" in wildcards.keys() else []
+def further(wildcards):
+    """What names a job besides its run, in a list: the request that reference sums are made for, or the attack."""
+    return [wildcards[name] for name in ("request", "attack") if name in wildcards.keys()]
 
 
 def parameter(stage, *names):
@@ -59,8 +61,8 @@ def parameter(stage, *names):
     """
 
     def of_job(wildcards):
-        of_task = stage in ("data", "figure", "table")
-        identity = [wildcards.task, *names] if of_task else [run_of(wildcards), *of_request(wildcards)]
+        of_task = stage in ("data", "figure", "table", "robustness")
+        identity = [wildcards.task, *names] if of_task else [run_of(wildcards), *further(wildcards)]
         return keys.as_parameter(getattr(keys, f"{stage}_key"), PLAN, *identity)
 
     return of_job
@@ -118,10 +120,27 @@ def metrics_files(task):
     return [file for run in PLAN.evaluated(task) for file in of_run("metrics", run, "metrics.json")]
 
 
+def attack_file(phase, run, attack, name="manifest.json"):
+    """A file of an attack on a run in a phase."""
+    return f"{phase_dir(phase, SCALE, run.path)}/{attack}/{name}"
+
+
+def attack_files(task):
+    """Raw measurements of every attack of a task, and what came back."""
+    return [
+        attack_file(phase, *pair, name)
+        for pair in ATTACKED[task]
+        for phase, name in (("attacks", "likelihood.parquet"), ("attack_metrics", "attack.json"))
+        for name in ("manifest.json", name)
+    ]
+
+
 def figure_files(task):
     """Figures and tables of a task."""
-    figures = PLAN.task(task).benchmark.figures
-    return [f"results/{SCALE}/figures/{task}/{name}" for name in (*(f"{f}.png" for f in figures), "results.md")]
+    figures, made = PLAN.task(task).benchmark.figures, {attack for _, attack in ATTACKED[task]}
+    names = [f"{name}.png" for name, figure in figures.items() if not figure.attacks or made & {*figure.attacks}]
+    names += ["results.md", *(["robustness.md"] if made else [])]
+    return [f"results/{SCALE}/figures/{task}/{name}" for name in names]
 
 
 def of_all_tasks(*kinds):
@@ -170,16 +189,45 @@ def metrics_inputs(wildcards):
     return inputs
 
 
+def attack_inputs(wildcards):
+    """Data, the model, and the target where the attack reads it."""
+    run = run_of(wildcards)
+    inputs = {
+        "data": f"data/{SCALE}/{run.task}/manifest.json",
+        "model": manifest("models", run),
+        "weights": ancient(weights(run)),
+    }
+    if PLAN.attack_settings(run.task, wildcards.attack).of_target:
+        target = PLAN.task(run.task).target
+        inputs |= {"target": manifest("models", target), "target_weights": ancient(weights(target))}
+    return inputs
+
+
+def attack_metrics_inputs(wildcards):
+    """Measurements of the attacked model, and of the retrained one; the data tell whom each item is about."""
+    run, task = run_of(wildcards), PLAN.task(wildcards.task)
+    inputs = {
+        "attack": attack_file("attacks", run, wildcards.attack),
+        "measurements": ancient(attack_file("attacks", run, wildcards.attack, "likelihood.parquet")),
+        "data": f"data/{SCALE}/{run.task}/manifest.json",
+    }
+    if task.retrained:
+        inputs["retrained"] = manifest("evaluation", task.retrained)
+    return inputs
+
+
 def figure_inputs(figure):
-    """Metrics and model manifests of the runs that a figure's filters choose."""
+    """Metrics, model manifests and attacks of the runs that a figure's filters choose."""
 
     def of_job(wildcards):
-        filters = PLAN.task(wildcards.task).benchmark.figures[figure].runs
-        runs = [run for run in PLAN.evaluated(wildcards.task) if keys.is_chosen(run, filters)]
+        config = PLAN.task(wildcards.task).benchmark.figures[figure]
+        runs = [run for run in PLAN.evaluated(wildcards.task) if keys.is_chosen(run, config.runs)]
         unlearned = [run for run in runs if run in ALL_RUNS[wildcards.task]]
+        pairs = [pair for pair in ATTACKED[wildcards.task] if pair[0] in runs and pair[1] in config.attacks]
         return {
             "metrics": [manifest("metrics", run) for run in runs],
             "models": [manifest("models", run) for run in unlearned],
+            "attacks": [attack_file("attack_metrics", *pair) for pair in pairs],
         }
 
     return of_job
@@ -188,3 +236,10 @@ def figure_inputs(figure):
 def table_inputs(wildcards):
     """Metrics of every model of a task."""
     return [manifest("metrics", run) for run in PLAN.evaluated(wildcards.task)]
+
+
+def robustness_inputs(wildcards):
+    """What came back in every attack of a task, and the metrics from before."""
+    pairs = ATTACKED[wildcards.task]
+    before = dict.fromkeys(manifest("metrics", run) for run, _ in pairs)
+    return [*before, *(attack_file("attack_metrics", *pair) for pair in pairs)]

@@ -51,3 +51,26 @@ rule table:
         key=parameter("table"),
     shell:
         "blur table --scale {wildcards.scale} --task {wildcards.task} 2>&1 | tee {log}"
+
+
+rule robustness:
+    input:
+        robustness_inputs,
+    output:
+        markdown="results/{scale}/figures/{task}/robustness.md",
+        csv=report(
+            "results/{scale}/figures/{task}/robustness.csv",
+            caption="../report/robustness.rst",
+            category="{task}",
+            subcategory="Tables",
+            labels={"table": "robustness"},
+        ),
+    log:
+        "logs/{scale}/{task}/robustness.log",
+    localrule: True
+    conda:
+        "../envs/blur.yaml"
+    params:
+        key=parameter("robustness"),
+    shell:
+        "blur robustness --scale {wildcards.scale} --task {wildcards.task} 2>&1 | tee {log}"

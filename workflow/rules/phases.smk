@@ -1,13 +1,7 @@
-"""What `all` is made of. Each phase is a target of its own: DVC's stages call them one by one.
+"""The parts of `all`. Each phase is a target of its own: DVC's stages call them one by one.
 
 `fetch` is what a cluster's login node does, where the nodes that compute have no internet.
 """
-
-
-rule all:
-    default_target: True
-    input:
-        of_all_tasks(data_files, model_files, evaluation_files, metrics_files, figure_files),
 
 
 rule fetch:
@@ -33,3 +27,8 @@ rule all_evaluation:
 rule all_metrics:
     input:
         of_all_tasks(metrics_files),
+
+
+rule all_attacks:
+    input:
+        of_all_tasks(attack_files),

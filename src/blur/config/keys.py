@@ -167,6 +167,29 @@ def describe(plan: Plan, run: Run) -> dict[str, str]:
     return {"title": method.title, "family": method.family}
 
 
+def attack_key(plan: Plan, run: Run, attack: str) -> Key:
+    """Key of one kind of attack on a model: its arms, and what is measured."""
+    resolved, chosen = plan.task(run.task), plan.attack_settings(run.task, attack)
+    measure = plan.attack_measure(run.task, attack)
+    settings = {
+        "attack": chosen.model_dump(mode="json"),
+        "measure": measure.model_dump(mode="json"),
+        "tasks": measure.task_files(),
+        **_encoding(resolved),
+    }
+    return _key(settings, ["blur.stages.attack", *chosen.modules])
+
+
+def attack_metrics_key(plan: Plan, run: Run, attack: str) -> Key:
+    """Key of what came back in an attack: the metrics, and what tables and figures read."""
+    specs, judges = plan.attack_metrics(run.task, attack)
+    on = plan.benchmark_attack(run.task, attack)
+    told = {"title": plan.attack(attack).title, "items": on.items, "chance": on.chance}
+    settings = {"metrics": specs, "judged_by": judges, "attack": told}
+    modules = sorted({f"blur.metrics.{spec['metric']}" for spec in specs})
+    return _key(settings, ["blur.stages.attack_metrics", *modules])
+
+
 def figure_key(plan: Plan, task: str, figure: str) -> Key:
     """Key of one figure."""
     resolved = plan.task(task)
@@ -175,6 +198,7 @@ def figure_key(plan: Plan, task: str, figure: str) -> Key:
         where = str(plan.folder / f"benchmarks/{resolved.config.benchmark}.yaml: figures")
         raise ConfigError(f"no figure {figure!r}", where, suggest(figure, resolved.benchmark.figures))
     settings = {"title": resolved.config.title, "options": config.options, "module": config.module}
+    settings |= {"attacks": list(config.attacks)} if config.attacks else {}
     return _key(settings, ["blur.stages.figures", f"blur.report.figures.{config.module}"])
 
 
@@ -183,6 +207,13 @@ def table_key(plan: Plan, task: str) -> Key:
     resolved = plan.task(task)
     settings = {"title": resolved.config.title, "options": table_options(resolved)}
     return _key(settings, ["blur.stages.table"])
+
+
+def robustness_key(plan: Plan, task: str) -> Key:
+    """Key of a task's table of attacks."""
+    resolved = plan.task(task)
+    judges = resolved.benchmark.judged_by.model_dump(mode="json")
+    return _key({"title": resolved.config.title, "judged_by": judges}, ["blur.stages.robustness"])
 
 
 def table_options(task: Task) -> dict[str, Any]:

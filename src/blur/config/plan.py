@@ -12,10 +12,13 @@ from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blur.config.load import Layer, read_yaml, suggest, validate
 from blur.config.schema import (
+    AttackConfig,
+    AttackSelection,
+    BenchmarkAttack,
     BenchmarkConfig,
     MainConfig,
     MethodConfig,
@@ -32,6 +35,9 @@ from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
 from blur.unlearn.axis import available
 from blur.unlearn.settings import UnlearnSettings
+
+if TYPE_CHECKING:
+    from blur.attacks.attack import AttackBase
 
 FINE_TUNING: Layer = (
     "built-in recipe of target and retrained",
@@ -183,7 +189,7 @@ class Plan:
             name: {topic: list(sets) for topic, sets in by_topic(stream).items()} for name, stream in chosen.items()
         }
 
-    def _expand(self, task: str, selection: Selection) -> list[Run]:
+    def _expand(self, task: str, selection: Selection | AttackSelection) -> list[Run]:
         return [
             Run(task, method, variant, seed)
             for method in selection.methods
@@ -239,6 +245,10 @@ class Plan:
         self._check_judges(task)
         for run in self.runs(task):
             self.unlearn_settings(run)
+        for attack in dict.fromkeys(attack for _, attack in self.attacked(task)):
+            self.attack_settings(task, attack)
+            self.attack_measure(task, attack).task_files()
+            self.attack_metrics(task, attack)
 
     def _check_judges(self, task: str) -> None:
         """Refuse judges that are no metrics of the benchmark."""
@@ -248,6 +258,84 @@ class Plan:
             if name not in known:
                 where = str(self.folder / f"benchmarks/{config.benchmark}.yaml: judged_by")
                 raise ConfigError(f"no metric {name!r}", where, suggest(name, known))
+
+    @cached_property
+    def attacks(self) -> tuple[str, ...]:
+        """Names of all attacks that have a file."""
+        return tuple(sorted(path.stem for path in (self.folder / "attacks").glob("*.yaml")))
+
+    @cache  # noqa: B019
+    def attack(self, name: str) -> AttackConfig:
+        """Return an attack's file, validated; a name without a file is an error with the nearest name."""
+        if name not in self.attacks:
+            raise ConfigError(f"no attack {name!r}", str(self.folder / "attacks"), suggest(name, self.attacks))
+        return validate(AttackConfig, self._layer(f"attacks/{name}.yaml"))
+
+    def attacked(self, task: str) -> tuple[tuple[Run, str], ...]:
+        """Return the pairs of model and attack of a task, without doubles; target and retrained beside the runs."""
+        resolved, runs = self.task(task), self.runs(task)
+        references = [run for run in (resolved.target, resolved.retrained) if run]
+        pairs: dict[tuple[Run, str], None] = {}
+        for selection in resolved.config.attacked:
+            chosen = self._expand(task, selection)
+            for missing in (run for run in chosen if run not in runs):
+                where = f"{resolved.layers['task.file'][0]}: attacked"
+                raise ConfigError(f"{missing.path} is attacked, but is not among the runs", where, "Add it to `runs`")
+            pairs |= {(run, attack): None for attack in selection.attacks for run in (*references, *chosen)}
+        return tuple(pairs)
+
+    def benchmark_attack(self, task: str, name: str) -> BenchmarkAttack:
+        """Return what an attack does on a task's benchmark.
+
+        Raises:
+            ConfigError: there is no such attack, or the benchmark says nothing about it.
+        """
+        self.attack(name)
+        benchmark, config = self.task(task).benchmark, self.task(task).config
+        if name not in benchmark.attacks:
+            where = str(self.folder / f"benchmarks/{config.benchmark}.yaml: attacks")
+            raise ConfigError(f"the benchmark has no attack {name!r}", where, suggest(name, benchmark.attacks))
+        return benchmark.attacks[name]
+
+    def attack_settings(self, task: str, name: str) -> AttackBase:
+        """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale."""
+        config, on = self.attack(name), self.benchmark_attack(task, name)
+        file, known = str(self.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
+        if config.module not in known:
+            raise ConfigError(f"no module {config.module!r} of blur.attacks.kinds", file, suggest(config.module, known))
+        return validate(
+            import_module(f"blur.attacks.kinds.{config.module}").Attack,
+            (f"{file}: settings", config.settings),
+            (self._attack_place(task, name), on.settings),
+            (f"{self._scale_layer[0]}: attacks.{name}", self.scale.attacks.get(name, {})),
+        )
+
+    def attack_measure(self, task: str, name: str) -> MeasureSettings:
+        """Return what is measured of an attacked model: the benchmark's suite, unless the attack names less."""
+        chosen, suite = self.benchmark_attack(task, name).measure, self.measure_settings(task)
+        if chosen is None:
+            return suite
+        try:
+            return suite.only(chosen.likelihood, chosen.generation, chosen.harness)
+        except ValueError as error:
+            raise ConfigError(str(error), f"{self._attack_place(task, name)}.measure") from None
+
+    def attack_metrics(self, task: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the metrics of an attacked model, and the names of those that judge what came back.
+
+        Raises:
+            ConfigError: one of them is no metric of the benchmark, or not among the attack's.
+        """
+        on, benchmark = self.benchmark_attack(task, name), self.task(task).benchmark
+        known = [spec["name"] for spec in benchmark.metrics]
+        chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
+        for metric, among in (*((one, known) for one in chosen), *((one, chosen) for one in judges)):
+            if metric not in among:
+                raise ConfigError(f"no metric {metric!r}", self._attack_place(task, name), suggest(metric, among))
+        return [spec for spec in benchmark.metrics if spec["name"] in chosen], list(judges)
+
+    def _attack_place(self, task: str, name: str) -> str:
+        return str(self.folder / f"benchmarks/{self.task(task).config.benchmark}.yaml: attacks.{name}")
 
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Partial = dict[str, Any]
+SetNames = tuple[str, ...]
 
 
 class Strict(BaseModel):
@@ -38,6 +39,15 @@ class Selection(Strict):
     seeds: tuple[int, ...] = Field(min_length=1)
 
 
+class AttackSelection(Strict):
+    """A product of attacks and runs to attack; target and retrained are always attacked beside them."""
+
+    attacks: tuple[str, ...] = Field(min_length=1, description="files of config/attacks")
+    methods: tuple[str, ...] = Field(min_length=1)
+    variants: tuple[str, ...] = ("default",)
+    seeds: tuple[int, ...] = Field(min_length=1)
+
+
 class ScaleConfig(Strict):
     """``config/scales/<scale>.yaml``: how large everything is, and what is run."""
 
@@ -49,6 +59,7 @@ class ScaleConfig(Strict):
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     runs: tuple[Selection, ...]
     variants: dict[str, Partial] = Field(default_factory=dict, description="variants that every method has here")
+    attacks: dict[str, Partial] = Field(default_factory=dict, description="changes to the attacks' settings, by attack")
     device: str = "cpu"
 
     @model_validator(mode="after")
@@ -99,6 +110,7 @@ class TaskConfig(Strict):
     epochs: Partial = Field(default_factory=dict, description="changes to what the benchmark measures at epoch ends")
     methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")
     runs: tuple[Selection, ...] | None = Field(None, description="instead of the scale's runs")
+    attacked: tuple[AttackSelection, ...] = Field((), description="which of the runs are attacked, and how")
 
     @model_validator(mode="after")
     def _target_exists(self) -> TaskConfig:
@@ -119,10 +131,10 @@ class FigureConfig(Strict):
 
     module: str
     runs: tuple[RunFilter, ...] = (RunFilter(),)
+    attacks: tuple[str, ...] = Field((), description="attacks whose results it reads, of the runs that were attacked")
     options: Partial = Field(default_factory=dict)
 
 
-SetNames = tuple[str, ...]
 Stream = SetNames | dict[str, SetNames]
 
 
@@ -159,6 +171,36 @@ class Judges(Strict):
     utility: str = Field(description="higher is better; below half the target's a model counts as collapsed")
 
 
+class AttackConfig(Strict):
+    """``config/attacks/<attack>.yaml``: a way to bring back what was forgotten."""
+
+    title: str
+    module: str = Field(description="module of blur.attacks")
+    source: str = Field(description="paper and section that the attack is from")
+    settings: Partial = Field(description="the module's Settings")
+
+
+class MeasureChoice(Strict):
+    """A part of the benchmark's measurements; what each of them is, the suite says."""
+
+    likelihood: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="fields by set")
+    generation: SetNames = Field((), description="sets")
+    harness: SetNames = Field((), description="names of requests")
+
+
+class BenchmarkAttack(Strict):
+    """What an attack does on a benchmark, and what is read off the attacked model."""
+
+    settings: Partial = Field(default_factory=dict, description="changes to the attack's settings, such as its sets")
+    measure: MeasureChoice | None = Field(None, description="of the benchmark's suite; by default all of it")
+    metrics: tuple[str, ...] = Field((), description="of the benchmark's; by default all of them")
+    judged_by: tuple[str, ...] = Field((), description="metrics, 0-1, whose mean came back; the benchmark's by default")
+    items: Literal["all", "unseen"] = Field(
+        "all", description="over which items: all of them, or those of entities that the attacker never saw"
+    )
+    chance: float | None = Field(None, description="what guessing gives, in place of the retrained model's value")
+
+
 class BenchmarkConfig(Strict):
     """``config/benchmarks/<benchmark>.yaml``: what is measured and how it is summed up."""
 
@@ -171,6 +213,7 @@ class BenchmarkConfig(Strict):
     metrics: tuple[dict[str, Any], ...]
     trajectory: tuple[dict[str, Any], ...]
     judged_by: Judges
+    attacks: dict[str, BenchmarkAttack] = Field(default_factory=dict, description="by file of config/attacks")
     figures: dict[str, FigureConfig]
     table: Partial = Field(default_factory=dict, description="options of the results table")
 

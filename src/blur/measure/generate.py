@@ -1,4 +1,4 @@
-"""Greedy answers in batches of prompts of like length, with a key-value cache that starts with what they share."""
+"""Answers in batches of prompts of like length, with a key-value cache that starts with what they share."""
 
 from __future__ import annotations
 
@@ -23,6 +23,17 @@ class Generation:
     finished: bool
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen: the likeliest at temperature 0, else drawn from the whole distribution."""
+
+    temperature: float = 0.0
+    seed: int = 0
+
+
+GREEDY = Sampling()
+
+
 def generate(
     model: PreTrainedModel,
     prompts: Sequence[Sequence[int]],
@@ -30,8 +41,9 @@ def generate(
     max_cache_tokens: int,
     eos_token_id: int | None,
     progress: Progress | None = None,
+    sampling: Sampling = GREEDY,
 ) -> list[Generation]:
-    """Continue each prompt with the likeliest token until an end-of-sequence token, equal to one prompt at a time.
+    """Continue each prompt until an end-of-sequence token; with the likeliest token equal to one prompt at a time.
 
     Prompts are padded on the left; the mask hides the padding and fixes the positions. What the prompts of a batch
     have in common at their beginning (few-shot examples) goes through the model once, with the padding after it. The
@@ -41,15 +53,17 @@ def generate(
     Args:
         prompts: token ids, none empty.
         max_cache_tokens: tokens of a batch, padding and the new ones included.
+        sampling: draws depend on the seed and on how prompts fall into batches.
 
     Returns:
         One generation per prompt, in the given order.
     """
     stops = _stop_tokens(model, eos_token_id)
     found: dict[int, Generation] = {}
-    with evaluation_mode(model), torch.no_grad():
+    with evaluation_mode(model), torch.no_grad(), torch.random.fork_rng():
+        torch.manual_seed(sampling.seed)
         for batch in buckets([len(prompt) + max_new_tokens for prompt in prompts], max_cache_tokens):
-            new = _continue(model, [prompts[index] for index in batch], max_new_tokens, stops)
+            new = _continue(model, [prompts[index] for index in batch], max_new_tokens, stops, sampling)
             found |= {index: _cut(tokens, stops) for index, tokens in zip(batch, new, strict=True)}
             if progress:
                 progress(len(found), len(prompts), "generation")
@@ -61,7 +75,9 @@ def max_positions(model: PreTrainedModel) -> int | None:
     return getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
 
-def _continue(model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int, stops: list[int]) -> list[list[int]]:
+def _continue(
+    model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int, stops: list[int], sampling: Sampling
+) -> list[list[int]]:
     from transformers import GenerationConfig
 
     from blur.measure.cache import prepared_cache
@@ -70,7 +86,9 @@ def _continue(model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int,
     cache, shared = prepared_cache(model, prompts, max(len(prompt) for prompt in prompts) + max_new_tokens)
     input_ids, mask = (tensor.to(device) for tensor in _padded(prompts, shared))
     options: dict[str, Any] = {"eos_token_id": stops, "pad_token_id": stops[0]} if stops else {}
-    config = GenerationConfig(do_sample=False, max_new_tokens=max_new_tokens, **options)
+    if sampling.temperature > 0:
+        options |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0}
+    config = GenerationConfig(max_new_tokens=max_new_tokens, **{"do_sample": False, **options})
     own, model.generation_config = model.generation_config, config
     try:
         made = model.generate(input_ids, attention_mask=mask, generation_config=config, past_key_values=cache)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from blur.core.errors import DataError
 from blur.measure.batching import Progress
-from blur.measure.generate import generate, max_positions
+from blur.measure.generate import Sampling, generate, max_positions
 from blur.measure.gradnorm import gradient_norms
 from blur.measure.likelihood import Passage, score
 from blur.measure.prompts import Prompt, Sets, prompts_of, records_of, texts_of
@@ -75,16 +75,17 @@ def _generations(
     settings: MeasureSettings,
     progress: Progress | None,
 ) -> list[GenerationRow]:
-    """Generate for all sets; those with the same ``max_new_tokens`` and examples share batches."""
-    groups: dict[tuple[int, str | None], list[GenerationRequest]] = defaultdict(list)
+    """Generate for all sets; those with the same ``max_new_tokens``, examples and sampling share batches."""
+    groups: dict[tuple[int, str | None, Sampling], list[GenerationRequest]] = defaultdict(list)
     for request in settings.generation:
-        groups[request.max_new_tokens, request.examples].append(request)
+        sampling = Sampling(request.temperature, request.seed)
+        groups[request.max_new_tokens, request.examples, sampling].append(request)
     rows: dict[str, list[GenerationRow]] = {request.set: [] for request in settings.generation}
-    for (size, _), requests in groups.items():
+    for (size, _, sampling), requests in groups.items():
         asked = [prompt for request in requests for prompt in prompts_of(tokenizer, template, sets, request)]
         _check_room(asked, size, max_positions(model))
         ids = [prompt.input_ids for prompt in asked]
-        made = generate(model, ids, size, settings.max_cache_tokens, tokenizer.eos_token_id, progress)
+        made = generate(model, ids, size, settings.max_cache_tokens, tokenizer.eos_token_id, progress, sampling)
         for one, new in zip(asked, made, strict=True):
             said = str(tokenizer.decode(new.tokens, skip_special_tokens=True))
             row = GenerationRow(one.set, one.id, one.text, one.reference, said, len(new.tokens), new.finished)

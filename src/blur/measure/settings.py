@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -33,10 +33,12 @@ class LikelihoodRequest(Request):
 
 
 class GenerationRequest(Request):
-    """A greedy answer to each question, or a greedy continuation of each prompt of completion records."""
+    """An answer to each question, or a continuation of each prompt of completion records; greedy by default."""
 
     max_new_tokens: int = Field(64, ge=1)
     examples: str | None = Field(None, description="set of questions and answers shown before each question, all of it")
+    temperature: float = Field(0.0, ge=0, description="of sampling; 0: always the likeliest token")
+    seed: int = Field(0, ge=0, description="of sampling")
     trailing_space: bool = Field(False, description="end the prompt in a space, as MUSE's code does; off: cut it")
 
 
@@ -99,6 +101,41 @@ class MeasureSettings(Strict):
         named |= {request.examples for request in self.generation}
         named |= {name for request in self.harness for name in (request.set, request.examples)}
         return tuple(sorted(name for name in named if name is not None))
+
+    def only(
+        self, likelihood: Mapping[str, Sequence[str]], generation: Sequence[str], harness: Sequence[str]
+    ) -> MeasureSettings:
+        """Return a part of the measurements.
+
+        Args:
+            likelihood: fields by set.
+            generation: sets.
+            harness: names of requests.
+
+        Raises:
+            ValueError: one of them is not measured.
+        """
+        fields = {(one.set, field) for one in self.likelihood for field in one.fields}
+        asked = {(name, field) for name, found in likelihood.items() for field in found}
+        unknown = {
+            *(f"{field} of {name}" for name, field in asked - fields),
+            *({*generation} - {one.set for one in self.generation}),
+            *({*harness} - {one.name for one in self.harness}),
+        }
+        if unknown:
+            raise ValueError(f"the benchmark does not measure {', '.join(sorted(unknown))}")
+        scored = [
+            one.model_copy(update={"fields": tuple(field for field in one.fields if (one.set, field) in asked)})
+            for one in self.likelihood
+        ]
+        return self.model_copy(
+            update={
+                "likelihood": tuple(one for one in scored if one.fields),
+                "generation": tuple(one for one in self.generation if one.set in generation),
+                "gradnorm": (),
+                "harness": tuple(one for one in self.harness if one.name in harness),
+            }
+        )
 
     def empty(self, empty_sets: Iterable[str]) -> list[str]:
         """Return the names of harness requests whose set is among ``empty_sets``: they measure nothing either."""

@@ -7,6 +7,7 @@ question). Logarithms are natural.
 
 from blur.measurements.epochs import read_epochs, write_epochs
 from blur.measurements.measured import Measurements
+from blur.measurements.points import read_points, write_points
 from blur.measurements.rows import (
     Bools,
     ChoiceRow,
@@ -27,5 +28,7 @@ __all__ = [
     "Measurements",
     "TextScore",
     "read_epochs",
+    "read_points",
     "write_epochs",
+    "write_points",
 ]

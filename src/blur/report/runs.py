@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +49,7 @@ class Run:
         about: by metric name: ``direction``, ``n``, ``details`` and, where not defined, ``reason``.
         directory: folder of metrics.json; None for a run made in memory.
         models: folder of steps.jsonl.
+        attacks: content of attack.json by attack; empty for a run that was not attacked.
     """
 
     method: str
@@ -63,6 +64,7 @@ class Run:
     scale: str = ""
     directory: Path | None = None
     models: Path | None = None
+    attacks: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def steps(self) -> list[dict[str, Any]]:
@@ -125,6 +127,22 @@ def read_runs(paths: Iterable[Path | str], titles: Mapping[str, str] | None = No
         if identity(first) == identity(second) and first.task == second.task:
             raise ArtifactError(f"the run {identity(first)} is there twice", str(second.directory), "Give one of them")
     return runs
+
+
+def with_attacks(runs: Iterable[Run], folders: Iterable[Path]) -> list[Run]:
+    """Return runs with what came back in the attacks on them.
+
+    Args:
+        folders: of attack.json; those of other runs are passed over.
+    """
+    told = [read_json(folder / "attack.json") for folder in folders]
+    return [
+        replace(run, attacks={one["attack"]: one for one in told if identity(run) == _attacked(one)}) for run in runs
+    ]
+
+
+def _attacked(record: Mapping[str, Any]) -> tuple[str, str, int]:
+    return record["method"], record["variant"], int(record["seed"])
 
 
 def identity(run: Run) -> tuple[str, str, int]:

@@ -33,6 +33,7 @@ class Job:
     threads: int
     figure: str | None = None
     request: str = ""
+    attack: str = ""
     clock: manifests.Clock = field(default_factory=manifests.Clock)
 
     @property
@@ -68,7 +69,11 @@ class Job:
     @cached_property
     def progress(self) -> Progress:
         """Where the job reports how far it is."""
-        return Progress(f"{self.stage} {self.run.path if self.run else self.figure or self.task_name}")
+        return Progress(
+            " ".join(
+                filter(None, (self.stage, self.run.path if self.run else self.figure or self.task_name, self.attack))
+            )
+        )
 
     def directory(self, phase: str, run: Run | None = None) -> Path:
         """Folder of a run, by default the job's own, in a phase."""
@@ -79,7 +84,7 @@ class Job:
     @property
     def work(self) -> Path:
         """Folder for lock and resume state of the job."""
-        parts = (self.stage, self.request, self.run.path if self.run else self.task_name)
+        parts = (self.stage, self.request, self.run.path if self.run else self.task_name, self.attack)
         return work_dir(self.scale, "/".join(filter(None, parts)))
 
     @contextmanager
@@ -121,6 +126,8 @@ class Job:
         identity = {"task": self.task_name, "scale": self.scale, "threads": self.threads}
         if self.run:
             identity |= {"method": self.run.method, "variant": self.run.variant, "seed": self.run.seed}
+        if self.attack:
+            identity["attack"] = self.attack
         cost = self.clock.read()
         manifests.write(
             directory, self.stage, self.key, files, inputs=hashes(inputs), identity=identity, cost=cost, **facts

@@ -35,6 +35,7 @@ class Size(BaseModel):
     train: Need
     unlearn: Need
     evaluate: Need
+    attack: Need
 
 
 class ResourceConfig(BaseModel):
@@ -60,7 +61,7 @@ class Needs:
         """Return what a job asks at its first attempt.
 
         Args:
-            kind: ``train``, ``unlearn`` or ``evaluate``.
+            kind: ``train``, ``unlearn``, ``evaluate`` or ``attack``.
 
         Raises:
             ConfigError: the model is fetched by name and its architecture is not known here; or no size holds it.

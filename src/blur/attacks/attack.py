@@ -1,0 +1,90 @@
+"""What an attack is: named arms, each of which turns a model into measured points. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from blur.unlearn.axis import Strict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from blur.measure.settings import MeasureSettings
+    from blur.measurements import Measurements
+    from blur.models import LoadedModel
+    from blur.models.encode import Example
+
+WORST = "worst_of"  # in ``about``: item by item, only the worst of an arm's points with this mark counts
+Record = Mapping[str, Any]
+Sets = Mapping[str, Sequence[Record]]
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A model under attack, and what the attacker has at hand.
+
+    Attributes:
+        load: returns a fresh copy of the model, verified; the stored one is never touched.
+        load_target: returns the model from before unlearning.
+        records: returns the records of sets of the task's data.
+        examples: tokenises records as the task's training does.
+        measure: measures a model; on ``sets`` and with ``settings``, where others are not given. It is left as it was.
+        sets: records by set that ``measure`` reads.
+        settings: what ``measure`` measures.
+        adapter: folder of the adapter that the model was unlearned with and that can be taken off; None without one.
+        is_reference: whether it is the target or the retrained model.
+        progress: called with (done, total, what).
+    """
+
+    load: Callable[[], LoadedModel]
+    load_target: Callable[[], LoadedModel]
+    records: Callable[[Iterable[str]], list[dict[str, Any]]]
+    examples: Callable[[LoadedModel, Iterable[Record]], list[Example]]
+    measure: Callable[..., Measurements]
+    sets: Sets
+    settings: MeasureSettings
+    adapter: Path | None
+    is_reference: bool
+    progress: Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Point:
+    """The model at one point of an attack.
+
+    Attributes:
+        measured: its raw measurements; None where the attack does not apply, or cannot be made on this machine.
+        about: numbers and words that tables and figures read: a step, a bit width, ``reason`` where not measured.
+        used: entities (``group``, else ``id``) whose records the attacker used.
+    """
+
+    measured: Measurements | None
+    about: dict[str, Any] = field(default_factory=dict)
+    used: frozenset[str] = frozenset()
+
+
+class AttackBase(Strict):
+    """An attack. Its arms are its settings by name; each is made by itself, so that an interrupted attack goes on.
+
+    Attributes:
+        of_target: whether an arm reads the model from before unlearning.
+    """
+
+    of_target: ClassVar[bool] = False
+    arms: Mapping[str, Any]
+
+    def strike(self, arm: str, victim: Victim) -> dict[str, Point]:
+        """Make one arm; return its points by name (``""`` for the arm's only one)."""
+        raise NotImplementedError
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules that the settings name, for the code fingerprint (which leaves settings out)."""
+        return [type(self).__module__]
+
+
+def entity(record: Record) -> str:
+    """Return whom a record is about: its ``group``, or itself where it has none."""
+    return str(record.get("group") or record["id"])

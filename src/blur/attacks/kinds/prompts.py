@@ -1,0 +1,31 @@
+"""Prompt attacks: the weights stay as they are; the same questions are asked in other ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
+
+from blur.attacks.attack import AttackBase, Point, Victim
+from blur.attacks.way import WayBase
+from blur.unlearn.axis import Axis
+
+Way = Annotated[WayBase, Axis("blur.attacks.prompts", "Way")]
+
+
+class Attack(AttackBase):
+    """One arm for each way to ask."""
+
+    arms: Mapping[str, Way]
+    questions: str = Field(description="set whose questions are asked")
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules of the ways."""
+        return sorted({type(self).__module__, *(type(arm).__module__ for arm in self.arms.values())})
+
+    def strike(self, arm: str, victim: Victim) -> dict[str, Point]:
+        """Ask all questions in one way."""
+        victim.progress(0, 1, arm)
+        return self.arms[arm].ask(self.questions, victim)

@@ -1,0 +1,48 @@
+"""Quantization: round the weights; small updates of unlearning may vanish in the rounding (arXiv 2410.16454).
+
+The share of weights whose integer code equals the target's (``collision_rate``) tells how much of the update is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from blur.attacks.attack import AttackBase, Point, Victim
+from blur.attacks.quantizer import QuantizerBase, collision_rate
+from blur.unlearn.axis import Axis
+
+Quantizer = Annotated[QuantizerBase, Axis("blur.attacks.quantizers", "Quantizer")]
+
+
+class Attack(AttackBase):
+    """One arm for each scheme."""
+
+    of_target: ClassVar[bool] = True
+    arms: Mapping[str, Quantizer]
+    calibration: tuple[str, ...] = Field((), description="sets for schemes that look at activations")
+    num_texts: int = Field(64, ge=1, description="their first records, of each set")
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules of the schemes."""
+        return sorted({type(self).__module__, *(type(arm).__module__ for arm in self.arms.values())})
+
+    def strike(self, arm: str, victim: Victim) -> dict[str, Point]:
+        """Quantize a copy with one scheme and measure it."""
+        scheme = self.arms[arm]
+        reason = scheme.unavailable()
+        if reason:
+            return {"": Point(None, {"reason": reason})}
+        loaded = victim.load()
+        records = [record for name in self.calibration for record in victim.records([name])[: self.num_texts]]
+        calibration = victim.examples(loaded, records)
+        victim.progress(0, 1, arm)
+        measured = victim.measure(scheme.quantize(loaded.model, calibration))
+        codes = scheme.codes(loaded.model)
+        if not codes:
+            return {"": Point(measured)}
+        rate = collision_rate(codes, scheme.codes(victim.load_target().model))
+        return {"": Point(measured, {"collision_rate": rate})}

@@ -1,0 +1,110 @@
+"""Relearning: fine-tune the unlearned model on a little text, and see what comes back (or is learned anew).
+
+Each arm trains a fresh copy: on part of the forget set, on retained text, on text about something else; all weights, or
+a low-rank adapter. Which of the two it was, coming back or learning, the same arm on the retrained model tells.
+RTT (Deeb & Roger 2024, "Do Unlearning Methods Remove Information from Language Model Weights?") is this attack with
+arms that train on four splits of facts and are judged on the fifth.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, model_validator
+
+from blur.attacks.attack import AttackBase, Point, Victim, entity
+from blur.core.errors import DataError
+from blur.unlearn.axis import Axis, Strict
+from blur.unlearn.optimizer import OptimizerBase
+from blur.unlearn.schedule import Schedule
+from blur.unlearn.scope import ScopeBase
+from blur.unlearn.settings import UnlearnSettings
+
+if TYPE_CHECKING:
+    from blur.models import LoadedModel
+
+Optimizer = Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Settings")]
+Scope = Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")]
+Record = dict[str, Any]
+
+
+class Arm(Strict):
+    """What one fine-tuning learns, and with which weights."""
+
+    data: str = Field(description="one of the attack's `data`")
+    fraction: float = Field(1.0, gt=0, le=1, description="of the entities in the data; the others stay unseen")
+    scope: Scope = Field("all", validate_default=True)
+    optimizer: Optimizer | None = Field(None, description="instead of the attack's")
+
+
+class Attack(AttackBase):
+    """Fine-tuning, measured along the way."""
+
+    data: Mapping[str, tuple[str, ...]] = Field(description="sets by name, such as `forget: [forget]`")
+    arms: Mapping[str, Arm]
+    at: tuple[int, ...] = Field(min_length=1, description="steps after which the model is measured")
+    batch_size: int = Field(8, ge=1)
+    optimizer: Optimizer = Field("adamw", validate_default=True)
+    schedule: Schedule = Schedule()
+    max_grad_norm: float | None = Field(1.0, gt=0)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Attack:
+        if list(self.at) != sorted({step for step in self.at if step > 0}):
+            raise ValueError("`at` lists steps from 1 on, each once, in rising order")
+        for name, arm in self.arms.items():
+            if arm.data not in self.data:
+                raise ValueError(f"arm {name!r} learns {arm.data!r}, which `data` lacks: {', '.join(self.data)}")
+        return self
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules of the arms' recipes."""
+        return sorted({type(self).__module__, *(one for arm in self.arms for one in self.recipe(arm).modules)})
+
+    def recipe(self, arm: str) -> UnlearnSettings:
+        """Return an arm's fine-tuning as settings of the training loop."""
+        chosen = self.arms[arm]
+        common = self.model_dump(include={"schedule", "batch_size", "max_grad_norm", "seed"})
+        recipe = {"optimizer": chosen.optimizer or self.optimizer, "scope": chosen.scope, "steps": self.at[-1]}
+        return UnlearnSettings.model_validate({**common, **recipe, "retain": [{"stream": "retain", "loss": "nll"}]})
+
+    def strike(self, arm: str, victim: Victim) -> dict[str, Point]:
+        """Fine-tune a fresh copy; the points are ``step<n>``."""
+        from blur.unlearn.loop import train
+
+        chosen, loaded, points = self.arms[arm], victim.load(), dict[str, Point]()
+        records = part_of(victim.records(self.data[chosen.data]), chosen.fraction, self.seed)
+        used = frozenset(entity(record) for record in records)
+
+        def on_step(record: dict[str, Any], total: int) -> None:
+            step = record["step"]
+            victim.progress(step, total, arm)
+            if step in self.at:
+                measured = victim.measure(loaded.model.eval())
+                points[f"step{step}"] = Point(measured, {"step": step, "loss": record["retain_loss"]}, used)
+
+        train(loaded.model, _streams(victim, loaded, records), self.recipe(arm), on_step=on_step)
+        return points
+
+
+def part_of(records: Sequence[Record], fraction: float, seed: int) -> list[Record]:
+    """Return the records of a share of the entities, rounded up, drawn by ``seed``; a larger share holds a smaller.
+
+    Raises:
+        DataError: there is no record.
+    """
+    if not records:
+        raise DataError("there is nothing to learn from", "attack", "Name sets that have records under `data`")
+    entities = sorted({entity(record) for record in records})
+    random.Random(seed).shuffle(entities)
+    kept = set(entities[: math.ceil(fraction * len(entities))])
+    return [record for record in records if entity(record) in kept]
+
+
+def _streams(victim: Victim, loaded: LoadedModel, records: Sequence[Record]) -> dict[str, Any]:
+    return {"retain": victim.examples(loaded, records)}

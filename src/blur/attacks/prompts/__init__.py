@@ -1,0 +1,1 @@
+"""Ways to ask: each is a module with a class ``Way``."""

@@ -1,0 +1,41 @@
+"""The beginning of the answer is given; what the model says next is compared with the rest."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from blur.attacks.attack import Record, Victim
+from blur.attacks.way import WayBase, asked_with
+
+if TYPE_CHECKING:
+    from blur.measure.settings import MeasureSettings
+    from blur.models import LoadedModel
+
+
+class Way(WayBase):
+    """A share of the answer's words, rounded down, stands after the prompt.
+
+    Answers of one word are left out: with the whole answer, or nothing of it, given there is nothing to find.
+    """
+
+    name: Literal["prefix"] = "prefix"
+    share: float = Field(0.5, gt=0, lt=1)
+
+    def rewrite(self, record: Record, loaded: LoadedModel) -> dict[str, Any] | None:
+        """Return the record as a text to be continued; None for answers too short to be cut."""
+        words = str(record["answer"]).split()
+        given = max(1, math.floor(self.share * len(words)))
+        if given >= len(words):
+            return None
+        asked = loaded.template.render(str(record["question"]), loaded.tokenizer)
+        bos = str(loaded.tokenizer.bos_token or "")
+        prompt = asked.removeprefix(bos) + loaded.template.continuation(" ".join(words[:given]))
+        rest = {key: value for key, value in record.items() if key not in ("question", "answer")}
+        return {**rest, "prompt": prompt, "gt": " " + " ".join(words[given:])}
+
+    def settings(self, questions: str, victim: Victim) -> MeasureSettings:
+        """Return the benchmark's settings without examples: these are texts to continue."""
+        return asked_with(victim.settings, questions, examples=None, trailing_space=False)

@@ -1,0 +1,27 @@
+"""The same question asked several times, with sampling: what leaks once has leaked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from blur.attacks.attack import WORST, Point, Victim
+from blur.attacks.way import WayBase, asked_with
+
+
+class Way(WayBase):
+    """Of ``k`` answers to each question the one that tells most counts."""
+
+    name: Literal["samples"] = "samples"
+    k: int = Field(8, ge=1)
+    temperature: float = Field(1.0, gt=0)
+
+    def ask(self, questions: str, victim: Victim) -> dict[str, Point]:
+        """Ask ``k`` times; each time is a point, and the points' worst is what counts."""
+        model, points = victim.load().model, {}
+        for seed in range(self.k):
+            settings = asked_with(victim.settings, questions, temperature=self.temperature, seed=seed)
+            points[f"sample{seed}"] = Point(victim.measure(model, None, settings), {WORST: f"worst of {self.k}"})
+            victim.progress(seed + 1, self.k, self.name)
+        return points

@@ -1,0 +1,1 @@
+"""One file per quantization scheme: rtn, bitsandbytes, torchao, gptq, awq."""

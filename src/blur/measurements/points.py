@@ -1,0 +1,23 @@
+"""Measurements at the points of an attack, by the point's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+
+from blur.measurements import series
+from blur.measurements.measured import Measurements
+
+POINT = pa.field("point", pa.string())
+
+
+def write_points(directory: Path | str, points: Mapping[str, Measurements]) -> list[str]:
+    """Write the points in the order given; return file names within ``directory``."""
+    return series.write(Path(directory), POINT, points)
+
+
+def read_points(directory: Path | str) -> dict[str, Measurements]:
+    """Read what ``write_points`` wrote."""
+    return series.read(Path(directory), POINT)

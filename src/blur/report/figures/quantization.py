@@ -1,0 +1,106 @@
+"""What rounding brings back: the judges' mean in full precision and quantized, and how many codes are the target's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from blur.report import style
+from blur.report.robustness import judged
+from blur.report.runs import DEFAULT, Run, by_method
+
+Row = dict[str, Any]
+FULL = "full precision"
+
+
+def data(runs: Sequence[Run], attack: str, forget: Sequence[str], utility: str) -> list[Row]:
+    """Return a row per run and scheme (full precision first): the judges' mean, utility, codes that equal the target's.
+
+    Args:
+        attack: the attack that quantizes.
+        forget: metrics whose mean tells what is left of the forget set.
+        utility: the metric that tells whether the model is still of use.
+    """
+    rows: list[Row] = []
+    for run in _attacked(runs, attack):
+        whose = {"method": run.method, "variant": run.variant, "title": run.title}
+        rows.append({**whose, "scheme": FULL, "forget": judged(run, forget), "utility": run.value(utility)})
+        for point in run.attacks[attack]["points"].values():
+            metrics, told = point.get("metrics", {}), point.get("judged", {})
+            rates = {"collision_rate": point.get("collision_rate"), "reason": point.get("reason")}
+            measured = {"forget": told.get("all"), "utility": metrics.get(utility)}
+            rows.append({**whose, "scheme": point["arm"], **measured, **rates})
+    return rows
+
+
+def _attacked(runs: Sequence[Run], attack: str) -> list[Run]:
+    return [group[0] for group in by_method(run for run in runs if attack in run.attacks).values()]
+
+
+@style.styled
+def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str], utility: str) -> Figure:
+    """Draw the rows of ``data``: what is left, what use remains, and the codes."""
+    rows, found = data(runs, attack, forget, utility), _attacked(runs, attack)
+    measured = [row for row in rows if row["forget"] is not None]
+    schemes = list(dict.fromkeys(row["scheme"] for row in measured))
+    if len(schemes) < 2:
+        return style.empty(task_title, "quantization", "no model was quantized")
+    figure = Figure(figsize=(12.5, 0.36 * len(found) + 2.6), layout="constrained")
+    figure.suptitle(f"{task_title}: quantization", fontweight="bold")
+    grid = figure.subplots(1, 3, sharey=True)
+    for axes, (key, title) in zip(grid, PANELS.items(), strict=True):
+        _panel(axes, measured, key, schemes, found)
+        axes.set_xlabel(title)
+    grid[0].set_yticks(range(len(found)), [_name(run) for run in found])
+    grid[0].invert_yaxis()
+    grid[2].legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
+    absent = sorted(
+        {f"{row['scheme']}: {row['reason']}" for row in rows if row["forget"] is None and row.get("reason")}
+    )
+    style.note(
+        figure, "\n".join([f"Judges: {', '.join(forget)}; utility: {utility}. One seed: no intervals.", *absent])
+    )
+    return figure
+
+
+PANELS = {
+    "forget": "Left of the forget set (lower is better)",
+    "utility": "Utility (higher is better)",
+    "collision_rate": "Codes that equal the target's",
+}
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<", ">")
+COLOURS = (
+    style.BLACK,
+    style.SKY,
+    style.ORANGE,
+    style.RED,
+    style.GREEN,
+    style.PURPLE,
+    style.BLUE,
+    style.GREY,
+    "#8C6D31",
+)
+
+
+def _name(run: Run) -> str:
+    return run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
+
+
+def _panel(axes: Axes, rows: list[Row], key: str, schemes: list[str], found: Sequence[Run]) -> None:
+    places = {(run.method, run.variant): place for place, run in enumerate(found)}
+    for place, scheme in enumerate(schemes):
+        own = [row for row in rows if row["scheme"] == scheme and row.get(key) is not None]
+        shift = 0.5 * (place / max(1, len(schemes) - 1) - 0.5)
+        axes.plot(
+            [row[key] for row in own],
+            [places[row["method"], row["variant"]] + shift for row in own],
+            linestyle="none",
+            marker=MARKERS[place % len(MARKERS)],
+            color=COLOURS[place % len(COLOURS)],
+            label=scheme.replace("_", " "),
+            gid=f"{key} {scheme}",
+        )
+    axes.set_xlim(-0.03, 1.03)

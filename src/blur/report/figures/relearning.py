@@ -1,0 +1,86 @@
+"""How fast forgetting is undone: the judges' mean against the steps of fine-tuning, one panel per arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from blur.report import panels, style
+from blur.report.robustness import judged
+from blur.report.runs import Run, by_method
+
+Row = dict[str, Any]
+ITEMS = {
+    "all": "All items, those that the attacker trained on included: the retrained model learns these anew.",
+    "unseen": "Only items of entities that the attacker did not train on.",
+}
+
+
+def data(runs: Sequence[Run], attack: str, forget: Sequence[str], items: str = "all") -> list[Row]:
+    """Return a row per run, arm and step; step 0 is before the attack, where the judges are the same.
+
+    Args:
+        attack: one that measures along steps.
+        forget: metrics that judge a model before the attack.
+        items: ``all``, or ``unseen``: of entities that the attacker did not train on.
+    """
+    rows = []
+    for run in _attacked(runs, attack):
+        points = sorted(run.attacks[attack]["points"].values(), key=lambda point: (point["arm"], point["step"]))
+        whose = {"method": run.method, "variant": run.variant, "title": run.title, "seed": run.seed}
+        for arm in dict.fromkeys(point["arm"] for point in points):
+            own = [{"step": 0, "judged": {items: judged(run, forget)}}, *(one for one in points if one["arm"] == arm)]
+            rows += [{**whose, "arm": arm, "step": one["step"], "value": one["judged"][items]} for one in own]
+    return rows
+
+
+def _attacked(runs: Sequence[Run], attack: str) -> list[Run]:
+    return [group[0] for group in by_method(run for run in runs if attack in run.attacks).values()]
+
+
+@style.styled
+def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str], items: str = "all") -> Figure:
+    """Draw the rows of ``data``."""
+    rows, found = data(runs, attack, forget, items), _attacked(runs, attack)
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    if not arms:
+        return style.empty(task_title, "relearning", "no model was attacked so")
+    figure, grid = panels.grid(len(arms))
+    figure.suptitle(f"{task_title}: relearning", fontweight="bold")
+    for axes, arm in zip(grid, arms, strict=True):
+        _panel(axes, [row for row in rows if row["arm"] == arm], found)
+        axes.set_title(arm.replace("_", " "))
+    for axes in grid[:: style.layout(len(arms), 3)[0]]:
+        axes.set_ylabel("Left of the forget set\n(mean of the judges)")
+    handles = [style.handle(run, line=not run.is_reference) for run in found]
+    figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
+    style.note(
+        figure,
+        f"Judges: {', '.join(forget)}; lower is better. {ITEMS[items]}\nWhat a method shows beyond the retrained model "
+        "has come back. Same steps and learning rate for all. One seed: no intervals.",
+    )
+    return figure
+
+
+def _panel(axes: Axes, rows: list[Row], found: Sequence[Run]) -> None:
+    for run in found:
+        own = [row for row in rows if (row["method"], row["variant"]) == (run.method, run.variant)]
+        known = [row for row in own if row["value"] is not None]
+        look = style.look(run)
+        line: Any = style.DOTTED if run.is_reference else look.line
+        axes.plot(
+            [row["step"] for row in known],
+            [row["value"] for row in known],
+            linestyle=line,
+            gid=f"{run.method} {run.variant}",
+            **look.points() | {"markersize": 8 if run.is_reference else 5},
+        )
+    axes.set_xscale("symlog", linthresh=5)
+    steps = sorted({row["step"] for row in rows})
+    axes.set_xticks(steps, [str(step) for step in steps])
+    axes.minorticks_off()
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_xlabel("Steps of fine-tuning")

@@ -1,0 +1,123 @@
+"""What survives: the largest recovery of each arm of every attack, method by method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from blur.report import style
+from blur.report.robustness import Recovery, Verdict, verdicts
+from blur.report.runs import DEFAULT, Run, rank
+
+Row = dict[str, Any]
+
+
+def data(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Row]:
+    """Return a row per method and arm with its largest recovery, and one per method with its verdict.
+
+    Args:
+        forget: metrics that judge a model before any attack.
+        utility: the metric that tells whether it is still of use.
+    """
+    rows: list[Row] = []
+    for verdict in _sorted(runs, forget, utility):
+        whose = {"method": verdict.run.method, "variant": verdict.run.variant, "title": _name(verdict)}
+        rows += [{**whose, "kind": "arm", **_cell(verdict, attack, arm)} for attack, arm in _arms([verdict])]
+        told = {"before": verdict.before, "utility": verdict.utility, "robustness": verdict.robustness}
+        rows.append({**whose, "kind": "verdict", **told, "reason": verdict.reason})
+    return rows
+
+
+def _sorted(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Verdict]:
+    return sorted(verdicts(runs, forget, utility), key=lambda verdict: rank(verdict.run))
+
+
+def _name(verdict: Verdict) -> str:
+    run = verdict.run
+    return run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
+
+
+def _arms(found: Sequence[Verdict]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((one.attack, one.arm) for verdict in found for one in verdict.recoveries))
+
+
+def _cell(verdict: Verdict, attack: str, arm: str) -> Row:
+    worst: Recovery | None = verdict.of(attack, arm)
+    return {
+        "attack": attack,
+        "arm": arm,
+        "value": worst.value if worst else None,
+        "point": worst.point if worst else "",
+    }
+
+
+@style.styled
+def draw(runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: str) -> Figure:
+    """Draw the rows of ``data``: a line per method, a column per arm; the darker, the more came back."""
+    rows, found = data(runs, forget, utility), _sorted(runs, forget, utility)
+    arms = _arms(found)
+    if not arms:
+        return style.empty(task_title, "what survives", "no model was attacked")
+    figure = Figure(figsize=(0.62 * len(arms) + 4.2, 0.42 * len(found) + 2.6), layout="constrained")
+    figure.suptitle(f"{task_title}: what comes back", fontweight="bold")
+    axes = figure.subplots()
+    axes.grid(visible=False)
+    image = _cells(axes, rows, arms, len(found))
+    axes.set_yticks(range(len(found)), [_name(verdict) for verdict in found])
+    axes.set_xticks(range(len(arms)), [arm.replace("_", " ") for _, arm in arms], rotation=40, ha="right")
+    _heads(axes, arms)
+    _earned(axes, found, len(arms))
+    figure.colorbar(
+        image, ax=axes, shrink=0.8, pad=0.16, label="Recovery (0: as the retrained model, 1: as the target)"
+    )
+    style.note(
+        figure,
+        "The largest recovery along each arm, against target and retrained model after the same attack. ×: those two "
+        "hardly differ\nthere, or the arm does not apply. Right: robustness, one minus the largest; – where a model "
+        "forgot too little or lost its use.",
+    )
+    return figure
+
+
+def _cells(axes: Axes, rows: list[Row], arms: list[tuple[str, str]], height: int) -> Any:
+    values: list[list[float]] = [[float("nan")] * len(arms) for _ in range(height)]
+    methods = list(dict.fromkeys((row["method"], row["variant"]) for row in rows))
+    for row in rows:
+        if row["kind"] != "arm":
+            continue
+        x, y = arms.index((row["attack"], row["arm"])), methods.index((row["method"], row["variant"]))
+        value = row["value"]
+        if value is not None:
+            values[y][x] = value
+        text, colour = ("×", style.GREY) if value is None else (f"{value:.2f}", "white" if value > 0.55 else "black")
+        axes.text(x, y, text, ha="center", va="center", fontsize=8, color=colour)
+    return axes.imshow(values, vmin=0, vmax=1, cmap="OrRd", aspect="auto")
+
+
+def _heads(axes: Axes, arms: list[tuple[str, str]]) -> None:
+    """Write each attack's name over its columns, with a line between attacks."""
+    attacks = [attack for attack, _ in arms]
+    for attack in dict.fromkeys(attacks):
+        first, number = attacks.index(attack), attacks.count(attack)
+        axes.annotate(
+            attack.capitalize(),
+            (first + (number - 1) / 2, 1),
+            (0, 6),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            fontweight="bold",
+            rotation=0 if number > 1 else 25,
+        )
+        if first:
+            axes.axvline(first - 0.5, color="white", linewidth=4)
+
+
+def _earned(axes: Axes, found: Sequence[Verdict], width: int) -> None:
+    for place, verdict in enumerate(found):
+        text = "–" if verdict.robustness is None else f"{verdict.robustness:.2f}"
+        axes.annotate(text, (width - 0.3, place), va="center", fontsize=9, fontweight="bold", annotation_clip=False)

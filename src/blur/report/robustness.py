@@ -1,0 +1,143 @@
+"""What an attack brings back of what was forgotten, and what that says of a method: recovery and robustness.
+
+Recovery of attack ``a``: ``clip((m_u - m_r) / (m_t - m_r), 0, 1)`` with the judges' mean ``m`` of the unlearned, the
+retrained and the target model, all three after the same attack at the same point. So what the retrained model learns
+from the attack itself does not count as coming back. Where guessing has a known level (RTT) it stands for ``m_r``.
+Robustness: one minus the largest recovery, of models that had forgotten, and were still of use, before any attack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from blur.report.runs import Run
+
+UNINFORMATIVE = 0.1  # least distance between target and retrained model under an attack that says anything
+KEPT = 0.9  # share of the target's utility that a model needs to earn robustness
+FORGOTTEN = 0.2  # of what there is to forget, the share that may be left
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """One point of an attack on one model.
+
+    Attributes:
+        values: the judges' mean of the unlearned, the retrained (or chance) and the target model under the attack.
+        used, unseen: the unlearned model's, over items of entities that the attacker used, and never saw.
+        value: the recovery, 0 to 1; None where ``reason`` says why.
+    """
+
+    attack: str
+    arm: str
+    point: str
+    about: Mapping[str, Any]
+    values: tuple[float | None, float | None, float | None]
+    used: float | None
+    unseen: float | None
+    value: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What all attacks together say of a model.
+
+    Attributes:
+        before: the judges' mean before any attack; ``utility`` likewise.
+        worst: the point with the largest recovery; None where no attack is informative.
+        robustness: None where ``reason`` says why.
+    """
+
+    run: Run
+    before: float | None
+    utility: float | None
+    recoveries: tuple[Recovery, ...]
+    worst: Recovery | None
+    robustness: float | None
+    reason: str | None
+
+    def of(self, attack: str, arm: str | None = None) -> Recovery | None:
+        """Return the largest recovery of an attack, or of one arm of it; None where none is informative."""
+        return _largest(one for one in self.recoveries if one.attack == attack and arm in (None, one.arm))
+
+
+def verdicts(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Verdict]:
+    """Return the verdict on each attacked run, references left out.
+
+    Args:
+        runs: with those of target and retrained model, attacked alike.
+        forget: metrics, 0-1, lower is better, whose mean judges a model before any attack.
+        utility: the metric that tells whether it is still of use.
+    """
+    references = {name: next((run for run in runs if run.method == name), None) for name in ("target", "retrained")}
+    target, retrained = references["target"], references["retrained"]
+    if target is None:
+        return []
+    attacked = [run for run in runs if run.attacks and not run.is_reference]
+    return [_verdict(run, target, retrained, forget, utility) for run in attacked]
+
+
+def _verdict(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], utility: str) -> Verdict:
+    found = tuple(one for name in run.attacks for one in recoveries(run, target, retrained, name))
+    before, kept = judged(run, forget), run.value(utility)
+    worst = _largest(found)
+    reason = _unfit(run, target, retrained, forget, utility) or (None if worst else "no attack is informative")
+    robustness = None if reason or worst is None or worst.value is None else 1 - worst.value
+    return Verdict(run, before, kept, found, worst, robustness, reason)
+
+
+def _unfit(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], utility: str) -> str | None:
+    """Return why a model earns no robustness before any attack is looked at; None if it may."""
+    kept, whole = run.value(utility), target.value(utility)
+    left = judged(run, forget), judged(target, forget), judged(retrained, forget) if retrained else None
+    if kept is None or whole is None or kept < KEPT * whole:
+        return f"utility below {KEPT:.0%} of the target's"
+    if any(value is None for value in left):
+        return "forgetting cannot be judged"
+    share = recovery(left[0], left[2], left[1])
+    return f"forgets less than {1 - FORGOTTEN:.0%}" if share is None or share > FORGOTTEN else None
+
+
+def judged(run: Run, metrics: Sequence[str]) -> float | None:
+    """Return the mean of the judges before any attack; None where one of them is not defined."""
+    values = [run.value(name) for name in metrics]
+    return None if not values or None in values else fmean(value for value in values if value is not None)
+
+
+def recovery(unlearned: float | None, floor: float | None, target: float | None) -> float | None:
+    """Return how far ``unlearned`` lies from ``floor`` to ``target``, 0 to 1; None where those two hardly differ."""
+    if unlearned is None or floor is None or target is None or target - floor < UNINFORMATIVE:
+        return None
+    return min(1.0, max(0.0, (unlearned - floor) / (target - floor)))
+
+
+def recoveries(run: Run, target: Run, retrained: Run | None, attack: str) -> list[Recovery]:
+    """Return the recovery at each point of an attack, arms in their order, points along the attack."""
+    own = run.attacks[attack]
+    floor = (retrained.attacks.get(attack) or {}).get("points", {}) if retrained else {}
+    ceiling = target.attacks.get(attack, {}).get("points", {})
+    points = sorted(own["points"].items(), key=lambda item: (item[1]["arm"], item[1].get("step", 0), item[0]))
+    found = []
+    for name, point in points:
+        unlearned = _level(point, own["items"])
+        low = own["chance"] if own["chance"] is not None else _level(floor.get(name), own["items"])
+        values = unlearned, low, _level(ceiling.get(name), own["items"])
+        share = recovery(*values)
+        reason = None if share is not None else point.get("reason") or "target and retrained model hardly differ"
+        sides = point.get("judged", {})
+        found.append(
+            Recovery(attack, point["arm"], name, point, values, sides.get("used"), sides.get("unseen"), share, reason)
+        )
+    return found
+
+
+def _level(point: Mapping[str, Any] | None, items: str) -> float | None:
+    return (point or {}).get("judged", {}).get(items)
+
+
+def _largest(found: Any) -> Recovery | None:
+    known = [one for one in found if one.value is not None]
+    return max(known, key=lambda one: one.value, default=None)

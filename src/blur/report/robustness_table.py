@@ -1,0 +1,94 @@
+"""The table of what survives: a row per method, a column per kind of attack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from blur.core.files import atomic_write_text
+from blur.report.figures import to_csv
+from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, verdicts
+from blur.report.runs import DEFAULT, Run, rank
+
+NOTES = (
+    "Recovery: how far the unlearned model lies from the retrained model (0) to the target (1), all three "
+    "after the same attack; the largest of the attack's points. ×: target and retrained model are less than "
+    f"{UNINFORMATIVE:g} apart there, or the attack does not apply.",
+    f"Robustness: one minus the largest recovery, where utility is at least {KEPT:.0%} of the target's and at most "
+    f"{FORGOTTEN:.0%} of what there was to forget is left before any attack.",
+    "Used, unseen: the worst attack's result on items of entities that the attacker trained on, and on all others.",
+)
+
+
+def save(runs: Sequence[Run], out_dir: Path | str, task_title: str, forget: Sequence[str], utility: str) -> list[Path]:
+    """Write ``robustness.md`` and ``robustness.csv`` (a row per method and point of an attack)."""
+    found = sorted(verdicts(runs, forget, utility), key=lambda verdict: rank(verdict.run))
+    titles = {name: told["title"] for verdict in found for name, told in verdict.run.attacks.items()}
+    paths = [Path(out_dir) / f"robustness.{ending}" for ending in ("md", "csv")]
+    atomic_write_text(paths[0], markdown(found, runs, titles, task_title, forget))
+    atomic_write_text(paths[1], to_csv(long(found)))
+    return paths
+
+
+def long(found: Sequence[Verdict]) -> list[dict[str, Any]]:
+    """Return a row per method and point of an attack, and one for the verdict."""
+    rows = []
+    for verdict in found:
+        whose = {"method": verdict.run.method, "variant": verdict.run.variant, "seed": verdict.run.seed}
+        rows += [
+            {
+                **whose,
+                "attack": one.attack,
+                "point": one.point,
+                "unlearned": one.values[0],
+                "retrained": one.values[1],
+                "target": one.values[2],
+                "used": one.used,
+                "unseen": one.unseen,
+                "recovery": one.value,
+                "collision_rate": one.about.get("collision_rate"),
+                "reason": one.reason,
+            }
+            for one in verdict.recoveries
+        ]
+        rows.append({**whose, "attack": "all", "recovery": _one_minus(verdict.robustness), "reason": verdict.reason})
+    return rows
+
+
+def markdown(
+    found: Sequence[Verdict], runs: Sequence[Run], titles: dict[str, str], task_title: str, forget: Sequence[str]
+) -> str:
+    """Return the table as Markdown."""
+    header = ["Method", "Forget before ↓", "Utility ↑", *(f"{title}: recovery ↓" for title in titles.values())]
+    header += ["Worst attack", "Forget after it ↓", "Used", "Unseen", "Robustness ↑"]
+    lines = [header, [":---", *["---:"] * (len(header) - 1)]]
+    reasons: dict[str, str] = {}
+    lines += [_row(verdict, list(titles), reasons) for verdict in found]
+    notes = [*NOTES, f"Judged by the mean of: {', '.join(forget)}; prompts by what is generated (config/benchmarks)."]
+    notes += [f"({letter}) {reason}" for reason, letter in reasons.items()]
+    seeds = sorted({verdict.run.seed for verdict in found})
+    notes.append(f"Seeds: {', '.join(map(str, seeds))}.")
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n\n".join([f"# {task_title}: robustness", table, "  \n".join(notes)]) + "\n"
+
+
+def _row(verdict: Verdict, attacks: list[str], reasons: dict[str, str]) -> list[str]:
+    run, worst = verdict.run, verdict.worst
+    name = run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
+    shares = [one.value if (one := verdict.of(attack)) else None for attack in attacks]
+    earned = number(verdict.robustness)
+    if verdict.reason:
+        earned = f"– ({reasons.setdefault(verdict.reason, chr(ord('a') + len(reasons)))})"
+    after = [f"{worst.attack}: {worst.point}", number(worst.values[0])] if worst else ["×", "×"]
+    sides = [number(worst.used), number(worst.unseen)] if worst else ["×", "×"]
+    return [name, number(verdict.before), number(verdict.utility), *map(number, shares), *after, *sides, earned]
+
+
+def number(value: float | None) -> str:
+    """Return a share with three digits; × where there is none."""
+    return "×" if value is None else f"{value:.3f}"
+
+
+def _one_minus(value: float | None) -> float | None:
+    return None if value is None else 1 - value

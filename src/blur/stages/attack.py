@@ -1,0 +1,102 @@
+"""Stage ``attack``: one kind of attack on one model; each arm of it is kept as soon as it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blur import models
+from blur.attacks.attack import Point, Record, Sets, Victim
+from blur.core.files import read_json, write_json
+from blur.core.runtime import make_deterministic
+from blur.measure.run import measure
+from blur.measurements import Measurements, read_points, write_points
+from blur.stages.fit import forget_resume_state, resume_folder
+from blur.stages.job import Job, hashes
+from blur.stages.sets import examples, read_sets
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from blur.attacks.attack import AttackBase
+    from blur.measure.settings import MeasureSettings
+
+POINTS = "points.json"
+
+
+def run(job: Job) -> None:
+    """Write the measurements of all points, and ``points.json``: what each point is."""
+    assert job.run is not None
+    directory = job.directory("attacks") / job.attack
+    attack = job.plan.attack_settings(job.task_name, job.attack)
+    inputs = {"data": job.data, "model": job.directory("models")}
+    if attack.of_target:
+        inputs["target"] = job.directory("models", job.task.target)
+    with job.writing(directory, inputs) as done:
+        if done:
+            return
+        make_deterministic(job.threads, job.device)
+        folder = resume_folder(job, hashes(inputs))
+        victim = _victim(job, job.plan.attack_measure(job.task_name, job.attack))
+        for arm in attack.arms:
+            _strike(attack, arm, victim, folder / arm)
+        files, empty = (
+            _collect(attack, folder, directory),
+            sorted(name for name, rows in victim.sets.items() if not rows),
+        )
+        job.close(directory, files, inputs, empty_sets=[*empty, *victim.settings.empty(empty)])
+        forget_resume_state(job)
+
+
+def _strike(attack: AttackBase, arm: str, victim: Victim, folder: Path) -> None:
+    """Make one arm, unless an earlier try did; ``points.json`` is written last."""
+    if (folder / POINTS).is_file():
+        return
+    points = {f"{arm}/{name}".rstrip("/"): point for name, point in attack.strike(arm, victim).items()}
+    write_points(folder, {name: point.measured for name, point in points.items() if point.measured})
+    write_json(folder / POINTS, {name: _told(arm, point) for name, point in points.items()})
+
+
+def _told(arm: str, point: Point) -> dict[str, Any]:
+    return {**point.about, "arm": arm, "used": sorted(point.used), "measured": point.measured is not None}
+
+
+def _collect(attack: AttackBase, folder: Path, directory: Path) -> list[str]:
+    points: dict[str, Measurements] = {}
+    told: dict[str, Any] = {}
+    for arm in attack.arms:
+        points |= read_points(folder / arm)
+        told |= read_json(folder / arm / POINTS)
+    write_json(directory / POINTS, told)
+    return [*write_points(directory, points), POINTS]
+
+
+def _victim(job: Job, settings: MeasureSettings) -> Victim:
+    model, encoding = job.directory("models"), job.settings
+    known = models.load(model, device=job.device)
+    own = {name: read_sets(job.data, [name]) for name in settings.sets}
+
+    def measured(
+        attacked: PreTrainedModel, sets: Sets | None = None, asked: MeasureSettings | None = None
+    ) -> Measurements:
+        told = (known.tokenizer, known.template, sets or own, asked or settings, encoding["max_length"])
+        return measure(attacked, *told)
+
+    def encoded(loaded: models.LoadedModel, records: Iterable[Record]) -> list[models.Example]:
+        return examples(loaded, [dict(record) for record in records], encoding)
+
+    adapter = model / "adapter"
+    assert job.run is not None
+    return Victim(
+        load=lambda: models.load(model, device=job.device),
+        load_target=lambda: models.load(job.directory("models", job.task.target), device=job.device),
+        records=lambda names: read_sets(job.data, names),
+        examples=encoded,
+        measure=measured,
+        sets=own,
+        settings=settings,
+        adapter=adapter if adapter.is_dir() else None,
+        is_reference=job.run in (job.task.target, job.task.retrained),
+        progress=job.progress,
+    )

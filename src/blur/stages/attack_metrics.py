@@ -1,0 +1,53 @@
+"""Stage ``attack_metrics``: from an attack's raw measurements to what came back. Runs no model."""
+
+from __future__ import annotations
+
+from blur.attacks.attack import entity
+from blur.attacks.come_back import told_of_points
+from blur.core import manifest as manifests
+from blur.core.files import read_json, write_json
+from blur.measurements import read_points
+from blur.stages.attack import POINTS
+from blur.stages.job import Job
+from blur.stages.metrics import read
+from blur.stages.sets import read_sets
+
+NAME = "attack.json"
+SCHEMA_VERSION = 1
+
+
+def run(job: Job) -> None:
+    """Write ``attack.json``: each point of the attack with its metrics."""
+    assert job.run is not None
+    directory, own = job.directory("attack_metrics") / job.attack, job.directory("attacks") / job.attack
+    inputs = {"attack": own, "data": job.data}
+    if job.task.retrained:
+        inputs["retrained"] = job.directory("evaluation", job.task.retrained)
+    with job.writing(directory, inputs) as done:
+        if done:
+            return
+        manifest = manifests.read(own)
+        manifests.check_files(own, manifest)
+        points = told_of_points(
+            read_json(own / POINTS),
+            read_points(own),
+            job.settings["metrics"],
+            job.settings["judged_by"],
+            _entities(job),
+            {"retrained": read(inputs["retrained"])} if "retrained" in inputs else {},
+            frozenset() if "retrained" in inputs else frozenset({"retrained"}),
+            frozenset(manifest["empty_sets"]),
+        )
+        told = {"task": job.task_name, "method": job.run.method, "variant": job.run.variant, "seed": job.run.seed}
+        record = {"schema_version": SCHEMA_VERSION, **told, "attack": job.attack, **job.settings["attack"]}
+        write_json(directory / NAME, {**record, "points": points})
+        job.close(directory, [NAME], inputs)
+
+
+def _entities(job: Job) -> dict[str, dict[str, str]]:
+    """Return whom each item is about, by set and by harness request."""
+    settings = job.plan.attack_measure(job.task_name, job.attack)
+    sets = {
+        name: {str(record["id"]): entity(record) for record in read_sets(job.data, [name])} for name in settings.sets
+    }
+    return sets | {request.name: sets[request.set] for request in settings.harness if request.set}

@@ -1,0 +1,118 @@
+"""Relearning: what is trained on, what is measured, and that nothing else is touched."""
+
+from __future__ import annotations
+
+import copy
+from itertools import pairwise
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from blur.attacks.kinds.relearn import Attack, part_of
+from blur.core.errors import DataError
+from tests.attacks.same import plain
+
+SETTINGS = {
+    "data": {"forget": ["forget"], "others": ["others"]},
+    "at": [1, 3],
+    "batch_size": 4,
+    "optimizer": {"name": "sgd", "lr": 0.5},
+    "max_grad_norm": None,
+    "arms": {
+        "half": {"data": "forget", "fraction": 0.5},
+        "lora": {"data": "forget", "scope": {"name": "lora", "rank": 2}, "optimizer": {"name": "adamw", "lr": 0.05}},
+        "others": {"data": "others"},
+    },
+}
+
+
+@pytest.fixture
+def attack() -> Attack:
+    return Attack.model_validate(SETTINGS)
+
+
+def summed(point):
+    return sum(score.logprob.sum() for score in point.measured.likelihood("forget", "answer"))
+
+
+def test_points_are_the_steps_asked_for_and_each_step_changes_the_model(attack, victim):
+    before = victim.measure(victim.load().model)
+    points = attack.strike("half", victim)
+    assert list(points) == ["step1", "step3"]
+    assert [point.about["step"] for point in points.values()] == [1, 3]
+    start = sum(score.logprob.sum() for score in before.likelihood("forget", "answer"))
+    assert start < summed(points["step1"]) < summed(points["step3"])
+
+
+def test_one_step_is_plain_gradient_descent_on_what_was_chosen(attack, victim, model):
+    """Against autograd alone, on all records of the half in one batch."""
+    settings = {**SETTINGS, "at": [1], "batch_size": 6}
+    point = Attack.model_validate(settings).strike("half", victim)["step1"]
+    records = part_of(victim.records(["forget"]), 0.5, 0)
+    assert len(records) == 6
+    mine = copy.deepcopy(model).double()
+    examples = victim.examples(victim.load(), records)
+    total = sum(
+        mine(torch.tensor([one.input_ids]), labels=torch.tensor([one.labels])).loss
+        * sum(label >= 0 for label in one.labels)
+        for one in examples
+    )
+    (total / sum(label >= 0 for one in examples for label in one.labels)).backward()
+    with torch.no_grad():
+        for parameter in mine.parameters():
+            parameter -= 0.5 * parameter.grad
+    expected = victim.measure(mine.float()).likelihood("forget", "answer")
+    for score, other in zip(point.measured.likelihood("forget", "answer"), expected, strict=True):
+        assert score.logprob == pytest.approx(other.logprob, abs=2e-4)
+
+
+@pytest.mark.parametrize("arm", ["half", "lora", "others"])
+def test_the_attacked_model_is_left_as_it_was_and_twice_gives_the_same(attack, victim, model, arm):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    first, second = attack.strike(arm, victim), attack.strike(arm, victim)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    for name, point in first.items():
+        assert plain(point.measured) == plain(second[name].measured)
+
+
+def test_an_adapter_changes_what_is_measured(attack, victim):
+    points = attack.strike("lora", victim)
+    assert summed(points["step1"]) != summed(points["step3"])
+
+
+def test_used_are_the_entities_trained_on(attack, victim):
+    used = attack.strike("half", victim)["step1"].used
+    assert len(used) == 2
+    assert used < {"Ann", "Bo", "Cyril", "Dora"}
+    assert attack.strike("others", victim)["step1"].used == {"o0", "o1", "o2", "o3"}
+
+
+def test_a_larger_share_holds_the_smaller_one_and_entities_stay_whole(victim):
+    records = victim.records(["forget"])
+    shares = [part_of(records, fraction, seed=3) for fraction in (0.01, 0.25, 0.5, 0.75, 1.0)]
+    assert [len(share) for share in shares] == [3, 3, 6, 9, 12]
+    for smaller, larger in pairwise(shares):
+        assert all(record in larger for record in smaller)
+    assert part_of(records, 0.25, seed=3) != part_of(records, 0.25, seed=0)
+
+
+def test_nothing_to_learn_is_an_error():
+    with pytest.raises(DataError, match="nothing to learn"):
+        part_of([], 1.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"at": []}, "at"),
+        ({"at": [3, 1]}, "rising"),
+        ({"at": [0, 1]}, "from 1 on"),
+        ({"arms": {"a": {"data": "elsewhere"}}}, "elsewhere"),
+        ({"arms": {"a": {"data": "forget", "fraction": 0}}}, "fraction"),
+        ({"arms": {"a": {"data": "forget", "lr": 1}}}, "lr"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, message):
+    with pytest.raises(ValidationError, match=message):
+        Attack.model_validate({**SETTINGS, **changes})

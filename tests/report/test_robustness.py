@@ -1,0 +1,121 @@
+"""Recovery and robustness by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from blur.report.robustness import recovery, verdicts
+from blur.report.robustness_table import save
+from blur.report.runs import Run
+
+
+@pytest.mark.parametrize(
+    ("unlearned", "floor", "target", "expected"),
+    [
+        (0.5, 0.1, 0.9, 0.5),
+        (0.1, 0.1, 0.9, 0.0),
+        (0.9, 0.1, 0.9, 1.0),
+        (0.0, 0.1, 0.9, 0.0),  # below the retrained model: nothing came back
+        (1.0, 0.1, 0.9, 1.0),
+        (0.3, 0.2, 0.31, 0.1 / 0.11),
+        (0.3, 0.26, 0.35, None),  # 0.09 apart
+        (0.3, 0.9, 0.1, None),
+        (None, 0.1, 0.9, None),
+        (0.5, None, 0.9, None),
+        (0.5, 0.1, None, None),
+    ],
+)
+def test_recovery(unlearned, floor, target, expected):
+    found = recovery(unlearned, floor, target)
+    assert found is None if expected is None else found == pytest.approx(expected)
+
+
+def attack(levels, items="all", chance=None, name="relearn"):
+    points = {
+        point: {"arm": point.split("/")[0], "judged": {"all": level, "used": None, "unseen": level}}
+        for point, level in levels.items()
+    }
+    return {"attack": name, "title": name.capitalize(), "items": items, "chance": chance, "points": points}
+
+
+def run(method, forget, utility, levels, **named):
+    attacks = {"relearn": attack(levels, **named)} if levels else {}
+    return Run(method, method.upper(), method, "default", 0, {}, {"f": forget, "u": utility}, attacks=attacks)
+
+
+TARGET = run("target", 0.9, 0.8, {"a/1": 0.9, "a/2": 1.0, "b": 0.9})
+RETRAINED = run("retrained", 0.1, 0.8, {"a/1": 0.2, "a/2": 0.95, "b": 0.1})
+
+
+def verdict(own, target=TARGET, retrained=RETRAINED):
+    (found,) = verdicts([target, retrained, own], ["f"], "u")
+    return found
+
+
+def test_robustness_is_one_minus_the_largest_recovery_against_equally_attacked_references():
+    found = verdict(run("npo", 0.2, 0.78, {"a/1": 0.55, "a/2": 1.0, "b": 0.3}))
+    shares = {one.point: one.value for one in found.recoveries}
+    assert shares == {"a/1": pytest.approx(0.5), "a/2": None, "b": pytest.approx(0.25)}
+    assert found.worst.point == "a/1"
+    assert found.robustness == pytest.approx(0.5)
+    assert found.reason is None
+    assert "hardly differ" in next(one.reason for one in found.recoveries if one.point == "a/2")
+
+
+@pytest.mark.parametrize(
+    ("forget", "utility", "reason"),
+    [
+        (0.2, 0.71, "utility"),  # 0.8 * 0.9 = 0.72
+        (0.0, 0.0, "utility"),
+        (0.2, None, "utility"),
+        (0.27, 0.8, "forgets less"),  # 0.1 + 0.2 * 0.8 = 0.26
+        (None, 0.8, "judged"),
+    ],
+)
+def test_a_collapsed_model_or_one_that_forgot_too_little_earns_none(forget, utility, reason):
+    found = verdict(run("npo", forget, utility, {"b": 0.1}))
+    assert found.robustness is None
+    assert reason in found.reason
+
+
+@pytest.mark.parametrize(("forget", "utility"), [(0.2599, 0.8), (0.2, 0.7201), (0.0, 0.9)])
+def test_on_the_edge_it_does(forget, utility):
+    assert verdict(run("npo", forget, utility, {"b": 0.1})).robustness == 1.0
+
+
+def test_the_target_recovers_all_and_the_retrained_model_nothing():
+    for same, expected in ((TARGET, 1.0), (RETRAINED, 0.0)):
+        own = run(
+            "npo", 0.2, 0.8, {point: told["judged"]["all"] for point, told in same.attacks["relearn"]["points"].items()}
+        )
+        assert {one.value for one in verdict(own).recoveries} == {expected, None}
+
+
+def test_where_chance_is_known_it_stands_for_the_retrained_model():
+    target = run("target", 0.9, 0.8, {"a": 0.75}, items="unseen", chance=0.25)
+    retrained = run("retrained", 0.25, 0.8, {"a": 0.4}, items="unseen", chance=0.25)
+    found = verdict(run("npo", 0.3, 0.8, {"a": 0.5}, items="unseen", chance=0.25), target, retrained)
+    assert found.recoveries[0].value == pytest.approx(0.5)
+
+
+def test_no_informative_attack_no_robustness():
+    found = verdict(run("npo", 0.2, 0.8, {"a/2": 1.0}))
+    assert found.robustness is None
+    assert "informative" in found.reason
+
+
+def test_without_a_retrained_model_nothing_is_informative():
+    (found,) = verdicts([TARGET, run("npo", 0.2, 0.8, {"b": 0.1})], ["f"], "u")
+    assert found.robustness is None
+
+
+def test_the_table_prints_each_method_with_its_reason(tmp_path):
+    good = run("npo", 0.2, 0.78, {"a/1": 0.55, "b": 0.3})
+    bad = run("ga", 0.0, 0.0, {"a/1": 0.0, "b": 0.0})
+    paths = save([TARGET, RETRAINED, good, bad], tmp_path, "TOFU", ["f"], "u")
+    text = paths[0].read_text()
+    assert "| NPO | 0.200 | 0.780 | 0.500 | relearn: a/1 | 0.550 | × | 0.550 | 0.500 |" in text
+    assert "(a) utility below 90% of the target's" in text
+    rows = paths[1].read_text().splitlines()
+    assert len(rows) == 1 + 2 * (2 + 1)
+    assert rows[0].startswith("method,variant,seed,attack,point,unlearned,retrained,target,used,unseen,recovery")

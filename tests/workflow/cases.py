@@ -11,19 +11,30 @@ from tests.workflow.conftest import Workspace
 DEFAULTS = ["graddiff", "ga_klr", "npo", "npo_gdr", "simnpo", "blur_npo"]
 RUNS = {
     "tofu": [f"{method}/default" for method in DEFAULTS]
-    + ["graddiff/lambda10", "blur_npo/gamma4", "blur_npo/reversed", "npo_gdr/lambda4", "npo_gdr/matched"],
+    + [
+        "graddiff/lambda10",
+        "blur_npo/gamma4",
+        "blur_npo/reversed",
+        "blur_npo/lora",
+        "npo_gdr/lambda4",
+        "npo_gdr/matched",
+    ],
     "muse_news": ["graddiff/default", "npo_gdr/default", "blur_npo/default", "npo_gdr/scal2", "npo_gdr/sust2"],
     "muse_books": ["npo_gdr/default", "blur_npo/default"],
     "wmdp": ["rmu/default", "blur_npo/default", "blur_rmu/default"],
+    "rtt": ["blur_npo/default"],
 }
+ATTACKS = {"tofu": ["relearn", "quantization", "prompts", "parts"], "rtt": ["rtt"]}
+ATTACKED = {"tofu": "blur_npo/lora", "rtt": "blur_npo/default"}
 ALL_RUNS = [f"{task}/{run}" for task, runs in RUNS.items() for run in runs]
 REFERENCES = ["target/default", "retrained/default"]
 PER_STEP = {"tradeoff", "alignment", "cosine_npo", "geometry", "trajectories", "ablation"}
 FIGURES = {
-    "tofu": PER_STEP | {"front", "hierarchy"},
+    "tofu": PER_STEP | {"front", "hierarchy", "survives", "relearning", "quantization"},
     "muse_news": PER_STEP | {"front", "hierarchy", "requests"},
     "muse_books": PER_STEP | {"front", "hierarchy", "requests"},
     "wmdp": PER_STEP - {"cosine_npo"},  # which shows NPO-GDR, and there is none on this task here
+    "rtt": {"tradeoff", "alignment", "trajectories", "survives", "retraining"},
 }
 
 
@@ -35,6 +46,19 @@ def measured(task: str, *runs: str) -> set[str]:
 def unlearned(task: str, *runs: str) -> set[str]:
     """Unlearning of a task's runs, and what is measured of them."""
     return {f"unlearn {task}/{run}/seed0" for run in runs} | measured(task, *runs)
+
+
+def attacked(task: str, *runs: str, rules: tuple[str, ...] = ("attack", "attack_metrics")) -> set[str]:
+    """Attacks on a task's runs, what came back, and what is made of it."""
+    jobs = {f"{rule} {task}/{run}/{attack}/seed0" for rule in rules for run in runs for attack in ATTACKS[task]}
+    return jobs | survived(task, *ATTACKS[task])
+
+
+def survived(task: str, *attacks: str) -> set[str]:
+    """Figures and the table that read attacks of a task."""
+    figures = {"relearn": "relearning", "quantization": "quantization", "rtt": "retraining"}
+    named = {"survives", *(figures[attack] for attack in attacks if attack in figures)}
+    return {f"figure_{name} {task}" for name in named} | {f"robustness {task}"}
 
 
 def drawn(task: str, *figures: str) -> set[str]:
@@ -97,7 +121,10 @@ CASES = [
     Case(
         "a value of one method on one task",
         edit("config/tasks/tofu.yaml", "blur_npo: {optimizer: {lr: 1.0e-3}}", "blur_npo: {combine: {gamma: 1.5}}"),
-        unlearned("tofu", "blur_npo/default", "npo_gdr/matched") | MATCHED | drawn("tofu", *OF_BLUR),
+        unlearned("tofu", "blur_npo/default", "blur_npo/lora", "npo_gdr/matched")
+        | attacked("tofu", "blur_npo/lora")
+        | MATCHED
+        | drawn("tofu", *OF_BLUR),
     ),
     Case(
         "a method that a sequence of requests is run with",
@@ -135,6 +162,7 @@ CASES = [
         "a loss that several methods share",
         edit("src/blur/unlearn/losses/npo.py", "return logsigmoid(", "return 1.0 * logsigmoid("),
         {job for task, runs in OF_NPO.items() for job in unlearned(task, *runs)}
+        | {job for task, run in ATTACKED.items() for job in attacked(task, run)}
         | MATCHED
         | {"reference_sums muse_news/npo_gdr/default/sust2/seed0"}
         | {job for task in RUNS for job in drawn(task, *FIGURES[task] - ({"geometry"} if task == "wmdp" else set()))},
@@ -142,7 +170,27 @@ CASES = [
     Case(
         "one metric's file",
         edit("src/blur/metrics/accuracy.py", "\ndef compute(", "\nADDED = 1\n\n\ndef compute("),
-        all_metrics("wmdp"),
+        all_metrics("wmdp", "rtt") | attacked("rtt", *REFERENCES, *RUNS["rtt"], rules=("attack_metrics",)),
+    ),
+    Case(
+        "one attack's settings",
+        edit("config/attacks/prompts.yaml", "k: 8", "k: 4"),
+        {
+            f"{rule} tofu/{run}/prompts/seed0"
+            for rule in ("attack", "attack_metrics")
+            for run in (*REFERENCES, ATTACKED["tofu"])
+        }
+        | survived("tofu", "prompts"),
+    ),
+    Case(
+        "one attack's source file",
+        edit("src/blur/attacks/kinds/parts.py", "\ndef without_adapter(", "\nADDED = 1\n\n\ndef without_adapter("),
+        {
+            f"{rule} tofu/{run}/parts/seed0"
+            for rule in ("attack", "attack_metrics")
+            for run in (*REFERENCES, ATTACKED["tofu"])
+        }
+        | survived("tofu", "parts"),
     ),
     Case(
         "one figure's file",
@@ -152,7 +200,9 @@ CASES = [
     Case(
         "the form of a multiple-choice question",
         edit("config/lm_eval/choice_text.yaml", "Answer:", "Reply:"),
-        measured("wmdp", *REFERENCES, *RUNS["wmdp"]) | drawn("wmdp", *FIGURES["wmdp"]),
+        {job for task in ("wmdp", "rtt") for job in measured(task, *REFERENCES, *RUNS[task])}
+        | {job for task in ("wmdp", "rtt") for job in drawn(task, *FIGURES[task])}
+        | attacked("rtt", *REFERENCES, *RUNS["rtt"]),
     ),
     Case(
         "a comment and a docstring",
@@ -162,6 +212,6 @@ CASES = [
     Case(
         "the data split",
         edit("config/tasks/tofu.yaml", "split: forget10", "split: forget05"),
-        everything("tofu") | MATCHED,
+        everything("tofu") | MATCHED | attacked("tofu", *REFERENCES, ATTACKED["tofu"]),
     ),
 ]

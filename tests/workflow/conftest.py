@@ -73,6 +73,7 @@ def parse_jobs(output: str) -> Iterator[str]:
         names = [wildcards.get("task"), wildcards.get("method") or wildcards.get("role")]
         names += [wildcards.get("variant") if "method" in wildcards else None]
         names += [wildcards["request"]] if wildcards.get("request", "own") != "own" else []
+        names += [wildcards["attack"]] if "attack" in wildcards else []
         names += [f"seed{wildcards['seed']}"] if "seed" in wildcards else []
         yield " ".join(filter(None, [rule[1], "/".join(filter(None, names))]))
 

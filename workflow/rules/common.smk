@@ -220,10 +220,8 @@ def figure_inputs(figure):
     """Metrics, model manifests and attacks of the runs that a figure's filters choose."""
 
     def of_job(wildcards):
-        config = PLAN.task(wildcards.task).benchmark.figures[figure]
-        runs = [run for run in PLAN.evaluated(wildcards.task) if keys.is_chosen(run, config.runs)]
+        runs, pairs = keys.figure_runs(PLAN, wildcards.task, figure)
         unlearned = [run for run in runs if run in ALL_RUNS[wildcards.task]]
-        pairs = [pair for pair in ATTACKED[wildcards.task] if pair[0] in runs and pair[1] in config.attacks]
         return {
             "metrics": [manifest("metrics", run) for run in runs],
             "models": [manifest("models", run) for run in unlearned],

@@ -244,6 +244,14 @@ def derived_inputs(plan: Plan, run: Run) -> dict[str, Run]:
     return inputs
 
 
+def figure_runs(plan: Plan, task: str, figure: str) -> tuple[list[Run], list[tuple[Run, str]]]:
+    """Return the runs that a figure reads, and the attacks on them; only attacked runs where it reads attacks."""
+    config = plan.task(task).benchmark.figures[figure]
+    runs = [run for run in plan.evaluated(task) if is_chosen(run, config.runs)]
+    pairs = [pair for pair in plan.attacked(task) if pair[0] in runs and pair[1] in config.attacks]
+    return (list(dict.fromkeys(run for run, _ in pairs)) if config.attacks else runs), pairs
+
+
 def is_chosen(run: Run, filters: tuple[RunFilter, ...]) -> bool:
     """Whether a figure's filters choose a run."""
     return any(

@@ -6,7 +6,7 @@ so that a stage typed by hand and the same stage in the graph can never differ i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
@@ -240,15 +240,26 @@ class Plan:
                 raise ConfigError(f"no method {method!r}", where, suggest(method, self.methods))
         if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
             self.training_settings(task)
-        self.measure_settings(task).task_files()
-        self.epoch_settings(task).task_files()
+        self._check_measured(task, resolved.benchmark.metrics, self.measure_settings(task))
+        self._check_measured(task, resolved.benchmark.trajectory, self.epoch_settings(task))
         self._check_judges(task)
         for run in self.runs(task):
             self.unlearn_settings(run)
         for attack in dict.fromkeys(attack for _, attack in self.attacked(task)):
             self.attack_settings(task, attack)
-            self.attack_measure(task, attack).task_files()
-            self.attack_metrics(task, attack)
+            self._check_measured(task, self.attack_metrics(task, attack)[0], self.attack_measure(task, attack))
+
+    def _check_measured(self, task: str, specs: Sequence[Mapping[str, Any]], settings: MeasureSettings) -> None:
+        """Refuse metrics of what is not measured, and task files that are unfit."""
+        from blur.metrics.base import sets_of
+
+        settings.task_files()
+        for spec in specs:
+            missing = sorted(sets_of(spec) - settings.measured)
+            if missing:
+                where = f"{self.folder}/benchmarks/{self.task(task).config.benchmark}.yaml: metric {spec['name']}"
+                what = f"task {task!r} does not measure {missing[0]!r}"
+                raise ConfigError(what, where, suggest(missing[0], sorted(settings.measured)))
 
     def _check_judges(self, task: str) -> None:
         """Refuse judges that are no metrics of the benchmark."""
@@ -276,7 +287,8 @@ class Plan:
         resolved, runs = self.task(task), self.runs(task)
         references = [run for run in (resolved.target, resolved.retrained) if run]
         pairs: dict[tuple[Run, str], None] = {}
-        for selection in resolved.config.attacked:
+        selections = self.scale.attacked if resolved.config.attacked is None else resolved.config.attacked
+        for selection in selections:
             chosen = self._expand(task, selection)
             for missing in (run for run in chosen if run not in runs):
                 where = f"{resolved.layers['task.file'][0]}: attacked"

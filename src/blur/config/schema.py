@@ -59,6 +59,7 @@ class ScaleConfig(Strict):
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     runs: tuple[Selection, ...]
     variants: dict[str, Partial] = Field(default_factory=dict, description="variants that every method has here")
+    attacked: tuple[AttackSelection, ...] = Field((), description="which of the runs are attacked, and how")
     attacks: dict[str, Partial] = Field(default_factory=dict, description="changes to the attacks' settings, by attack")
     device: str = "cpu"
 
@@ -110,7 +111,7 @@ class TaskConfig(Strict):
     epochs: Partial = Field(default_factory=dict, description="changes to what the benchmark measures at epoch ends")
     methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")
     runs: tuple[Selection, ...] | None = Field(None, description="instead of the scale's runs")
-    attacked: tuple[AttackSelection, ...] = Field((), description="which of the runs are attacked, and how")
+    attacked: tuple[AttackSelection, ...] | None = Field(None, description="instead of the scale's")
 
     @model_validator(mode="after")
     def _target_exists(self) -> TaskConfig:

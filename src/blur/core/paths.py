@@ -7,7 +7,6 @@ from pathlib import Path
 RESULTS = Path("results")
 DATA = Path("data")
 WORK = Path("work")
-PHASES = ("data", "models", "evaluation", "metrics", "figures")
 
 
 def data_dir(scale: str, task: str) -> Path:

@@ -102,6 +102,12 @@ class MeasureSettings(Strict):
         named |= {name for request in self.harness for name in (request.set, request.examples)}
         return tuple(sorted(name for name in named if name is not None))
 
+    @property
+    def measured(self) -> frozenset[str]:
+        """Names of all that something is measured of: sets, and harness requests."""
+        sets = (request.set for request in (*self.likelihood, *self.generation, *self.gradnorm))
+        return frozenset((*sets, *(request.name for request in self.harness)))
+
     def only(
         self, likelihood: Mapping[str, Sequence[str]], generation: Sequence[str], harness: Sequence[str]
     ) -> MeasureSettings:

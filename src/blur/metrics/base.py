@@ -159,7 +159,7 @@ def compute_all(
     for spec in specs:
         module = _module(spec["metric"], spec["name"])
         context = MetricContext(spec["name"], measured, references, computed, allow_missing)
-        empty = sorted(_sets(spec) & empty_sets)
+        empty = sorted(sets_of(spec) & empty_sets)
         try:
             if empty:
                 raise NotDefinedError(f"not defined: the task has no records of set {empty[0]!r}")
@@ -193,7 +193,7 @@ def check_specs(specs: Sequence[Mapping[str, Any]]) -> None:
         seen.append(name)
 
 
-def _sets(spec: Mapping[str, Any]) -> set[str]:
+def sets_of(spec: Mapping[str, Any]) -> set[str]:
     """Return the names of the sets, or of the request, that a metric reads."""
     single = {spec[key] for key in ("set", "members", "nonmembers", "request") if key in spec}
     return single | set(spec.get("sets", ()))

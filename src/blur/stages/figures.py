@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blur.config.keys import is_chosen
+from blur.config.keys import figure_runs
 from blur.core.paths import RESULTS
 from blur.report.figures import save
 from blur.report.runs import read_runs, with_attacks
@@ -13,8 +13,7 @@ def run(job: Job) -> None:
     """Write <figure>.pdf, .png and .csv."""
     assert job.figure is not None
     config = job.task.benchmark.figures[job.figure]
-    chosen = [run for run in job.plan.evaluated(job.task_name) if is_chosen(run, config.runs)]
-    pairs = [pair for pair in job.plan.attacked(job.task_name) if pair[0] in chosen and pair[1] in config.attacks]
+    chosen, pairs = figure_runs(job.plan, job.task_name, job.figure)
     runs = read_runs(job.directory("metrics", run) for run in chosen)
     runs = with_attacks(runs, [job.directory("attack_metrics", run) / attack for run, attack in pairs])
     folder = RESULTS / job.scale / "figures" / job.task_name

@@ -10,7 +10,6 @@ import torch
 from pydantic import ValidationError
 
 from blur.attacks.kinds.relearn import Attack, part_of
-from blur.core.errors import DataError
 from tests.attacks.same import plain
 
 SETTINGS = {
@@ -97,9 +96,12 @@ def test_a_larger_share_holds_the_smaller_one_and_entities_stay_whole(victim):
     assert part_of(records, 0.25, seed=3) != part_of(records, 0.25, seed=0)
 
 
-def test_nothing_to_learn_is_an_error():
-    with pytest.raises(DataError, match="nothing to learn"):
-        part_of([], 1.0, 0)
+def test_where_there_is_nothing_to_learn_the_arm_says_so(attack, victim):
+    from dataclasses import replace
+
+    (point,) = attack.strike("others", replace(victim, records=lambda names: [])).values()
+    assert point.measured is None
+    assert point.about == {"reason": "the task has no records of others"}
 
 
 @pytest.mark.parametrize(

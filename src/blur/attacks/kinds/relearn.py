@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, model_validator
 
 from blur.attacks.attack import AttackBase, Point, Victim, entity
-from blur.core.errors import DataError
 from blur.unlearn.axis import Axis, Strict
 from blur.unlearn.optimizer import OptimizerBase
 from blur.unlearn.schedule import Schedule
@@ -77,8 +76,11 @@ class Attack(AttackBase):
         """Fine-tune a fresh copy; the points are ``step<n>``."""
         from blur.unlearn.loop import train
 
-        chosen, loaded, points = self.arms[arm], victim.load(), dict[str, Point]()
+        chosen, points = self.arms[arm], dict[str, Point]()
         records = part_of(victim.records(self.data[chosen.data]), chosen.fraction, self.seed)
+        if not records:
+            return {"": Point(None, {"reason": f"the task has no records of {', '.join(self.data[chosen.data])}"})}
+        loaded = victim.load()
         used = frozenset(entity(record) for record in records)
 
         def on_step(record: dict[str, Any], total: int) -> None:
@@ -93,13 +95,7 @@ class Attack(AttackBase):
 
 
 def part_of(records: Sequence[Record], fraction: float, seed: int) -> list[Record]:
-    """Return the records of a share of the entities, rounded up, drawn by ``seed``; a larger share holds a smaller.
-
-    Raises:
-        DataError: there is no record.
-    """
-    if not records:
-        raise DataError("there is nothing to learn from", "attack", "Name sets that have records under `data`")
+    """Return the records of a share of the entities, rounded up, drawn by ``seed``; a larger share holds a smaller."""
     entities = sorted({entity(record) for record in records})
     random.Random(seed).shuffle(entities)
     kept = set(entities[: math.ceil(fraction * len(entities))])

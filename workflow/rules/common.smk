@@ -137,9 +137,8 @@ def attack_files(task):
 
 def figure_files(task):
     """Figures and tables of a task."""
-    figures, made = PLAN.task(task).benchmark.figures, {attack for _, attack in ATTACKED[task]}
-    names = [f"{name}.png" for name, figure in figures.items() if not figure.attacks or made & {*figure.attacks}]
-    names += ["results.md", *(["robustness.md"] if made else [])]
+    names = [*(f"{name}.png" for name in keys.drawn(PLAN, task)), "results.md"]
+    names += ["robustness.md"] if ATTACKED[task] else []
     return [f"results/{SCALE}/figures/{task}/{name}" for name in names]
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from blur.measurements import Measurements
     from blur.models import LoadedModel
     from blur.models.encode import Example
+    from blur.unlearn.settings import UnlearnSettings
 
 WORST = "worst_of"  # in ``about``: item by item, only the worst of an arm's points with this mark counts
 Record = Mapping[str, Any]
@@ -78,6 +79,16 @@ class AttackBase(Strict):
     def strike(self, arm: str, victim: Victim) -> dict[str, Point]:
         """Make one arm; return its points by name (``""`` for the arm's only one)."""
         raise NotImplementedError
+
+    @property
+    def num_points(self) -> int:
+        """How many times a model is measured, for the cost model."""
+        return len(self.arms)
+
+    @property
+    def trainings(self) -> list[tuple[UnlearnSettings, tuple[str, ...]]]:
+        """Fine-tunings and the sets they learn from, for the cost model."""
+        return []
 
     @property
     def modules(self) -> list[str]:

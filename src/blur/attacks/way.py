@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 class WayBase(Choice):
     """Another way to ask the same questions. Most ways only rewrite each record."""
 
+    @property
+    def num_points(self) -> int:
+        """How many times the questions are asked."""
+        return 1
+
     def rewrite(self, record: Record, loaded: LoadedModel) -> dict[str, Any] | None:
         """Return the record as it is asked; None where it cannot be asked so."""
         raise NotImplementedError

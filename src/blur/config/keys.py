@@ -244,6 +244,13 @@ def derived_inputs(plan: Plan, run: Run) -> dict[str, Run]:
     return inputs
 
 
+def drawn(plan: Plan, task: str) -> list[str]:
+    """Return the names of a task's figures; those of attacks that are not made there are left out."""
+    made = {attack for _, attack in plan.attacked(task)}
+    figures = plan.task(task).benchmark.figures
+    return [name for name, figure in figures.items() if not figure.attacks or made & {*figure.attacks}]
+
+
 def figure_runs(plan: Plan, task: str, figure: str) -> tuple[list[Run], list[tuple[Run, str]]]:
     """Return the runs that a figure reads, and the attacks on them; only attacked runs where it reads attacks."""
     config = plan.task(task).benchmark.figures[figure]

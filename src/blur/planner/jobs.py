@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from blur.config.keys import OWN, derived_inputs
+from blur.config.keys import OWN, derived_inputs, drawn
 from blur.config.plan import Plan, Run
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.cost import Clock, forward, update_operations
@@ -13,6 +13,7 @@ from blur.planner.memory import Layout
 from blur.planner.workload import steps, streams
 from blur.planner.workplace import Workplace, fitting
 from blur.unlearn.loss import LIVE
+from blur.unlearn.settings import UnlearnSettings
 
 RULES = (
     "data",
@@ -23,8 +24,11 @@ RULES = (
     "unlearn",
     "evaluate",
     "metrics",
+    "attack",
+    "attack_metrics",
     "figures",
     "table",
+    "robustness",
 )
 KEPT_STATES = 2  # resume states of a run, blur.unlearn.checkpoint._KEPT
 
@@ -55,7 +59,7 @@ def jobs(plan: Plan, catalogue: Catalogue, gpu: Gpu) -> list[JobCost]:
     for name in plan.tasks:
         place = Workplace.of(plan, catalogue, name)
         clock = Clock(gpu, catalogue.assumptions, place.element)
-        found += [*_models(place, clock), *_unlearning(place, clock), *_reading(place, clock)]
+        found += [*_models(place, clock), *_unlearning(place, clock), *_reading(place, clock), *_attacks(place, clock)]
     return found
 
 
@@ -77,9 +81,7 @@ def _models(place: Workplace, clock: Clock) -> Iterator[JobCost]:
 def _training(place: Workplace, clock: Clock, run: Run) -> JobCost:
     settings, found = place.training(run.method)
     layout, _ = fitting(place, settings, found, clock.gpu)
-    job = place.job(settings, found, Layout())
-    lengths = dict.fromkeys(job.tokens, found["retain"].tokens)
-    seconds = clock.training(steps(settings, found["retain"]) * update_operations(job, lengths))
+    seconds = _learning(place, clock, settings, getattr(place.task.benchmark.training, run.method))
     trained = place.trained(settings)
     disk, moved = float(trained.weights), 2.0 * trained.weights
     scratch = KEPT_STATES * (trained.gradients + trained.optimizer)
@@ -128,8 +130,30 @@ def _reading(place: Workplace, clock: Clock) -> Iterator[JobCost]:
     for run in plan.evaluated(name):
         yield _cost("evaluate", run, Layout(), seconds, clock.overhead(weights))
         yield JobCost("metrics", name, run)
-    yield from (JobCost("figures", name) for _ in place.task.benchmark.figures)
+    yield from (JobCost("figures", name) for _ in drawn(plan, name))
     yield JobCost("table", name)
+
+
+def _attacks(place: Workplace, clock: Clock) -> Iterator[JobCost]:
+    plan, name = place.plan, place.task.name
+    weights = place.architecture.num_parameters * place.element
+    pairs = plan.attacked(name)
+    for run, attack in pairs:
+        settings = plan.attack_settings(name, attack)
+        seconds = settings.num_points * clock.measuring(place.architecture, place.measuring_attack(attack))
+        seconds += sum(_learning(place, clock, recipe, sets) for recipe, sets in settings.trainings)
+        yield _cost("attack", run, Layout(), seconds, clock.overhead(weights * len(settings.arms)))
+        yield JobCost("attack_metrics", name, run)
+    if pairs:
+        yield JobCost("robustness", name)
+
+
+def _learning(place: Workplace, clock: Clock, settings: UnlearnSettings, sets: tuple[str, ...]) -> float:
+    """Return the seconds of plain fine-tuning on sets."""
+    found = place.learning(sets)
+    job = place.job(settings, found, Layout())
+    lengths = dict.fromkeys(job.tokens, found["retain"].tokens)
+    return clock.training(steps(settings, found["retain"]) * update_operations(job, lengths))
 
 
 def _cost(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +54,11 @@ class Workplace:
         settings = self.plan.epoch_settings(self.task.name)
         return measured(settings, self.sizes, self.catalogue, self.task.model.max_length)
 
+    def measuring_attack(self, attack: str) -> Measured:
+        """Return what measuring an attacked model once takes."""
+        settings = self.plan.attack_measure(self.task.name, attack)
+        return measured(settings, self.sizes, self.catalogue, self.task.model.max_length)
+
     def unlearning(self, run: Run) -> tuple[UnlearnSettings, dict[str, Stream]]:
         """Return a run's settings and streams."""
         return self.plan.unlearn_settings(run), streams(self.plan, run, self.sizes)
@@ -61,7 +66,11 @@ class Workplace:
     def training(self, role: str) -> tuple[UnlearnSettings, dict[str, Stream]]:
         """Return the settings and the stream of the target or retrained model's training."""
         sets = list(getattr(self.task.benchmark.training, role))
-        return self.plan.training_settings(self.task.name), {"retain": stream(self.task, self.sizes, {"": sets})}
+        return self.plan.training_settings(self.task.name), self.learning(sets)
+
+    def learning(self, sets: Iterable[str]) -> dict[str, Stream]:
+        """Return the stream of plain fine-tuning on sets."""
+        return {"retain": stream(self.task, self.sizes, {"": sets})}
 
     def job(self, settings: UnlearnSettings, found: Mapping[str, Stream], layout: Layout) -> Job:
         """Return the memory job of settings on streams; named streams the data lack count as the first."""

@@ -21,6 +21,11 @@ class Attack(AttackBase):
     questions: str = Field(description="set whose questions are asked")
 
     @property
+    def num_points(self) -> int:
+        """Some ways ask several times."""
+        return sum(arm.num_points for arm in self.arms.values())
+
+    @property
     def modules(self) -> list[str]:
         """Modules of the ways."""
         return sorted({type(self).__module__, *(type(arm).__module__ for arm in self.arms.values())})

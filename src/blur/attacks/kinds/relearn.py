@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Optimizer = Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Settings")]
 Scope = Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")]
 Record = dict[str, Any]
+COMMON = {"batch_size", "accumulation", "gradient_checkpointing", "schedule", "max_grad_norm", "seed"}
 
 
 class Arm(Strict):
@@ -46,6 +47,8 @@ class Attack(AttackBase):
     arms: Mapping[str, Arm]
     at: tuple[int, ...] = Field(min_length=1, description="steps after which the model is measured")
     batch_size: int = Field(8, ge=1)
+    accumulation: int = Field(1, ge=1)
+    gradient_checkpointing: bool = False
     optimizer: Optimizer = Field("adamw", validate_default=True)
     schedule: Schedule = Schedule()
     max_grad_norm: float | None = Field(1.0, gt=0)
@@ -65,10 +68,20 @@ class Attack(AttackBase):
         """Modules of the arms' recipes."""
         return sorted({type(self).__module__, *(one for arm in self.arms for one in self.recipe(arm).modules)})
 
+    @property
+    def num_points(self) -> int:
+        """Each arm is measured several times."""
+        return len(self.arms) * len(self.at)
+
+    @property
+    def trainings(self) -> list[tuple[UnlearnSettings, tuple[str, ...]]]:
+        """One for each arm."""
+        return [(self.recipe(name), self.data[arm.data]) for name, arm in self.arms.items()]
+
     def recipe(self, arm: str) -> UnlearnSettings:
         """Return an arm's fine-tuning as settings of the training loop."""
         chosen = self.arms[arm]
-        common = self.model_dump(include={"schedule", "batch_size", "max_grad_norm", "seed"})
+        common = self.model_dump(include=COMMON)
         recipe = {"optimizer": chosen.optimizer or self.optimizer, "scope": chosen.scope, "steps": self.at[-1]}
         return UnlearnSettings.model_validate({**common, **recipe, "retain": [{"stream": "retain", "loss": "nll"}]})
 

@@ -17,6 +17,11 @@ class Way(WayBase):
     k: int = Field(8, ge=1)
     temperature: float = Field(1.0, gt=0)
 
+    @property
+    def num_points(self) -> int:
+        """Once for each sample."""
+        return self.k
+
     def ask(self, questions: str, victim: Victim) -> dict[str, Point]:
         """Ask ``k`` times; each time is a point, and the points' worst is what counts."""
         model, points = victim.load().model, {}

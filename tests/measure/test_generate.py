@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from blur.measure.cache import SHARED_FROM
-from blur.measure.generate import Generation, generate
+from blur.measure.generate import Generation, Sampling, generate
 from blur.models import build_from_config
 from blur.models.encode import encode_prompt
 from tests.measure.conftest import RECORDS, TEMPLATE, sharpen
@@ -117,3 +117,15 @@ def test_lora_around_a_model_generates_as_the_merged_model(llama, few_shot):
     found = generate(wrapped, few_shot, 12, 10_000, EOS)
     merged = wrapped.merge_and_unload()
     assert found == generate(merged, few_shot, 12, 10_000, EOS)
+
+
+def test_samples_are_drawn_by_seed_and_leave_the_global_generator_alone(llama, prompts):
+    def drawn(temperature, seed):
+        return [new.tokens for new in generate(llama, prompts, 8, 1000, None, sampling=Sampling(temperature, seed))]
+
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    assert drawn(2.0, 0) == drawn(2.0, 0) != drawn(2.0, 1)
+    assert drawn(1e-5, 0) == drawn(1e-5, 1) == drawn(0.0, 0)
+    assert torch.rand(1) == expected

@@ -4,6 +4,7 @@ import pytest
 
 from blur.report.runs import Run, read_runs
 from tests.report.made_up import MUSE, TOFU, WMDP
+from tests.report.made_up_attacks import attacked
 from tests.report.results_tree import write_all, write_requests
 
 
@@ -14,7 +15,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def runs(tree: Path) -> list[Run]:
-    return read_runs([tree])
+    return [attacked(run) for run in read_runs([tree])]
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +26,6 @@ def all_runs(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> dict[
         write_all(root / bench.task, bench=bench)
     write_requests(root / MUSE.task)
     write_requests(root / "requests", bench=TOFU)
-    muse, wmdp, asked = (read_runs([root / name / "metrics"]) for name in (MUSE.task, WMDP.task, "requests"))
+    others = (read_runs([root / name / "metrics"]) for name in (MUSE.task, WMDP.task, "requests"))
+    muse, wmdp, asked = ([attacked(run) for run in found] for found in others)
     return {"tofu": sorted([*runs, *asked], key=lambda r: (r.method, r.variant, r.seed)), "muse": muse, "wmdp": wmdp}

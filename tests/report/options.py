@@ -25,11 +25,14 @@ TOFU: dict[str, dict[str, Any]] = {
     "front": {"forget": "forget_probability", "utility": "model_utility"},
     "geometry": {"method": "blur_npo"},
     "hierarchy": {"compare": COMPARE, "metrics": TOFU_METRICS},
+    "quantization": {"attack": "quantization", "forget": ["forget_probability"], "utility": "model_utility"},
+    "relearning": {"attack": "relearn", "forget": ["forget_probability"]},
     "requests": {
         "metrics": ["model_utility", "forget_rouge"],
         "scalability": SCALABILITY,
         "sustainability": SUSTAINABILITY,
     },
+    "survives": {"forget": ["forget_probability"], "utility": "model_utility"},
     "tradeoff": {"forget": ["forget_rouge"], "utility": "model_utility"},
     "trajectories": {"metrics": ["forget_probability", "retain_probability"]},
 }
@@ -40,6 +43,9 @@ MUSE = TOFU | {
     "requests": TOFU["requests"] | {"metrics": ["knowmem_r", "verbmem_f", "forget_probability"]},
     "tradeoff": {"forget": ["knowmem_f"], "utility": "knowmem_r"},
     "trajectories": {"metrics": ["verbmem_f", "knowmem_r"]},
+    "quantization": {"attack": "quantization", "forget": ["verbmem_f", "knowmem_f"], "utility": "knowmem_r"},
+    "relearning": {"attack": "relearn", "forget": ["verbmem_f", "knowmem_f"]},
+    "survives": {"forget": ["verbmem_f", "knowmem_f"], "utility": "knowmem_r"},
 }
 WMDP = TOFU | {
     "ablation": TOFU["ablation"] | {"metrics": WMDP_METRICS, "chance": CHANCE},
@@ -48,6 +54,9 @@ WMDP = TOFU | {
     "hierarchy": {"compare": COMPARE, "metrics": WMDP_METRICS, "chance": CHANCE},
     "tradeoff": {"forget": ["wmdp_bio_acc", "wmdp_cyber_acc"], "utility": "mmlu_acc", "chance": CHANCE},
     "trajectories": {"metrics": WMDP_METRICS, "chance": CHANCE},
+    "quantization": {"attack": "quantization", "forget": ["wmdp_bio_acc", "wmdp_cyber_acc"], "utility": "mmlu_acc"},
+    "relearning": {"attack": "relearn", "forget": ["wmdp_bio_acc", "wmdp_cyber_acc"]},
+    "survives": {"forget": ["wmdp_bio_acc", "wmdp_cyber_acc"], "utility": "mmlu_acc"},
 }
 OPTIONS = {"tofu": TOFU, "muse": MUSE, "wmdp": WMDP}
 

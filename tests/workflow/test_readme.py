@@ -1,4 +1,4 @@
-"""Every command that the README shows works as typed; the long ones are planned instead of run."""
+"""Every command that the README and the page on attacks show works as typed; the long ones are planned, not run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ pytestmark = pytest.mark.workflow
 
 
 def commands() -> list[str]:
-    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
+    pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/attacks.md")]
+    blocks = [block for page in pages for block in re.findall(r"```bash\n(.*?)```", page, re.S)]
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line and not line.startswith("source")]
 

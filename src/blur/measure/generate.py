@@ -60,7 +60,8 @@ def generate(
     """
     stops = _stop_tokens(model, eos_token_id)
     found: dict[int, Generation] = {}
-    with evaluation_mode(model), torch.no_grad(), torch.random.fork_rng():
+    device = next(model.parameters()).device
+    with evaluation_mode(model), torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(sampling.seed)
         for batch in buckets([len(prompt) + max_new_tokens for prompt in prompts], max_cache_tokens):
             new = _continue(model, [prompts[index] for index in batch], max_new_tokens, stops, sampling)

@@ -16,11 +16,14 @@ TOFU_METRICS = ["forget_rouge", "forget_probability", "model_utility", "privleak
 MUSE_METRICS = ["verbmem_f", "knowmem_f", "knowmem_r", "privleak"]
 WMDP_METRICS = ["wmdp_bio_acc", "wmdp_cyber_acc", "mmlu_acc"]
 CHANCE = dict.fromkeys(WMDP_METRICS, 0.25)
+PAIRS = {"blur_npo": "npo_gdr", "blur_rmu": "rmu"}
+ARMS = {"quantization": ["int4_channel"]}
 COMPARE = ["blur_npo", "blur_npo/reversed", "npo_gdr"]
 
 TOFU: dict[str, dict[str, Any]] = {
     "ablation": {"method": "blur_npo", "parameter": "combine.gamma", "metrics": TOFU_METRICS},
     "alignment": {},
+    "claims": {"forget": ["forget_probability"], "utility": "model_utility", "pairs": PAIRS, "arms": ARMS},
     "cosine_npo": {"method": "npo_gdr", "lam": 1.0},
     "front": {"forget": "forget_probability", "utility": "model_utility"},
     "geometry": {"method": "blur_npo"},
@@ -43,6 +46,7 @@ MUSE = TOFU | {
     "requests": TOFU["requests"] | {"metrics": ["knowmem_r", "verbmem_f", "forget_probability"]},
     "tradeoff": {"forget": ["knowmem_f"], "utility": "knowmem_r"},
     "trajectories": {"metrics": ["verbmem_f", "knowmem_r"]},
+    "claims": {"forget": ["verbmem_f", "knowmem_f"], "utility": "knowmem_r", "pairs": PAIRS, "arms": ARMS},
     "quantization": {"attack": "quantization", "forget": ["verbmem_f", "knowmem_f"], "utility": "knowmem_r"},
     "relearning": {"attack": "relearn", "forget": ["verbmem_f", "knowmem_f"]},
     "survives": {"forget": ["verbmem_f", "knowmem_f"], "utility": "knowmem_r"},
@@ -54,6 +58,7 @@ WMDP = TOFU | {
     "hierarchy": {"compare": COMPARE, "metrics": WMDP_METRICS, "chance": CHANCE},
     "tradeoff": {"forget": ["wmdp_bio_acc", "wmdp_cyber_acc"], "utility": "mmlu_acc", "chance": CHANCE},
     "trajectories": {"metrics": WMDP_METRICS, "chance": CHANCE},
+    "claims": {"forget": ["wmdp_bio_acc", "wmdp_cyber_acc"], "utility": "mmlu_acc", "pairs": PAIRS, "arms": ARMS},
     "quantization": {"attack": "quantization", "forget": ["wmdp_bio_acc", "wmdp_cyber_acc"], "utility": "mmlu_acc"},
     "relearning": {"attack": "relearn", "forget": ["wmdp_bio_acc", "wmdp_cyber_acc"]},
     "survives": {"forget": ["wmdp_bio_acc", "wmdp_cyber_acc"], "utility": "mmlu_acc"},

@@ -28,13 +28,13 @@ ATTACKS = {"tofu": ["relearn", "quantization", "prompts", "parts"], "rtt": ["rtt
 ATTACKED = {"tofu": "blur_npo/lora", "rtt": "blur_npo/default"}
 ALL_RUNS = [f"{task}/{run}" for task, runs in RUNS.items() for run in runs]
 REFERENCES = ["target/default", "retrained/default"]
-PER_STEP = {"tradeoff", "alignment", "cosine_npo", "geometry", "trajectories", "ablation"}
+PER_STEP = {"tradeoff", "alignment", "cosine_npo", "geometry", "trajectories", "ablation", "claims"}
 FIGURES = {
     "tofu": PER_STEP | {"front", "hierarchy", "survives", "relearning", "quantization"},
     "muse_news": PER_STEP | {"front", "hierarchy", "requests"},
     "muse_books": PER_STEP | {"front", "hierarchy", "requests"},
     "wmdp": PER_STEP - {"cosine_npo"},  # which shows NPO-GDR, and there is none on this task here
-    "rtt": {"tradeoff", "alignment", "trajectories", "survives", "retraining"},
+    "rtt": {"tradeoff", "alignment", "trajectories", "survives", "retraining", "claims"},
 }
 
 
@@ -56,14 +56,14 @@ def attacked(task: str, *runs: str, rules: tuple[str, ...] = ("attack", "attack_
 
 def survived(task: str, *attacks: str) -> set[str]:
     """Figures and the table that read attacks of a task."""
-    figures = {"relearn": "relearning", "quantization": "quantization", "rtt": "retraining"}
-    named = {"survives", *(figures[attack] for attack in attacks if attack in figures)}
+    figures = {"relearn": ["relearning"], "quantization": ["quantization"], "rtt": ["retraining", "claims"]}
+    named = {"survives", *(figure for attack in attacks for figure in figures.get(attack, []))}
     return {f"figure_{name} {task}" for name in named} | {f"robustness {task}"}
 
 
 def drawn(task: str, *figures: str) -> set[str]:
     """Figures of a task by name, and its table; those that read every method without being named."""
-    always = {"tradeoff", "trajectories"}
+    always = {"tradeoff", "trajectories", "claims"}
     return {f"figure_{name} {task}" for name in always | set(figures)} | {f"table {task}"}
 
 

@@ -248,15 +248,24 @@ def drawn(plan: Plan, task: str) -> list[str]:
     """Return the names of a task's figures; those of attacks that are not made there are left out."""
     made = {attack for _, attack in plan.attacked(task)}
     figures = plan.task(task).benchmark.figures
-    return [name for name, figure in figures.items() if not figure.attacks or made & {*figure.attacks}]
+    return [
+        name
+        for name, figure in figures.items()
+        if made & {*figure.attacks} or not all(chosen.attacked for chosen in figure.runs)
+    ]
 
 
 def figure_runs(plan: Plan, task: str, figure: str) -> tuple[list[Run], list[tuple[Run, str]]]:
-    """Return the runs that a figure reads, and the attacks on them; only attacked runs where it reads attacks."""
+    """Return the runs that a figure reads, and the attacks on them."""
     config = plan.task(task).benchmark.figures[figure]
-    runs = [run for run in plan.evaluated(task) if is_chosen(run, config.runs)]
-    pairs = [pair for pair in plan.attacked(task) if pair[0] in runs and pair[1] in config.attacks]
-    return (list(dict.fromkeys(run for run, _ in pairs)) if config.attacks else runs), pairs
+    made = [pair for pair in plan.attacked(task) if pair[1] in config.attacks]
+    attacked = {run for run, _ in made}
+    runs = [
+        run
+        for run in plan.evaluated(task)
+        if is_chosen(run, tuple(chosen for chosen in config.runs if run in attacked or not chosen.attacked))
+    ]
+    return runs, [pair for pair in made if pair[0] in runs]
 
 
 def is_chosen(run: Run, filters: tuple[RunFilter, ...]) -> bool:

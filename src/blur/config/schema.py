@@ -125,6 +125,7 @@ class RunFilter(Strict):
 
     methods: tuple[str, ...] = ("*",)
     variants: tuple[str, ...] = ("default",)
+    attacked: bool = False  # only those on which one of the figure's attacks is made
 
 
 class FigureConfig(Strict):
@@ -132,7 +133,7 @@ class FigureConfig(Strict):
 
     module: str
     runs: tuple[RunFilter, ...] = (RunFilter(),)
-    attacks: tuple[str, ...] = Field((), description="attacks whose results it reads, of the runs that were attacked")
+    attacks: tuple[str, ...] = Field((), description="attacks whose results it reads, where they are made")
     options: Partial = Field(default_factory=dict)
 
 

@@ -65,3 +65,26 @@ def test_survives_tells_robustness_or_a_dash(runs: list[Run]) -> None:
     assert "utility" in verdicts["graddiff"]["reason"]
     assert changed["rmu"]["robustness"] is not None
     assert f"{changed['rmu']['robustness']:.2f}" in texts(draw("survives", able))
+
+
+def test_claims_set_blur_against_its_weighted_sum_within_a_seed(runs: list[Run]) -> None:
+    row = next(row for row in data("claims", runs) if row["method"] == "blur_npo")
+    values = {(run.method, run.seed): run.metrics for run in runs if run.variant == "default"}
+    gaps = [
+        values["npo_gdr", seed]["forget_probability"] - values["blur_npo", seed]["forget_probability"]
+        for seed in (0, 1, 2)
+    ]
+    assert row["forgotten"] == pytest.approx(sum(gaps) / 3)
+    assert row["n"] == 3
+    assert lines(draw("claims", runs), "forgotten 0")[0][0] == [row["forgotten"]]
+
+
+def test_claims_tell_shares_of_the_target_before_and_after(runs: list[Run]) -> None:
+    rows = {row["method"]: row for row in data("claims", runs) if row["claim"] == "quantization"}
+    assert set(rows) == set(METHODS)
+    target = next(run for run in runs if run.method == "target")
+    own = next(run for run in runs if (run.method, run.variant, run.seed) == ("simnpo", "default", 0))
+    before = own.metrics["forget_probability"] / target.metrics["forget_probability"]
+    assert rows["simnpo"]["before"] == pytest.approx(before)
+    assert rows["simnpo"]["after"] == pytest.approx((0.1 + 0.04 * 4 + 0.01) / (0.95 + 0.01))
+    assert lines(draw("claims", runs), "claimed") == [([0.21, 0.21], [0, 1]), ([0.83, 0.83], [0, 1])]

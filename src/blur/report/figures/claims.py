@@ -1,0 +1,146 @@
+"""Claims of the literature, each beside our numbers at our scale, whatever they say.
+
+BLUR's: it beats every method it is compared with (arXiv 2506.08164). Quantization's: of what unlearning had removed,
+21% is left in full precision, 83% at 4 bits (arXiv 2410.16454). RTT's: retraining on other facts recovers 88% of the accuracy
+from before (arXiv 2410.08827). All on models of billions of parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from blur.report import style
+from blur.report.robustness import judged, recoveries
+from blur.report.runs import DEFAULT, Run, by_method
+from blur.report.summary import summarise
+
+Row = dict[str, Any]
+CLAIMED = {"quantization": (0.21, 0.83), "rtt": (None, 0.88)}
+TITLES = {
+    "paper": "BLUR against its weighted sum\n(claimed: better in both)",
+    "quantization": "Left of the target's knowledge\n(claimed: 21% becomes 83% at 4 bits)",
+    "rtt": "Accuracy on facts not retrained on,\nof the target's (claimed: 88% after RTT)",
+}
+
+
+def data(
+    runs: Sequence[Run],
+    forget: Sequence[str],
+    utility: str,
+    pairs: Mapping[str, str],
+    arms: Mapping[str, Sequence[str]] | None = None,
+) -> list[Row]:
+    """Return a row per pair for BLUR's claim, and one per attacked method for each claim about an attack.
+
+    Args:
+        forget: judges, 0-1, lower is better.
+        utility: higher is better.
+        pairs: a BLUR method and the weighted sum of the same losses.
+        arms: by attack, ``quantization`` or ``rtt``: the arms that the claim is about; the largest counts.
+    """
+    rows = [row for blur, other in pairs.items() if (row := _pair(runs, blur, other, forget, utility))]
+    references = {run.method: run for run in runs if run.is_reference and run.seed == 0}
+    for attack, chosen in (arms or {}).items():
+        attacked = [run for run in runs if attack in run.attacks and not run.is_reference]
+        rows += [_attacked(run, references, attack, chosen, forget) for run in attacked if "target" in references]
+    return rows
+
+
+def _pair(runs: Sequence[Run], blur: str, other: str, forget: Sequence[str], utility: str) -> Row | None:
+    """Return how much less is left, and how much more utility, within a seed and averaged over seeds."""
+    groups = by_method(runs)
+    mine, theirs = ({run.seed: run for run in groups.get((name, DEFAULT), [])} for name in (blur, other))
+    seeds = sorted(mine.keys() & theirs.keys())
+    if not seeds:
+        return None
+    left = summarise(_less(judged(theirs[seed], forget), judged(mine[seed], forget)) for seed in seeds)
+    kept = summarise(_less(mine[seed].value(utility), theirs[seed].value(utility)) for seed in seeds)
+    titles = f"{mine[seeds[0]].title} − {theirs[seeds[0]].title}"
+    whose = {"claim": "paper", "method": blur, "other": other, "title": titles, "n": left.n}
+    return {**whose, **left.columns("forgotten"), **kept.columns("utility")}
+
+
+def _less(one: float | None, two: float | None) -> float | None:
+    return None if one is None or two is None else one - two
+
+
+def _attacked(run: Run, references: Mapping[str, Run], attack: str, arms: Sequence[str], forget: Sequence[str]) -> Row:
+    """Return the share of the target's level before the attack and after it."""
+    target, retrained = references["target"], references.get("retrained")
+    found = [one for one in recoveries(run, target, retrained, attack) if one.arm in arms]
+    shares = [_share(one.values[0], one.values[2]) for one in found]
+    after = max((share for share in shares if share is not None), default=None)
+    before = _share(judged(run, forget), judged(target, forget))
+    return {"claim": attack, "method": run.method, "title": run.title, "before": before, "after": after}
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    return None if part is None or not whole else part / whole
+
+
+@style.styled
+def draw(
+    runs: Sequence[Run],
+    task_title: str,
+    forget: Sequence[str],
+    utility: str,
+    pairs: Mapping[str, str],
+    arms: Mapping[str, Sequence[str]] | None = None,
+) -> Figure:
+    """Draw the rows of ``data``, a panel per claim."""
+    rows = data(runs, forget, utility, pairs, arms)
+    claims = list(dict.fromkeys(row["claim"] for row in rows))
+    if not claims:
+        return style.empty(task_title, "claims", "no pair of methods was run, and no model attacked")
+    figure = Figure(figsize=(4.9 * len(claims) + 0.6, 4.3), layout="constrained")
+    figure.suptitle(f"{task_title}: claims and our numbers", fontweight="bold")
+    for axes, claim in zip(figure.subplots(1, len(claims), squeeze=False)[0], claims, strict=True):
+        own = [row for row in rows if row["claim"] == claim]
+        (_draw_pairs if claim == "paper" else _draw_shares)(axes, own)
+        axes.set_title(TITLES[claim])
+    counts = [row["n"] for row in rows if row["claim"] == "paper"]
+    style.note(
+        figure,
+        f"{style.seeds_note(counts)} Judges: {', '.join(forget)}; utility: {utility}.\nDotted: what was claimed, for "
+        "models of billions of parameters. Attacks: one seed.",
+    )
+    return figure
+
+
+def _draw_pairs(axes: Axes, rows: list[Row]) -> None:
+    for place, row in enumerate(rows):
+        for key, shift, colour in (("forgotten", -0.14, style.RED), ("utility", 0.14, style.BLUE)):
+            if row[key] is None:
+                continue
+            name = {"forgotten": "less left of the forget set", "utility": "more utility"}[key]
+            axes.plot(
+                row[key], place + shift, "o", color=colour, label=name if not place else None, gid=f"{key} {place}"
+            )
+            if row[f"{key}_low"] is not None:
+                axes.hlines(place + shift, row[f"{key}_low"], row[f"{key}_high"], color=colour, linewidth=4, alpha=0.25)
+    axes.axvline(0, linestyle=style.DOTTED, color="#444444", linewidth=1.1)
+    _names(axes, rows)
+    axes.set_xlabel("BLUR minus the other (right: BLUR is better)")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+
+
+def _draw_shares(axes: Axes, rows: list[Row]) -> None:
+    for key, colour in (("before", style.SKY), ("after", style.RED)):
+        known = [(row[key], place) for place, row in enumerate(rows) if row[key] is not None]
+        axes.plot([x for x, _ in known], [y for _, y in known], "o", color=colour, label=f"{key} the attack", gid=key)
+    for level, colour in zip(CLAIMED[rows[0]["claim"]], (style.SKY, style.RED), strict=True):
+        if level is not None:
+            axes.axvline(level, linestyle=style.DOTTED, color=colour, linewidth=1.4, gid="claimed")
+    _names(axes, rows)
+    axes.set_xlim(left=-0.03)
+    axes.set_xlabel("Share of the target's")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+
+
+def _names(axes: Axes, rows: list[Row]) -> None:
+    axes.set_yticks(range(len(rows)), [row["title"] for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)

@@ -11,7 +11,7 @@ export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake all --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 REPORT = results/$(SCALE)/report.html
 
-.PHONY: help env demo run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
+.PHONY: help env quantization demo run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
 
 help: ## Print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ $(ENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
+
+quantization: env ## Install the libraries that some quantization attacks need (165 MB)
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-quantization.lock
 
 demo: env ## Run the whole chain on a CPU at scale small, then print results and where the report is
 	$(SNAKEMAKE)

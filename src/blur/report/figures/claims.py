@@ -1,8 +1,8 @@
 """Claims of the literature, each beside our numbers at our scale, whatever they say.
 
 BLUR's: it beats every method it is compared with (arXiv 2506.08164). Quantization's: of what unlearning had removed,
-21% is left in full precision, 83% at 4 bits (arXiv 2410.16454). RTT's: retraining on other facts recovers 88% of the accuracy
-from before (arXiv 2410.08827). All on models of billions of parameters.
+21% is left in full precision, 83% at 4 bits (arXiv 2410.16454). RTT's: retraining on other facts recovers 88% of the
+accuracy from before (arXiv 2410.08827). All on models of billions of parameters.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def _relearn(level: float) -> dict[str, Any]:
         for arm, speed in (("forget_half", 0.6), ("retain", 0.1), ("unrelated", 0.05), ("forget_all", 0.9))
         for step in STEPS
     }
-    return {"attack": "relearn", "title": "Relearning", "items": "all", "chance": None, "points": points}
+    return {**_told("relearn", points), "title": "Relearning"}
 
 
 def _quantization(level: float) -> dict[str, Any]:
@@ -35,7 +35,12 @@ def _quantization(level: float) -> dict[str, Any]:
         for arm, rate in (("int8_channel", 0.3), ("int4_channel", 0.9))
     }
     points["bnb_nf4"] = {"arm": "bnb_nf4", "reason": "bitsandbytes is not installed"}
-    return {"attack": "quantization", "title": "Quantization", "items": "all", "chance": None, "points": points}
+    return {**_told("quantization", points), "title": "Quantization"}
+
+
+def _told(attack: str, points: dict[str, Any]) -> dict[str, Any]:
+    arms = list(dict.fromkeys(point["arm"] for point in points.values()))
+    return {"attack": attack, "items": "all", "chance": None, "arms": arms, "points": points}
 
 
 def _judged(level: float, **metrics: float) -> dict[str, Any]:

@@ -35,7 +35,9 @@ def attack(levels, items="all", chance=None, name="relearn"):
         point: {"arm": point.split("/")[0], "judged": {"all": level, "used": None, "unseen": level}}
         for point, level in levels.items()
     }
-    return {"attack": name, "title": name.capitalize(), "items": items, "chance": chance, "points": points}
+    arms = list(dict.fromkeys(point["arm"] for point in points.values()))
+    told = {"attack": name, "title": name.capitalize(), "items": items, "chance": chance}
+    return {**told, "arms": arms, "points": points}
 
 
 def run(method, forget, utility, levels, **named):

@@ -185,7 +185,8 @@ def attack_metrics_key(plan: Plan, run: Run, attack: str) -> Key:
     specs, judges = plan.attack_metrics(run.task, attack)
     on = plan.benchmark_attack(run.task, attack)
     told = {"title": plan.attack(attack).title, "items": on.items, "chance": on.chance}
-    settings = {"metrics": specs, "judged_by": judges, "attack": told}
+    arms = list(plan.attack_settings(run.task, attack).arms)
+    settings = {"metrics": specs, "judged_by": judges, "attack": {**told, "arms": arms}}
     modules = sorted({f"blur.metrics.{spec['metric']}" for spec in specs})
     return _key(settings, ["blur.stages.attack_metrics", *modules])
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from blur.report.runs import Run
+from blur.report.runs import Run, points_of
 
 UNINFORMATIVE = 0.1  # least distance between target and retrained model under an attack that says anything
 KEPT = 0.9  # share of the target's utility that a model needs to earn robustness
@@ -119,9 +119,8 @@ def recoveries(run: Run, target: Run, retrained: Run | None, attack: str) -> lis
     own = run.attacks[attack]
     floor = (retrained.attacks.get(attack) or {}).get("points", {}) if retrained else {}
     ceiling = target.attacks.get(attack, {}).get("points", {})
-    points = sorted(own["points"].items(), key=lambda item: (item[1]["arm"], item[1].get("step", 0), item[0]))
     found = []
-    for name, point in points:
+    for name, point in points_of(own).items():
         unlearned = _level(point, own["items"])
         low = own["chance"] if own["chance"] is not None else _level(floor.get(name), own["items"])
         values = unlearned, low, _level(ceiling.get(name), own["items"])

@@ -141,6 +141,13 @@ def with_attacks(runs: Iterable[Run], folders: Iterable[Path]) -> list[Run]:
     ]
 
 
+def points_of(attack: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the points of an attack by name, arms in their order, each along its steps."""
+    order = attack["arms"]
+    found = attack["points"].items()
+    return dict(sorted(found, key=lambda item: (order.index(item[1]["arm"]), item[1].get("step", 0), item[0])))
+
+
 def _attacked(record: Mapping[str, Any]) -> tuple[str, str, int]:
     return record["method"], record["variant"], int(record["seed"])
 

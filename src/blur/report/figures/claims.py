@@ -123,6 +123,9 @@ def _draw_pairs(axes: Axes, rows: list[Row]) -> None:
             if row[f"{key}_low"] is not None:
                 axes.hlines(place + shift, row[f"{key}_low"], row[f"{key}_high"], color=colour, linewidth=4, alpha=0.25)
     axes.axvline(0, linestyle=style.DOTTED, color="#444444", linewidth=1.1)
+    left, right = axes.get_xlim()
+    reach = max(0.05, -left, right)  # a difference in the fourth digit should look like none
+    axes.set_xlim(-reach, reach)
     _names(axes, rows)
     axes.set_xlabel("BLUR minus the other (right: BLUR is better)")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)

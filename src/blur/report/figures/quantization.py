@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from blur.report import style
 from blur.report.robustness import judged
-from blur.report.runs import DEFAULT, Run, by_method
+from blur.report.runs import DEFAULT, Run, by_method, points_of
 
 Row = dict[str, Any]
 FULL = "full precision"
@@ -28,7 +28,7 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], utility: str) 
     for run in _attacked(runs, attack):
         whose = {"method": run.method, "variant": run.variant, "title": run.title}
         rows.append({**whose, "scheme": FULL, "forget": judged(run, forget), "utility": run.value(utility)})
-        for point in run.attacks[attack]["points"].values():
+        for point in points_of(run.attacks[attack]).values():
             metrics, told = point.get("metrics", {}), point.get("judged", {})
             rates = {"collision_rate": point.get("collision_rate"), "reason": point.get("reason")}
             measured = {"forget": told.get("all"), "utility": metrics.get(utility)}

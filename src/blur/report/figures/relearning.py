@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from blur.report import panels, style
 from blur.report.robustness import judged
-from blur.report.runs import Run, by_method
+from blur.report.runs import DEFAULT, Run, by_method, points_of
 
 Row = dict[str, Any]
 ITEMS = {
@@ -29,7 +29,7 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], items: str = "
     """
     rows = []
     for run in _attacked(runs, attack):
-        points = sorted(run.attacks[attack]["points"].values(), key=lambda point: (point["arm"], point["step"]))
+        points = [point for point in points_of(run.attacks[attack]).values() if "judged" in point]
         whose = {"method": run.method, "variant": run.variant, "title": run.title, "seed": run.seed}
         for arm in dict.fromkeys(point["arm"] for point in points):
             own = [{"step": 0, "judged": {items: judged(run, forget)}}, *(one for one in points if one["arm"] == arm)]
@@ -55,7 +55,7 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
         axes.set_title(arm.replace("_", " "))
     for axes in grid[:: style.layout(len(arms), 3)[0]]:
         axes.set_ylabel("Left of the forget set\n(mean of the judges)")
-    handles = [style.handle(run, line=not run.is_reference) for run in found]
+    handles = [style.handle(run, _name(run), line=not run.is_reference) for run in found]
     figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
     style.note(
         figure,
@@ -63,6 +63,10 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
         "has come back. Same steps and learning rate for all. One seed: no intervals.",
     )
     return figure
+
+
+def _name(run: Run) -> str:
+    return run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
 
 
 def _panel(axes: Axes, rows: list[Row], found: Sequence[Run]) -> None:

@@ -61,23 +61,23 @@ def draw(runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: s
     arms = _arms(found)
     if not arms:
         return style.empty(task_title, "what survives", "no model was attacked")
-    figure = Figure(figsize=(0.62 * len(arms) + 4.2, 0.42 * len(found) + 2.6), layout="constrained")
+    figure = Figure(figsize=(0.6 * len(arms) + 4.0, 0.42 * len(found) + 2.9), layout="constrained")
     figure.suptitle(f"{task_title}: what comes back", fontweight="bold")
     axes = figure.subplots()
     axes.grid(visible=False)
     image = _cells(axes, rows, arms, len(found))
     axes.set_yticks(range(len(found)), [_name(verdict) for verdict in found])
-    axes.set_xticks(range(len(arms)), [arm.replace("_", " ") for _, arm in arms], rotation=40, ha="right")
+    names = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
+    axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
+    axes.set_xlim(-0.5, len(arms) + 0.5)
     _heads(axes, arms)
     _earned(axes, found, len(arms))
-    figure.colorbar(
-        image, ax=axes, shrink=0.8, pad=0.16, label="Recovery (0: as the retrained model, 1: as the target)"
-    )
+    figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, label="Recovery")
     style.note(
         figure,
-        "The largest recovery along each arm, against target and retrained model after the same attack. ×: those two "
-        "hardly differ\nthere, or the arm does not apply. Right: robustness, one minus the largest; – where a model "
-        "forgot too little or lost its use.",
+        "The largest recovery along each arm: 0 as the retrained model, 1 as the target, after the same attack. ×: they "
+        "hardly differ\nthere, or the arm does not apply. Robustness: one minus the largest; – where a model forgot too "
+        "little or lost its use.",
     )
     return figure
 
@@ -120,4 +120,4 @@ def _heads(axes: Axes, arms: list[tuple[str, str]]) -> None:
 def _earned(axes: Axes, found: Sequence[Verdict], width: int) -> None:
     for place, verdict in enumerate(found):
         text = "–" if verdict.robustness is None else f"{verdict.robustness:.2f}"
-        axes.annotate(text, (width - 0.3, place), va="center", fontsize=9, fontweight="bold", annotation_clip=False)
+        axes.text(width, place, text, ha="center", va="center", fontsize=9, fontweight="bold")

@@ -75,9 +75,9 @@ def draw(runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: s
     figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, label="Recovery")
     style.note(
         figure,
-        "The largest recovery along each arm: 0 as the retrained model, 1 as the target, after the same attack. ×: they "
-        "hardly differ\nthere, or the arm does not apply. Robustness: one minus the largest; – where a model forgot too "
-        "little or lost its use.",
+        "The largest recovery along each arm: 0 as the retrained model, 1 as the target, after the same attack. ×: "
+        "these hardly differ,\nor the arm does not apply. Robustness: one minus the largest; – where a model forgot "
+        "too little or lost its use.",
     )
     return figure
 

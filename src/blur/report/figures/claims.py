@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from blur.report import style
 from blur.report.robustness import judged, recoveries
-from blur.report.runs import DEFAULT, Run, by_method
+from blur.report.runs import DEFAULT, Run, by_method, rank
 from blur.report.summary import summarise
 
 Row = dict[str, Any]
@@ -45,7 +45,7 @@ def data(
     rows = [row for blur, other in pairs.items() if (row := _pair(runs, blur, other, forget, utility))]
     references = {run.method: run for run in runs if run.is_reference and run.seed == 0}
     for attack, chosen in (arms or {}).items():
-        attacked = [run for run in runs if attack in run.attacks and not run.is_reference]
+        attacked = sorted((run for run in runs if attack in run.attacks and not run.is_reference), key=rank)
         rows += [_attacked(run, references, attack, chosen, forget) for run in attacked if "target" in references]
     return rows
 
@@ -59,6 +59,8 @@ def _pair(runs: Sequence[Run], blur: str, other: str, forget: Sequence[str], uti
         return None
     left = summarise(_less(judged(theirs[seed], forget), judged(mine[seed], forget)) for seed in seeds)
     kept = summarise(_less(mine[seed].value(utility), theirs[seed].value(utility)) for seed in seeds)
+    if left.mean is None or kept.mean is None:
+        return None
     titles = f"{mine[seeds[0]].title} − {theirs[seeds[0]].title}"
     whose = {"claim": "paper", "method": blur, "other": other, "title": titles, "n": left.n}
     return {**whose, **left.columns("forgotten"), **kept.columns("utility")}
@@ -114,8 +116,6 @@ def draw(
 def _draw_pairs(axes: Axes, rows: list[Row]) -> None:
     for place, row in enumerate(rows):
         for key, shift, colour in (("forgotten", -0.14, style.RED), ("utility", 0.14, style.BLUE)):
-            if row[key] is None:
-                continue
             name = {"forgotten": "less left of the forget set", "utility": "more utility"}[key]
             axes.plot(
                 row[key], place + shift, "o", color=colour, label=name if not place else None, gid=f"{key} {place}"

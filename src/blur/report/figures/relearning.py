@@ -15,7 +15,7 @@ from blur.report.runs import DEFAULT, Run, by_method, points_of
 Row = dict[str, Any]
 ITEMS = {
     "all": "All items, those that the attacker trained on included: the retrained model learns these anew.",
-    "unseen": "Only items of entities that the attacker did not train on.",
+    "unseen": "Only items of entities that the attacker did not train on; at 0, before the attack, all items.",
 }
 
 

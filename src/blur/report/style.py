@@ -82,13 +82,14 @@ class Look:
 def look(run: Run) -> Look:
     """Return a method's look, told from its axes: new methods get one without being listed anywhere.
 
-    A hollow marker is an optimizer other than AdamW.
+    A hollow marker is an optimizer other than AdamW, or a mask or adapter in place of all weights (SURE, LoRA).
     """
     if run.is_reference:
         return Look(GREY if run.method == "base" else BLACK, REFERENCE_MARKERS[run.method])
     spare = SPARE_MARKERS[hashlib.sha256(run.family.encode()).digest()[0] % len(SPARE_MARKERS)]
     optimizer = loss_name(run.settings.get("optimizer"))
-    return Look(_colour(run), MARKERS.get(run.family, spare), optimizer not in ("adamw", "none"))
+    narrow = loss_name(run.settings.get("scope")) in ("saliency", "lora")
+    return Look(_colour(run), MARKERS.get(run.family, spare), narrow or optimizer not in ("adamw", "none"))
 
 
 def _colour(run: Run) -> str:

@@ -116,7 +116,7 @@ def test_the_table_prints_each_method_with_its_reason(tmp_path):
     bad = run("ga", 0.0, 0.0, {"a/1": 0.0, "b": 0.0})
     paths = save([TARGET, RETRAINED, good, bad], tmp_path, "TOFU", ["f"], "u")
     text = paths[0].read_text()
-    assert "| NPO | 0.200 | 0.780 | 0.500 | relearn: a/1 | 0.550 | × | 0.550 | 0.500 |" in text
+    assert "| NPO | 0.200 | 0.780 | 0.500 | relearn: a/1 | 0.550 | × | 0.550 | 0.500 (1 of 1) |" in text
     assert "(a) utility below 90% of the target's" in text
     rows = paths[1].read_text().splitlines()
     assert len(rows) == 1 + 2 * (2 + 1)

@@ -18,7 +18,13 @@ from tests.slurm.cluster import Cluster, ClusterError, run, wait_for
 from tests.workflow.conftest import Workspace, copy_checkout
 
 SCALE, TASK = "ci", "tofu"
-GPUS = {"train": 1, "reference_sums": 1, "unlearn": 2, "evaluate": 1, "attack": 1}  # pretended: the scale itself asks for none
+GPUS = {
+    "train": 1,
+    "reference_sums": 1,
+    "unlearn": 2,
+    "evaluate": 1,
+    "attack": 1,
+}  # pretended: the scale itself asks for none
 OPTIONS = (
     *("--config", f"scale={SCALE}", f"task={TASK}", "--set-resources", *(f"{k}:gpu={v}" for k, v in GPUS.items())),
     *("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20", "--nocolor"),

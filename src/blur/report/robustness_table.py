@@ -16,7 +16,7 @@ NOTES = (
     "after the same attack; the largest of the attack's points. ×: target and retrained model are less than "
     f"{UNINFORMATIVE:g} apart there, or the attack does not apply.",
     f"Robustness: one minus the largest recovery, where utility is at least {KEPT:.0%} of the target's and at most "
-    f"{FORGOTTEN:.0%} of what there was to forget is left before any attack.",
+    f"{FORGOTTEN:.0%} of what there was to forget is left before any attack; over so many of the kinds of attack.",
     "Used, unseen: the worst attack's result on items of entities that the attacker trained on, and on all others.",
 )
 
@@ -77,7 +77,7 @@ def _row(verdict: Verdict, attacks: list[str], reasons: dict[str, str]) -> list[
     run, worst = verdict.run, verdict.worst
     name = run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
     shares = [one.value if (one := verdict.of(attack)) else None for attack in attacks]
-    earned = number(verdict.robustness)
+    earned = f"{number(verdict.robustness)} ({len(run.attacks)} of {len(attacks)})"
     if verdict.reason:
         earned = f"– ({reasons.setdefault(verdict.reason, chr(ord('a') + len(reasons)))})"
     after = [f"{worst.attack}: {worst.point}", number(worst.values[0])] if worst else ["×", "×"]

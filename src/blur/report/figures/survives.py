@@ -61,7 +61,7 @@ def draw(runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: s
     arms = _arms(found)
     if not arms:
         return style.empty(task_title, "what survives", "no model was attacked")
-    figure = Figure(figsize=(0.6 * len(arms) + 4.0, 0.42 * len(found) + 2.9), layout="constrained")
+    figure = Figure(figsize=(0.6 * len(arms) + 4.0, 0.46 * len(found) + 2.9), layout="constrained")
     figure.suptitle(f"{task_title}: what comes back", fontweight="bold")
     axes = figure.subplots()
     axes.grid(visible=False)
@@ -69,15 +69,15 @@ def draw(runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: s
     axes.set_yticks(range(len(found)), [_name(verdict) for verdict in found])
     names = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
-    axes.set_xlim(-0.5, len(arms) + 0.5)
+    axes.set_xlim(-0.5, len(arms) + 0.6)
     _heads(axes, arms)
     _earned(axes, found, len(arms))
     figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, label="Recovery")
     style.note(
         figure,
         "The largest recovery along each arm: 0 as the retrained model, 1 as the target, after the same attack. ×: "
-        "these hardly differ,\nor the arm does not apply. Robustness: one minus the largest; – where a model forgot "
-        "too little or lost its use.",
+        "these hardly differ,\nor the arm does not apply. Robustness: one minus the largest, over so many of the "
+        "attacks; – where a model forgot too little or lost its use.",
     )
     return figure
 
@@ -118,6 +118,9 @@ def _heads(axes: Axes, arms: list[tuple[str, str]]) -> None:
 
 
 def _earned(axes: Axes, found: Sequence[Verdict], width: int) -> None:
+    """Write robustness, and over how many of the attacks it was taken."""
+    kinds = len({attack for attack, _ in _arms(found)})
     for place, verdict in enumerate(found):
         text = "–" if verdict.robustness is None else f"{verdict.robustness:.2f}"
-        axes.text(width, place, text, ha="center", va="center", fontsize=9, fontweight="bold")
+        text += f"\n{len(verdict.run.attacks)} of {kinds}"
+        axes.text(width, place, text, ha="center", va="center", fontsize=8, fontweight="bold", linespacing=0.95)

@@ -136,7 +136,8 @@ def unlearn(
     gpus: Gpus = 1,
 ) -> None:
     """Unlearn the forget set with one method; carries on from the last epoch after an interruption."""
-    spread(gpus, sys.argv[1:])
+    if gpus > 1 and _is_sharded(scale, task, method, variant, seed):
+        spread(gpus, sys.argv[1:])
     _run("unlearn", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
@@ -309,6 +310,13 @@ def schemas() -> None:
     from blur.config.export import write_schemas
 
     write_schemas()
+
+
+def _is_sharded(scale: str | None, task: str, method: str, variant: str, seed: int) -> bool:
+    """Whether the run's weights may be shared out over several GPUs."""
+    from blur.config.plan import Run
+
+    return _plan(scale, task).unlearn_settings(Run(task, method, variant, seed)).scope.sharded
 
 
 def _plan(scale: str | None, task: str | None = None) -> Plan:

@@ -19,11 +19,19 @@ TASK = "tofu_llama_1b"
 
 
 def test_each_attempt_asks_for_more() -> None:
-    job = SimpleNamespace(task=TASK)
+    job = SimpleNamespace(task=TASK, method="npo_gdr", variant="default", seed="0")
     asked = Needs(Plan(ROOT / "config", {"scale": "paper"})).of("unlearn")
     assert [asked["mem_mb"](job, n) for n in (1, 2)] == [32000, 64000]
     assert [asked["runtime"](job, n) for n in (1, 3)] == [240, 720]
     assert asked["gpu"](job) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "variant", "gpus"), [("npo_gdr", "default", 2), ("npo_gdr", "lora", 1), ("sure_npo_klr", "default", 1)]
+)
+def test_what_cannot_be_sharded_gets_one_gpu(method: str, variant: str, gpus: int) -> None:
+    job = SimpleNamespace(task="muse_news_llama2_7b", method=method, variant=variant, seed="0")
+    assert Needs(Plan(ROOT / "config", {"scale": "paper"})).of("unlearn")["gpu"](job) == gpus
 
 
 def test_no_gpu_where_the_scale_computes_on_the_cpu() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from blur.unlearn.axis import Choice
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 class ScopeBase(Choice):
-    """Which weights may move."""
+    """Which weights may move.
+
+    Attributes:
+        sharded: whether weights may be shared out over GPUs (FSDP2); if not, a job uses one GPU of those it is given.
+    """
+
+    sharded: ClassVar[bool] = True
 
     def apply(self, model: Module) -> Module:
         """Set ``requires_grad`` on the model's parameters, or wrap it; return the model to train."""

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from blur.config.load import read_yaml, validate
-from blur.config.plan import Plan
+from blur.config.plan import Plan, Run
 from blur.core.errors import ConfigError
 from blur.planner.architecture import architecture_of
 from blur.planner.catalogue import load_catalogue
@@ -95,6 +95,11 @@ class Needs:
             return attempt * self.need(kind, wildcards.task).minutes
 
         def gpus(wildcards: Any) -> int:
-            return self.need(kind, wildcards.task).gpus
+            asked = self.need(kind, wildcards.task).gpus
+            return asked if kind != "unlearn" or self._is_sharded(wildcards) else min(asked, 1)
 
         return {"mem_mb": memory, "runtime": minutes, "gpu": gpus}
+
+    def _is_sharded(self, wildcards: Any) -> bool:
+        run = Run(wildcards.task, wildcards.method, wildcards.variant, int(wildcards.seed))
+        return self.plan.unlearn_settings(run).scope.sharded

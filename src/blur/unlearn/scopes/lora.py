@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Scope(ScopeBase):
     """Adapters on linear layers; the base weights are frozen."""
 
+    sharded: ClassVar[bool] = False
     name: Literal["lora"] = "lora"
     rank: int = Field(8, ge=1)
     alpha: float = Field(16, gt=0, description="the adapter is scaled by alpha / rank")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,6 +39,7 @@ class Scope(ScopeBase):
         percentile: 90 leaves a tenth of the units.
     """
 
+    sharded: ClassVar[bool] = False
     name: Literal["saliency"] = "saliency"
     granularity: Literal["tensor", "row", "element"] = "tensor"
     percentile: float = Field(90.0, gt=0, le=100)

@@ -54,6 +54,12 @@ def attacked(task: str, *runs: str, rules: tuple[str, ...] = ("attack", "attack_
     return jobs | survived(task, *ATTACKS[task])
 
 
+def only(task: str, attack: str) -> set[str]:
+    """One attack on every attacked model of a task, and what is made of it."""
+    runs, rules = (*REFERENCES, ATTACKED[task]), ("attack", "attack_metrics")
+    return {f"{rule} {task}/{run}/{attack}/seed0" for rule in rules for run in runs} | survived(task, attack)
+
+
 def survived(task: str, *attacks: str) -> set[str]:
     """Figures and the table that read attacks of a task."""
     figures = {"relearn": ["relearning"], "quantization": ["quantization"], "rtt": ["retraining", "claims"]}
@@ -175,22 +181,12 @@ CASES = [
     Case(
         "one attack's settings",
         edit("config/attacks/prompts.yaml", "k: 8", "k: 4"),
-        {
-            f"{rule} tofu/{run}/prompts/seed0"
-            for rule in ("attack", "attack_metrics")
-            for run in (*REFERENCES, ATTACKED["tofu"])
-        }
-        | survived("tofu", "prompts"),
+        only("tofu", "prompts"),
     ),
     Case(
         "one attack's source file",
         edit("src/blur/attacks/kinds/parts.py", "\ndef without_adapter(", "\nADDED = 1\n\n\ndef without_adapter("),
-        {
-            f"{rule} tofu/{run}/parts/seed0"
-            for rule in ("attack", "attack_metrics")
-            for run in (*REFERENCES, ATTACKED["tofu"])
-        }
-        | survived("tofu", "parts"),
+        only("tofu", "parts"),
     ),
     Case(
         "one figure's file",

@@ -9,7 +9,7 @@ from typing import Any
 from blur.core.files import atomic_write_text
 from blur.report.figures import to_csv
 from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, verdicts
-from blur.report.runs import DEFAULT, Run, rank
+from blur.report.runs import Run, rank
 
 NOTES = (
     "Recovery: how far the unlearned model lies from the retrained model (0) to the target (1), all three "
@@ -75,14 +75,13 @@ def markdown(
 
 def _row(verdict: Verdict, attacks: list[str], reasons: dict[str, str]) -> list[str]:
     run, worst = verdict.run, verdict.worst
-    name = run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
     shares = [one.value if (one := verdict.of(attack)) else None for attack in attacks]
     earned = f"{number(verdict.robustness)} ({len(run.attacks)} of {len(attacks)})"
     if verdict.reason:
         earned = f"– ({reasons.setdefault(verdict.reason, chr(ord('a') + len(reasons)))})"
     after = [f"{worst.attack}: {worst.point}", number(worst.values[0])] if worst else ["×", "×"]
     sides = [number(worst.used), number(worst.unseen)] if worst else ["×", "×"]
-    return [name, number(verdict.before), number(verdict.utility), *map(number, shares), *after, *sides, earned]
+    return [run.name, number(verdict.before), number(verdict.utility), *map(number, shares), *after, *sides, earned]
 
 
 def number(value: float | None) -> str:

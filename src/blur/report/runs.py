@@ -99,6 +99,11 @@ class Run:
         return self.method in REFERENCES
 
     @property
+    def name(self) -> str:
+        """Title, with the variant where it is not the default."""
+        return self.title if self.variant == DEFAULT else f"{self.title} ({self.variant})"
+
+    @property
     def combine(self) -> dict[str, Any]:
         """Settings of the combination; empty for references and edits."""
         return self.settings.get("combine") or {}
@@ -139,6 +144,11 @@ def with_attacks(runs: Iterable[Run], folders: Iterable[Path]) -> list[Run]:
     return [
         replace(run, attacks={one["attack"]: one for one in told if identity(run) == _attacked(one)}) for run in runs
     ]
+
+
+def first_attacked(runs: Iterable[Run], attack: str) -> list[Run]:
+    """Return one run of each (method, variant) on which an attack was made, in the order of legends."""
+    return [group[0] for group in by_method(run for run in runs if attack in run.attacks).values()]
 
 
 def points_of(attack: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

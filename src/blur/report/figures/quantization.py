@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from blur.report import style
 from blur.report.robustness import judged
-from blur.report.runs import DEFAULT, Run, by_method, points_of
+from blur.report.runs import Run, first_attacked, points_of
 
 Row = dict[str, Any]
 FULL = "full precision"
@@ -25,7 +25,7 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], utility: str) 
         utility: the metric that tells whether the model is still of use.
     """
     rows: list[Row] = []
-    for run in _attacked(runs, attack):
+    for run in first_attacked(runs, attack):
         whose = {"method": run.method, "variant": run.variant, "title": run.title}
         rows.append({**whose, "scheme": FULL, "forget": judged(run, forget), "utility": run.value(utility)})
         for point in points_of(run.attacks[attack]).values():
@@ -36,14 +36,10 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], utility: str) 
     return rows
 
 
-def _attacked(runs: Sequence[Run], attack: str) -> list[Run]:
-    return [group[0] for group in by_method(run for run in runs if attack in run.attacks).values()]
-
-
 @style.styled
 def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str], utility: str) -> Figure:
     """Draw the rows of ``data``: what is left, what use remains, and the codes."""
-    rows, found = data(runs, attack, forget, utility), _attacked(runs, attack)
+    rows, found = data(runs, attack, forget, utility), first_attacked(runs, attack)
     measured = [row for row in rows if row["forget"] is not None]
     schemes = list(dict.fromkeys(row["scheme"] for row in measured))
     if len(schemes) < 2:
@@ -54,7 +50,7 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
     for axes, (key, title) in zip(grid, PANELS.items(), strict=True):
         _panel(axes, measured, key, schemes, found)
         axes.set_xlabel(title)
-    grid[0].set_yticks(range(len(found)), [_name(run) for run in found])
+    grid[0].set_yticks(range(len(found)), [run.name for run in found])
     grid[0].invert_yaxis()
     grid[2].legend(loc="center left", bbox_to_anchor=(1.02, 0.5))
     absent = sorted(
@@ -83,10 +79,6 @@ COLOURS = (
     style.GREY,
     "#8C6D31",
 )
-
-
-def _name(run: Run) -> str:
-    return run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
 
 
 def _panel(axes: Axes, rows: list[Row], key: str, schemes: list[str], found: Sequence[Run]) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from blur.report import panels, style
 from blur.report.robustness import judged
-from blur.report.runs import DEFAULT, Run, by_method, points_of
+from blur.report.runs import Run, first_attacked, points_of
 
 Row = dict[str, Any]
 ITEMS = {
@@ -28,7 +28,7 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], items: str = "
         items: ``all``, or ``unseen``: of entities that the attacker did not train on.
     """
     rows = []
-    for run in _attacked(runs, attack):
+    for run in first_attacked(runs, attack):
         points = [point for point in points_of(run.attacks[attack]).values() if "judged" in point]
         whose = {"method": run.method, "variant": run.variant, "title": run.title, "seed": run.seed}
         for arm in dict.fromkeys(point["arm"] for point in points):
@@ -37,14 +37,10 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], items: str = "
     return rows
 
 
-def _attacked(runs: Sequence[Run], attack: str) -> list[Run]:
-    return [group[0] for group in by_method(run for run in runs if attack in run.attacks).values()]
-
-
 @style.styled
 def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str], items: str = "all") -> Figure:
     """Draw the rows of ``data``."""
-    rows, found = data(runs, attack, forget, items), _attacked(runs, attack)
+    rows, found = data(runs, attack, forget, items), first_attacked(runs, attack)
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     if not arms:
         return style.empty(task_title, "relearning", "no model was attacked so")
@@ -55,7 +51,7 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
         axes.set_title(arm.replace("_", " "))
     for axes in grid[:: style.layout(len(arms), 3)[0]]:
         axes.set_ylabel("Left of the forget set\n(mean of the judges)")
-    handles = [style.handle(run, _name(run), line=not run.is_reference) for run in found]
+    handles = [style.handle(run, run.name, line=not run.is_reference) for run in found]
     figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
     style.note(
         figure,
@@ -63,10 +59,6 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
         "has come back. Same steps and learning rate for all. One seed: no intervals.",
     )
     return figure
-
-
-def _name(run: Run) -> str:
-    return run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
 
 
 def _panel(axes: Axes, rows: list[Row], found: Sequence[Run]) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from blur.report import style
 from blur.report.robustness import Recovery, Verdict, verdicts
-from blur.report.runs import DEFAULT, Run, rank
+from blur.report.runs import Run, rank
 
 Row = dict[str, Any]
 
@@ -24,7 +24,7 @@ def data(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Row]:
     """
     rows: list[Row] = []
     for verdict in _sorted(runs, forget, utility):
-        whose = {"method": verdict.run.method, "variant": verdict.run.variant, "title": _name(verdict)}
+        whose = {"method": verdict.run.method, "variant": verdict.run.variant, "title": verdict.run.name}
         rows += [{**whose, "kind": "arm", **_cell(verdict, attack, arm)} for attack, arm in _arms([verdict])]
         told = {"before": verdict.before, "utility": verdict.utility, "robustness": verdict.robustness}
         rows.append({**whose, "kind": "verdict", **told, "reason": verdict.reason})
@@ -33,11 +33,6 @@ def data(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Row]:
 
 def _sorted(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Verdict]:
     return sorted(verdicts(runs, forget, utility), key=lambda verdict: rank(verdict.run))
-
-
-def _name(verdict: Verdict) -> str:
-    run = verdict.run
-    return run.title if run.variant == DEFAULT else f"{run.title} ({run.variant})"
 
 
 def _arms(found: Sequence[Verdict]) -> list[tuple[str, str]]:
@@ -66,7 +61,7 @@ def draw(runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: s
     axes = figure.subplots()
     axes.grid(visible=False)
     image = _cells(axes, rows, arms, len(found))
-    axes.set_yticks(range(len(found)), [_name(verdict) for verdict in found])
+    axes.set_yticks(range(len(found)), [verdict.run.name for verdict in found])
     names = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
     axes.set_xlim(-0.5, len(arms) + 0.6)

@@ -14,7 +14,7 @@ from blur.data.rtt.facts import Fact
 from blur.data.rtt.published import LAST_YEAR, _questions, _splits, _statements, match, published_facts
 from blur.data.rtt.settings import LocalSource
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "rtt"
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "rtt"
 SPLITS = range(5)
 
 # By split: name, options and answer as published, and the statements, with {} for the name as it is asked about.

@@ -20,7 +20,7 @@ from blur.data.rtt.facts import TARGETS
 from blur.data.world.draw import stream
 from blur.models.tokenizer import train_tokenizer
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SPLITS = [f"split_{number}" for number in range(5)]
 SOURCE = {"num_facts_per_split": 16, "num_retained": 24, "num_practised": 60}
 BENCHMARK = yaml.safe_load((ROOT / "config/benchmarks/rtt.yaml").read_text(encoding="utf-8"))

@@ -284,11 +284,12 @@ def plan(
 @app.command()
 def check(scale: Scale = None) -> None:
     """Check every configuration file that a scale uses, and write nothing."""
+    from blur.config.check import check as check_task
     from blur.config.keys import require_folders
 
     plan = _plan(scale)
     for task in plan.tasks:
-        plan.check(task)
+        check_task(plan, task)
         require_folders(plan, task)
     print(
         f"configuration of scale {plan.name!r} is sound: {sum(len(plan.runs(t)) for t in plan.tasks)} unlearning runs"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from blur.config import keys
+from blur.config.check import check
 from blur.config.export import DIALECT, MODELS
 from blur.config.plan import Plan, Run
 from blur.core.errors import ConfigError, DataError
@@ -28,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
 def test_every_scale_and_all_its_tasks_are_sound(scale: str) -> None:
     plan = Plan(ROOT / "config", {"scale": scale})
     for task in plan.scale.tasks:
-        plan.check(task)
+        check(plan, task)
         assert len(plan.runs(task)) == len(set(plan.runs(task))) > 0
 
 
@@ -89,7 +90,7 @@ def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(f
     file = folder / "tasks/tofu.yaml"
     file.write_text(file.read_text().replace("  blur_npo:", "  blur_nop:"))
     with pytest.raises(ConfigError, match=r"tofu.yaml: methods: no method 'blur_nop'. Did you mean 'blur_npo'"):
-        Plan(folder, {"scale": "small"}).check("tofu")
+        check(Plan(folder, {"scale": "small"}), "tofu")
 
 
 def test_a_missing_folder_of_data_or_model_is_named_with_its_key(folder: Path) -> None:
@@ -116,7 +117,8 @@ def test_the_schemas_are_those_of_the_models() -> None:
 
 
 def test_planning_imports_no_torch() -> None:
-    code = "import sys; from blur.config.plan import Plan; from blur.config import keys\n"
-    code += "p = Plan('config', {'scale': 'small'}); p.check('tofu')\n"
+    code = "import sys; from blur.config import keys; from blur.config.check import check\n"
+    code += "from blur.config.plan import Plan\n"
+    code += "p = Plan('config', {'scale': 'small'}); check(p, 'tofu')\n"
     code += "[keys.unlearn_key(p, r) for r in p.runs('tofu')]; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

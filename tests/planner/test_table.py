@@ -48,7 +48,7 @@ def test_jobs_are_those_of_the_workflow() -> None:
     assert (counts["data"], counts["base"], counts["train"], counts["table"]) == (1, 0, 2, 1)
     assert counts["unlearn"] == len(runs)
     assert counts["evaluate"] == counts["metrics"] == len(evaluated)
-    assert counts["attack"] == counts["attack_metrics"] == len(plan.attacked("tofu_llama_1b")) == 2 * (2 + 6)
+    assert counts["attack"] == counts["attack_metrics"] == len(plan.attacks.pairs("tofu_llama_1b")) == 2 * (2 + 6)
     assert all(job.gpu_hours > 0 for job in found if job.rule == "attack")
     assert counts["figures"] == len(plan.task("tofu_llama_1b").benchmark.figures)
     assert sum(job.disk for job in found) == pytest.approx(len(evaluated) * 2 * 1_235_814_400)

@@ -1,6 +1,7 @@
 """What the rules share: the plan, their one parameter, and the lists of what is to be made."""
 
 from blur.config import keys
+from blur.config.check import check
 from blur.config.plan import Plan, Run
 from blur.core.errors import BlurError
 from blur.core.paths import phase_dir
@@ -12,10 +13,10 @@ from snakemake.exceptions import WorkflowError
 try:
     PLAN = Plan("config", config)
     for task in PLAN.tasks:
-        PLAN.check(task)
+        check(PLAN, task)
         keys.require_folders(PLAN, task)
     ALL_RUNS = {task: PLAN.runs(task) for task in PLAN.tasks}
-    ATTACKED = {task: PLAN.attacked(task) for task in PLAN.tasks}
+    ATTACKED = {task: PLAN.attacks.pairs(task) for task in PLAN.tasks}
 except BlurError as error:
     raise WorkflowError(str(error)) from None
 
@@ -196,7 +197,7 @@ def attack_inputs(wildcards):
         "model": manifest("models", run),
         "weights": ancient(weights(run)),
     }
-    if PLAN.attack_settings(run.task, wildcards.attack).of_target:
+    if PLAN.attacks.settings(run.task, wildcards.attack).of_target:
         target = PLAN.task(run.task).target
         inputs |= {"target": manifest("models", target), "target_weights": ancient(weights(target))}
     return inputs
@@ -238,5 +239,5 @@ def table_inputs(wildcards):
 def robustness_inputs(wildcards):
     """What came back in every attack of a task, and the metrics from before."""
     pairs = ATTACKED[wildcards.task]
-    before = dict.fromkeys(manifest("metrics", run) for run, _ in pairs)
+    before = [manifest("metrics", run) for run in keys.robustness_runs(PLAN, wildcards.task)]
     return [*before, *(attack_file("attack_metrics", *pair) for pair in pairs)]

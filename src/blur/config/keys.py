@@ -169,8 +169,8 @@ def describe(plan: Plan, run: Run) -> dict[str, str]:
 
 def attack_key(plan: Plan, run: Run, attack: str) -> Key:
     """Key of one kind of attack on a model: its arms, and what is measured."""
-    resolved, chosen = plan.task(run.task), plan.attack_settings(run.task, attack)
-    measure = plan.attack_measure(run.task, attack)
+    resolved, chosen = plan.task(run.task), plan.attacks.settings(run.task, attack)
+    measure = plan.attacks.measure(run.task, attack)
     settings = {
         "attack": chosen.model_dump(mode="json"),
         "measure": measure.model_dump(mode="json"),
@@ -182,10 +182,10 @@ def attack_key(plan: Plan, run: Run, attack: str) -> Key:
 
 def attack_metrics_key(plan: Plan, run: Run, attack: str) -> Key:
     """Key of what came back in an attack: the metrics, and what tables and figures read."""
-    specs, judges = plan.attack_metrics(run.task, attack)
-    on = plan.benchmark_attack(run.task, attack)
-    told = {"title": plan.attack(attack).title, "items": on.items, "chance": on.chance}
-    arms = list(plan.attack_settings(run.task, attack).arms)
+    specs, judges = plan.attacks.metrics(run.task, attack)
+    on = plan.attacks.on(run.task, attack)
+    told = {"title": plan.attacks.config(attack).title, "items": on.items, "chance": on.chance}
+    arms = list(plan.attacks.settings(run.task, attack).arms)
     settings = {"metrics": specs, "judged_by": judges, "attack": {**told, "arms": arms}}
     modules = sorted({f"blur.metrics.{spec['metric']}" for spec in specs})
     return _key(settings, ["blur.stages.attack_metrics", *modules])
@@ -213,8 +213,20 @@ def table_key(plan: Plan, task: str) -> Key:
 def robustness_key(plan: Plan, task: str) -> Key:
     """Key of a task's table of attacks."""
     resolved = plan.task(task)
-    judges = resolved.benchmark.judged_by.model_dump(mode="json")
-    return _key({"title": resolved.config.title, "judged_by": judges}, ["blur.stages.robustness"])
+    benchmark = resolved.benchmark
+    settings = {"title": resolved.config.title, "judged_by": benchmark.judged_by.model_dump(mode="json")}
+    if benchmark.sequence:
+        settings["sequence"] = benchmark.sequence.model_dump(mode="json")
+    return _key(settings, ["blur.stages.robustness"])
+
+
+def robustness_runs(plan: Plan, task: str) -> list[Run]:
+    """Return the runs that the table of attacks reads: attacked ones, and those of later requests."""
+    sequence, runs = plan.task(task).benchmark.sequence, plan.runs(task)
+    variants = sequence.variants if sequence else ()
+    asked = {(run.method, run.seed) for run in runs if run.variant in variants[1:]}
+    later = [run for run in runs if (run.method, run.seed) in asked and run.variant in variants]
+    return list(dict.fromkeys([*(run for run, _ in plan.attacks.pairs(task)), *later]))
 
 
 def table_options(task: Task) -> dict[str, Any]:
@@ -247,7 +259,7 @@ def derived_inputs(plan: Plan, run: Run) -> dict[str, Run]:
 
 def drawn(plan: Plan, task: str) -> list[str]:
     """Return the names of a task's figures; those of attacks that are not made there are left out."""
-    made = {attack for _, attack in plan.attacked(task)}
+    made = {attack for _, attack in plan.attacks.pairs(task)}
     figures = plan.task(task).benchmark.figures
     return [
         name
@@ -259,7 +271,7 @@ def drawn(plan: Plan, task: str) -> list[str]:
 def figure_runs(plan: Plan, task: str, figure: str) -> tuple[list[Run], list[tuple[Run, str]]]:
     """Return the runs that a figure reads, and the attacks on them."""
     config = plan.task(task).benchmark.figures[figure]
-    made = [pair for pair in plan.attacked(task) if pair[1] in config.attacks]
+    made = [pair for pair in plan.attacks.pairs(task) if pair[1] in config.attacks]
     attacked = {run for run, _ in made}
     runs = [
         run

@@ -6,19 +6,18 @@ so that a stage typed by hand and the same stage in the graph can never differ i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from blur.config.attacks import Attacks
 from blur.config.load import Layer, read_yaml, suggest, validate
 from blur.config.schema import (
-    AttackConfig,
     AttackSelection,
-    BenchmarkAttack,
     BenchmarkConfig,
     MainConfig,
     MethodConfig,
@@ -35,9 +34,6 @@ from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
 from blur.unlearn.axis import available
 from blur.unlearn.settings import UnlearnSettings
-
-if TYPE_CHECKING:
-    from blur.attacks.attack import AttackBase
 
 FINE_TUNING: Layer = (
     "built-in recipe of target and retrained",
@@ -97,14 +93,28 @@ class Plan:
 
     def __init__(self, folder: Path | str = "config", overrides: Mapping[str, Any] | None = None) -> None:
         self.folder = Path(folder)
-        layers = [self._layer("config.yaml"), ("--config", dict(overrides or {}))]
+        layers = [self.layer("config.yaml"), ("--config", dict(overrides or {}))]
         self.main = validate(MainConfig, *layers)
-        self._scale_layer = self._layer(f"scales/{self.main.scale}.yaml")
+        self._scale_layer = self.layer(f"scales/{self.main.scale}.yaml")
         self.scale = validate(ScaleConfig, self._scale_layer)
         self.name = self.main.scale
 
-    def _layer(self, name: str) -> Layer:
+    def layer(self, name: str) -> Layer:
+        """Return what a file of the configuration folder says."""
         return str(self.folder / name), read_yaml(self.folder / name)
+
+    def scale_layer(self, key: str, settings: Mapping[str, Any]) -> Layer:
+        """Return what the scale's file says under a key."""
+        return f"{self._scale_layer[0]}: {key}", settings
+
+    def benchmark_place(self, task: str, key: str) -> str:
+        """Return how an error names a key of a task's benchmark."""
+        return f"{self.folder}/benchmarks/{self.task(task).config.benchmark}.yaml: {key}"
+
+    @cached_property
+    def attacks(self) -> Attacks:
+        """The attacks of the scale."""
+        return Attacks(self)
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
@@ -119,13 +129,13 @@ class Plan:
     @cache  # noqa: B019 - a plan lives as long as its process
     def task(self, name: str) -> Task:
         """Return a task of this scale with everything it names, validated."""
-        own = self._layer(f"tasks/{name}.yaml")
+        own = self.layer(f"tasks/{name}.yaml")
         scale_file = self._scale_layer[0]
         changes: Layer = (f"{scale_file}: tasks.{name}", self.scale.tasks.get(name, {}))
         config = validate(TaskConfig, own, changes)
-        bench_file = self._layer(f"benchmarks/{config.benchmark}.yaml")
+        bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
-        model_file = self._layer(f"models/{config.model}.yaml")
+        model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
         task_file = own[0]
         layers: dict[str, Layer] = {
@@ -157,12 +167,12 @@ class Plan:
         """Return a method's file, validated; a name without a file is an error with the nearest name."""
         if name not in self.methods:
             raise ConfigError(f"no method {name!r}", str(self.folder / "methods"), suggest(name, self.methods))
-        return validate(MethodConfig, self._layer(f"methods/{name}.yaml"))
+        return validate(MethodConfig, self.layer(f"methods/{name}.yaml"))
 
     def runs(self, task: str) -> tuple[Run, ...]:
         """Return the unlearning runs of a task, without doubles, in a fixed order; each after those it starts from."""
         selections = self.task(task).config.runs or self.scale.runs
-        chosen = [run for selection in selections for run in self._expand(task, selection)]
+        chosen = [run for selection in selections for run in self.expand(task, selection)]
         return tuple({run: None for last in chosen for run in self._sequence(last)})
 
     def _sequence(self, run: Run) -> list[Run]:
@@ -189,7 +199,8 @@ class Plan:
             name: {topic: list(sets) for topic, sets in by_topic(stream).items()} for name, stream in chosen.items()
         }
 
-    def _expand(self, task: str, selection: Selection | AttackSelection) -> list[Run]:
+    def expand(self, task: str, selection: Selection | AttackSelection) -> list[Run]:
+        """Return the runs that a selection stands for."""
         return [
             Run(task, method, variant, seed)
             for method in selection.methods
@@ -225,130 +236,6 @@ class Plan:
             raise ConfigError(f"the task has no {run.path}", task.layers["task.file"][0], "See its seed and kind")
         self._variants(run.task, run.method, (run.variant,))
 
-    def check(self, task: str) -> None:
-        """Resolve every setting of a task once; any fault in any file raises."""
-        from blur.metrics import check_specs
-
-        resolved = self.task(task)
-        check_specs(resolved.benchmark.metrics)
-        check_specs(resolved.benchmark.trajectory)
-        model_file = str(self.folder / f"models/{resolved.config.model}.yaml")
-        named = {resolved.layers["task.file"][0]: resolved.config.methods, model_file: resolved.model_methods}
-        for file, method in ((file, method) for file, methods in named.items() for method in methods):
-            if method not in self.methods:
-                where = f"{file}: methods"
-                raise ConfigError(f"no method {method!r}", where, suggest(method, self.methods))
-        if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
-            self.training_settings(task)
-        self._check_measured(task, resolved.benchmark.metrics, self.measure_settings(task))
-        self._check_measured(task, resolved.benchmark.trajectory, self.epoch_settings(task))
-        self._check_judges(task)
-        for run in self.runs(task):
-            self.unlearn_settings(run)
-        for attack in dict.fromkeys(attack for _, attack in self.attacked(task)):
-            self.attack_settings(task, attack)
-            self._check_measured(task, self.attack_metrics(task, attack)[0], self.attack_measure(task, attack))
-
-    def _check_measured(self, task: str, specs: Sequence[Mapping[str, Any]], settings: MeasureSettings) -> None:
-        """Refuse metrics of what is not measured, and task files that are unfit."""
-        from blur.metrics.base import sets_of
-
-        settings.task_files()
-        for spec in specs:
-            missing = sorted(sets_of(spec) - settings.measured)
-            if missing:
-                where = f"{self.folder}/benchmarks/{self.task(task).config.benchmark}.yaml: metric {spec['name']}"
-                what = f"task {task!r} does not measure {missing[0]!r}"
-                raise ConfigError(what, where, suggest(missing[0], sorted(settings.measured)))
-
-    def _check_judges(self, task: str) -> None:
-        """Refuse judges that are no metrics of the benchmark."""
-        config, benchmark = self.task(task).config, self.task(task).benchmark
-        known = [spec["name"] for spec in benchmark.metrics]
-        for name in (*benchmark.judged_by.forget, benchmark.judged_by.utility):
-            if name not in known:
-                where = str(self.folder / f"benchmarks/{config.benchmark}.yaml: judged_by")
-                raise ConfigError(f"no metric {name!r}", where, suggest(name, known))
-
-    @cached_property
-    def attacks(self) -> tuple[str, ...]:
-        """Names of all attacks that have a file."""
-        return tuple(sorted(path.stem for path in (self.folder / "attacks").glob("*.yaml")))
-
-    @cache  # noqa: B019
-    def attack(self, name: str) -> AttackConfig:
-        """Return an attack's file, validated; a name without a file is an error with the nearest name."""
-        if name not in self.attacks:
-            raise ConfigError(f"no attack {name!r}", str(self.folder / "attacks"), suggest(name, self.attacks))
-        return validate(AttackConfig, self._layer(f"attacks/{name}.yaml"))
-
-    def attacked(self, task: str) -> tuple[tuple[Run, str], ...]:
-        """Return the pairs of model and attack of a task, without doubles; target and retrained beside the runs."""
-        resolved, runs = self.task(task), self.runs(task)
-        references = [run for run in (resolved.target, resolved.retrained) if run]
-        pairs: dict[tuple[Run, str], None] = {}
-        selections = self.scale.attacked if resolved.config.attacked is None else resolved.config.attacked
-        for selection in selections:
-            chosen = self._expand(task, selection)
-            for missing in (run for run in chosen if run not in runs):
-                where = f"{resolved.layers['task.file'][0]}: attacked"
-                raise ConfigError(f"{missing.path} is attacked, but is not among the runs", where, "Add it to `runs`")
-            pairs |= {(run, attack): None for attack in selection.attacks for run in (*references, *chosen)}
-        return tuple(pairs)
-
-    def benchmark_attack(self, task: str, name: str) -> BenchmarkAttack:
-        """Return what an attack does on a task's benchmark.
-
-        Raises:
-            ConfigError: there is no such attack, or the benchmark says nothing about it.
-        """
-        self.attack(name)
-        benchmark, config = self.task(task).benchmark, self.task(task).config
-        if name not in benchmark.attacks:
-            where = str(self.folder / f"benchmarks/{config.benchmark}.yaml: attacks")
-            raise ConfigError(f"the benchmark has no attack {name!r}", where, suggest(name, benchmark.attacks))
-        return benchmark.attacks[name]
-
-    def attack_settings(self, task: str, name: str) -> AttackBase:
-        """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale."""
-        config, on = self.attack(name), self.benchmark_attack(task, name)
-        file, known = str(self.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
-        if config.module not in known:
-            raise ConfigError(f"no module {config.module!r} of blur.attacks.kinds", file, suggest(config.module, known))
-        return validate(
-            import_module(f"blur.attacks.kinds.{config.module}").Attack,
-            (f"{file}: settings", config.settings),
-            (self._attack_place(task, name), on.settings),
-            (f"{self._scale_layer[0]}: attacks.{name}", self.scale.attacks.get(name, {})),
-        )
-
-    def attack_measure(self, task: str, name: str) -> MeasureSettings:
-        """Return what is measured of an attacked model: the benchmark's suite, unless the attack names less."""
-        chosen, suite = self.benchmark_attack(task, name).measure, self.measure_settings(task)
-        if chosen is None:
-            return suite
-        try:
-            return suite.only(chosen.likelihood, chosen.generation, chosen.harness)
-        except ValueError as error:
-            raise ConfigError(str(error), f"{self._attack_place(task, name)}.measure") from None
-
-    def attack_metrics(self, task: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
-        """Return the metrics of an attacked model, and the names of those that judge what came back.
-
-        Raises:
-            ConfigError: one of them is no metric of the benchmark, or not among the attack's.
-        """
-        on, benchmark = self.benchmark_attack(task, name), self.task(task).benchmark
-        known = [spec["name"] for spec in benchmark.metrics]
-        chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
-        for metric, among in (*((one, known) for one in chosen), *((one, chosen) for one in judges)):
-            if metric not in among:
-                raise ConfigError(f"no metric {metric!r}", self._attack_place(task, name), suggest(metric, among))
-        return [spec for spec in benchmark.metrics if spec["name"] in chosen], list(judges)
-
-    def _attack_place(self, task: str, name: str) -> str:
-        return str(self.folder / f"benchmarks/{self.task(task).config.benchmark}.yaml: attacks.{name}")
-
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""
         layers = self.task(task).layers
@@ -366,7 +253,7 @@ class Plan:
             str(self.folder / f"models/{task.config.model}.yaml: methods.{run.method}"),
             task.model_methods.get(run.method, {}),
         )
-        common: Layer = (f"{self._scale_layer[0]}: variants.{run.variant}", self.scale.variants.get(run.variant, {}))
+        common: Layer = self.scale_layer(f"variants.{run.variant}", self.scale.variants.get(run.variant, {}))
         variant: Layer = (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {}))
         return validate(
             UnlearnSettings,
@@ -382,20 +269,18 @@ class Plan:
     def measure_settings(self, task: str) -> MeasureSettings:
         """Return what is measured of each finished model."""
         benchmark = self.task(task).benchmark
-        where = str(self.folder / f"benchmarks/{self.task(task).config.benchmark}.yaml")
         return validate(
             MeasureSettings,
-            (f"{where}: measure", benchmark.measure),
-            (f"{self._scale_layer[0]}: measure", self.scale.measure),
+            (self.benchmark_place(task, "measure"), benchmark.measure),
+            self.scale_layer("measure", self.scale.measure),
             (f"{self.task(task).layers['task.file'][0]}: measure", self.task(task).config.measure),
         )
 
     def epoch_settings(self, task: str) -> MeasureSettings:
         """Return what is measured at each epoch's end while unlearning."""
-        where = str(self.folder / f"benchmarks/{self.task(task).config.benchmark}.yaml")
         return validate(
             MeasureSettings,
-            (f"{where}: epochs", self.task(task).benchmark.epochs),
+            (self.benchmark_place(task, "epochs"), self.task(task).benchmark.epochs),
             (f"{self.task(task).layers['task.file'][0]}: epochs", self.task(task).config.epochs),
         )
 

@@ -173,6 +173,21 @@ class Judges(Strict):
     utility: str = Field(description="higher is better; below half the target's a model counts as collapsed")
 
 
+class RequestSequence(Strict):
+    """Requests one after another: what the earlier ones removed has to stay away (``report.sequence``)."""
+
+    title: str
+    variants: SetNames = Field(description="the requests in their order, by the variant's name")
+    metrics: tuple[str, ...] = Field(description="what is left of each request's texts, in that order; 0-1")
+    floor: str = Field(description="the one of `metrics` whose texts the retrained model never saw")
+
+    @model_validator(mode="after")
+    def _every_request_is_measured(self) -> RequestSequence:
+        if len(self.variants) != len(self.metrics) or self.floor not in self.metrics:
+            raise ValueError("`metrics` needs one for each of `variants`, and has `floor` among them")
+        return self
+
+
 class AttackConfig(Strict):
     """``config/attacks/<attack>.yaml``: a way to bring back what was forgotten."""
 
@@ -215,6 +230,7 @@ class BenchmarkConfig(Strict):
     metrics: tuple[dict[str, Any], ...]
     trajectory: tuple[dict[str, Any], ...]
     judged_by: Judges
+    sequence: RequestSequence | None = Field(None, description="requests that the robustness table follows")
     attacks: dict[str, BenchmarkAttack] = Field(default_factory=dict, description="by file of config/attacks")
     figures: dict[str, FigureConfig]
     table: Partial = Field(default_factory=dict, description="options of the results table")
@@ -228,6 +244,9 @@ class BenchmarkConfig(Strict):
             if request.after not in named:
                 raise ValueError(f"request {name!r} comes after {request.after!r}, which is not named before it")
             named.append(name)
+        unknown = [name for name in (self.sequence.variants if self.sequence else ()) if name not in named]
+        if unknown:
+            raise ValueError(f"`sequence` has the request {unknown[0]!r}, which is not among `requests`")
         return self
 
 

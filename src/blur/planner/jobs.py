@@ -137,9 +137,9 @@ def _reading(place: Workplace, clock: Clock) -> Iterator[JobCost]:
 def _attacks(place: Workplace, clock: Clock) -> Iterator[JobCost]:
     plan, name = place.plan, place.task.name
     weights = place.architecture.num_parameters * place.element
-    pairs = plan.attacked(name)
+    pairs = plan.attacks.pairs(name)
     for run, attack in pairs:
-        settings = plan.attack_settings(name, attack)
+        settings = plan.attacks.settings(name, attack)
         seconds = settings.num_points * clock.measuring(place.architecture, place.measuring_attack(attack))
         seconds += sum(_learning(place, clock, recipe, sets) for recipe, sets in settings.trainings)
         yield _cost("attack", run, Layout(), seconds, clock.overhead(weights * len(settings.arms)))

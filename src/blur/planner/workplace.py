@@ -56,7 +56,7 @@ class Workplace:
 
     def measuring_attack(self, attack: str) -> Measured:
         """Return what measuring an attacked model once takes."""
-        settings = self.plan.attack_measure(self.task.name, attack)
+        settings = self.plan.attacks.measure(self.task.name, attack)
         return measured(settings, self.sizes, self.catalogue, self.task.model.max_length)
 
     def unlearning(self, run: Run) -> tuple[UnlearnSettings, dict[str, Stream]]:

@@ -14,6 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from blur.report.runs import Run, points_of
+from blur.report.sequence import with_sequence
 
 UNINFORMATIVE = 0.1  # least distance between target and retrained model under an attack that says anything
 KEPT = 0.9  # share of the target's utility that a model needs to earn robustness
@@ -64,14 +65,18 @@ class Verdict:
         return _largest(one for one in self.recoveries if one.attack == attack and arm in (None, one.arm))
 
 
-def verdicts(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Verdict]:
+def verdicts(
+    runs: Sequence[Run], forget: Sequence[str], utility: str, sequence: Mapping[str, Any] | None = None
+) -> list[Verdict]:
     """Return the verdict on each attacked run, references left out.
 
     Args:
         runs: with those of target and retrained model, attacked alike.
         forget: metrics, 0-1, lower is better, whose mean judges a model before any attack.
         utility: the metric that tells whether it is still of use.
+        sequence: requests one after another (arguments of ``with_sequence``) that count like one more attack.
     """
+    runs = with_sequence(runs, **sequence) if sequence else runs
     references = {name: next((run for run in runs if run.method == name), None) for name in ("target", "retrained")}
     target, retrained = references["target"], references["retrained"]
     if target is None:

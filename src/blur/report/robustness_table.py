@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from blur.core.files import atomic_write_text
+from blur.report import sequence
 from blur.report.figures import to_csv
 from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, verdicts
 from blur.report.runs import Run, rank
@@ -21,9 +22,16 @@ NOTES = (
 )
 
 
-def save(runs: Sequence[Run], out_dir: Path | str, task_title: str, forget: Sequence[str], utility: str) -> list[Path]:
+def save(
+    runs: Sequence[Run],
+    out_dir: Path | str,
+    task_title: str,
+    forget: Sequence[str],
+    utility: str,
+    requests: Mapping[str, Any] | None = None,
+) -> list[Path]:
     """Write ``robustness.md`` and ``robustness.csv`` (a row per method and point of an attack)."""
-    found = sorted(verdicts(runs, forget, utility), key=lambda verdict: rank(verdict.run))
+    found = sorted(verdicts(runs, forget, utility, requests), key=lambda verdict: rank(verdict.run))
     titles = {name: told["title"] for verdict in found for name, told in verdict.run.attacks.items()}
     paths = [Path(out_dir) / f"robustness.{ending}" for ending in ("md", "csv")]
     atomic_write_text(paths[0], markdown(found, runs, titles, task_title, forget))
@@ -66,6 +74,10 @@ def markdown(
     reasons: dict[str, str] = {}
     lines += [_row(verdict, list(titles), reasons) for verdict in found]
     notes = [*NOTES, f"Judged by the mean of: {', '.join(forget)}; prompts by what is generated (config/benchmarks)."]
+    if sequence.NAME in titles:
+        notes.append(
+            f"{titles[sequence.NAME]}: what is left of earlier ones, beside the retrained model on unseen texts."
+        )
     notes += [f"({letter}) {reason}" for reason, letter in reasons.items()]
     seeds = sorted({verdict.run.seed for verdict in found})
     notes.append(f"Seeds: {', '.join(map(str, seeds))}.")

@@ -29,7 +29,7 @@ def run(job: Job) -> None:
     """Write the measurements of all points, and ``points.json``: what each point is."""
     assert job.run is not None
     directory = job.directory("attacks") / job.attack
-    attack = job.plan.attack_settings(job.task_name, job.attack)
+    attack = job.plan.attacks.settings(job.task_name, job.attack)
     inputs = {"data": job.data, "model": job.directory("models")}
     if attack.of_target:
         inputs["target"] = job.directory("models", job.task.target)
@@ -38,7 +38,7 @@ def run(job: Job) -> None:
             return
         make_deterministic(job.threads, job.device)
         folder = resume_folder(job, hashes(inputs))
-        victim = _victim(job, job.plan.attack_measure(job.task_name, job.attack))
+        victim = _victim(job, job.plan.attacks.measure(job.task_name, job.attack))
         for arm in attack.arms:
             _strike(attack, arm, victim, folder / arm)
         files, empty = (

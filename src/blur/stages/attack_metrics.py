@@ -46,7 +46,7 @@ def run(job: Job) -> None:
 
 def _entities(job: Job) -> dict[str, dict[str, str]]:
     """Return whom each item is about, by set and by harness request."""
-    settings = job.plan.attack_measure(job.task_name, job.attack)
+    settings = job.plan.attacks.measure(job.task_name, job.attack)
     sets = {
         name: {str(record["id"]): entity(record) for record in read_sets(job.data, [name])} for name in settings.sets
     }

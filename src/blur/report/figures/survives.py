@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,15 +15,19 @@ from blur.report.runs import Run, rank
 Row = dict[str, Any]
 
 
-def data(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Row]:
+Sequenced = Mapping[str, Any] | None
+
+
+def data(runs: Sequence[Run], forget: Sequence[str], utility: str, sequence: Sequenced = None) -> list[Row]:
     """Return a row per method and arm with its largest recovery, and one per method with its verdict.
 
     Args:
         forget: metrics that judge a model before any attack.
         utility: the metric that tells whether it is still of use.
+        sequence: requests one after another (arguments of ``with_sequence``) that count like one more attack.
     """
     rows: list[Row] = []
-    for verdict in _sorted(runs, forget, utility):
+    for verdict in _sorted(runs, forget, utility, sequence):
         whose = {"method": verdict.run.method, "variant": verdict.run.variant, "title": verdict.run.name}
         rows += [{**whose, "kind": "arm", **_cell(verdict, attack, arm)} for attack, arm in _arms([verdict])]
         told = {"before": verdict.before, "utility": verdict.utility, "robustness": verdict.robustness}
@@ -31,8 +35,8 @@ def data(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Row]:
     return rows
 
 
-def _sorted(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[Verdict]:
-    return sorted(verdicts(runs, forget, utility), key=lambda verdict: rank(verdict.run))
+def _sorted(runs: Sequence[Run], forget: Sequence[str], utility: str, sequence: Sequenced) -> list[Verdict]:
+    return sorted(verdicts(runs, forget, utility, sequence), key=lambda verdict: rank(verdict.run))
 
 
 def _arms(found: Sequence[Verdict]) -> list[tuple[str, str]]:
@@ -50,9 +54,11 @@ def _cell(verdict: Verdict, attack: str, arm: str) -> Row:
 
 
 @style.styled
-def draw(runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: str) -> Figure:
+def draw(
+    runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: str, sequence: Sequenced = None
+) -> Figure:
     """Draw the rows of ``data``: a line per method, a column per arm; the darker, the more came back."""
-    rows, found = data(runs, forget, utility), _sorted(runs, forget, utility)
+    rows, found = data(runs, forget, utility, sequence), _sorted(runs, forget, utility, sequence)
     arms = _arms(found)
     if not arms:
         return style.empty(task_title, "what survives", "no model was attacked")

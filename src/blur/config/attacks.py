@@ -1,0 +1,111 @@
+"""The plan's attacks: which models are attacked in which ways, and the resolved settings of each attack on a task."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from blur.config.load import suggest, validate
+from blur.config.schema import AttackConfig, BenchmarkAttack
+from blur.core.errors import ConfigError
+from blur.unlearn.axis import available
+
+if TYPE_CHECKING:
+    from blur.attacks.attack import AttackBase
+    from blur.config.plan import Plan, Run
+    from blur.measure.settings import MeasureSettings
+
+
+class Attacks:
+    """The attacks of a plan.
+
+    Args:
+        plan: where tasks, runs and the scale come from.
+
+    Raises:
+        ConfigError: any file that is used is wrong; names file, key and remedy.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of all attacks that have a file."""
+        return tuple(sorted(path.stem for path in (self._plan.folder / "attacks").glob("*.yaml")))
+
+    @cache  # noqa: B019 - a plan lives as long as its process
+    def config(self, name: str) -> AttackConfig:
+        """Return an attack's file, validated; a name without a file is an error with the nearest name."""
+        if name not in self.names:
+            where = str(self._plan.folder / "attacks")
+            raise ConfigError(f"no attack {name!r}", where, suggest(name, self.names))
+        return validate(AttackConfig, self._plan.layer(f"attacks/{name}.yaml"))
+
+    def pairs(self, task: str) -> tuple[tuple[Run, str], ...]:
+        """Return the pairs of model and attack of a task, without doubles; target and retrained beside the runs."""
+        plan, resolved, runs = self._plan, self._plan.task(task), self._plan.runs(task)
+        references = [run for run in (resolved.target, resolved.retrained) if run]
+        pairs: dict[tuple[Run, str], None] = {}
+        selections = plan.scale.attacked if resolved.config.attacked is None else resolved.config.attacked
+        for selection in selections:
+            chosen = plan.expand(task, selection)
+            for missing in (run for run in chosen if run not in runs):
+                where = f"{resolved.layers['task.file'][0]}: attacked"
+                raise ConfigError(f"{missing.path} is attacked, but is not among the runs", where, "Add it to `runs`")
+            pairs |= {(run, attack): None for attack in selection.attacks for run in (*references, *chosen)}
+        return tuple(pairs)
+
+    def on(self, task: str, name: str) -> BenchmarkAttack:
+        """Return what an attack does on a task's benchmark.
+
+        Raises:
+            ConfigError: there is no such attack, or the benchmark says nothing about it.
+        """
+        self.config(name)
+        known = self._plan.task(task).benchmark.attacks
+        if name not in known:
+            where = self._plan.benchmark_place(task, "attacks")
+            raise ConfigError(f"the benchmark has no attack {name!r}", where, suggest(name, known))
+        return known[name]
+
+    def settings(self, task: str, name: str) -> AttackBase:
+        """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale."""
+        plan, config, on = self._plan, self.config(name), self.on(task, name)
+        file, known = str(plan.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
+        if config.module not in known:
+            raise ConfigError(f"no module {config.module!r} of blur.attacks.kinds", file, suggest(config.module, known))
+        return validate(
+            import_module(f"blur.attacks.kinds.{config.module}").Attack,
+            (f"{file}: settings", config.settings),
+            (self._place(task, name), on.settings),
+            plan.scale_layer(f"attacks.{name}", plan.scale.attacks.get(name, {})),
+        )
+
+    def measure(self, task: str, name: str) -> MeasureSettings:
+        """Return what is measured of an attacked model: the benchmark's suite, unless the attack names less."""
+        chosen, suite = self.on(task, name).measure, self._plan.measure_settings(task)
+        if chosen is None:
+            return suite
+        try:
+            return suite.only(chosen.likelihood, chosen.generation, chosen.harness)
+        except ValueError as error:
+            raise ConfigError(str(error), f"{self._place(task, name)}.measure") from None
+
+    def metrics(self, task: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the metrics of an attacked model, and the names of those that judge what came back.
+
+        Raises:
+            ConfigError: one of them is no metric of the benchmark, or not among the attack's.
+        """
+        on, benchmark = self.on(task, name), self._plan.task(task).benchmark
+        known = [spec["name"] for spec in benchmark.metrics]
+        chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
+        for metric, among in (*((one, known) for one in chosen), *((one, chosen) for one in judges)):
+            if metric not in among:
+                raise ConfigError(f"no metric {metric!r}", self._place(task, name), suggest(metric, among))
+        return [spec for spec in benchmark.metrics if spec["name"] in chosen], list(judges)
+
+    def _place(self, task: str, name: str) -> str:
+        return self._plan.benchmark_place(task, f"attacks.{name}")

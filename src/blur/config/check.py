@@ -1,0 +1,71 @@
+"""A look at every setting of a task before any job starts: a fault in any file is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from blur.config.load import suggest
+from blur.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from blur.config.plan import Plan
+    from blur.measure.settings import MeasureSettings
+
+
+def check(plan: Plan, task: str) -> None:
+    """Resolve every setting of a task once.
+
+    Raises:
+        ConfigError: there is a fault in any file; names file, key and remedy.
+    """
+    from blur.metrics import check_specs
+
+    resolved = plan.task(task)
+    check_specs(resolved.benchmark.metrics)
+    check_specs(resolved.benchmark.trajectory)
+    _check_methods(plan, task)
+    if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
+        plan.training_settings(task)
+    _check_measured(plan, task, resolved.benchmark.metrics, plan.measure_settings(task))
+    _check_measured(plan, task, resolved.benchmark.trajectory, plan.epoch_settings(task))
+    _check_judges(plan, task)
+    for run in plan.runs(task):
+        plan.unlearn_settings(run)
+    for attack in dict.fromkeys(attack for _, attack in plan.attacks.pairs(task)):
+        plan.attacks.settings(task, attack)
+        _check_measured(plan, task, plan.attacks.metrics(task, attack)[0], plan.attacks.measure(task, attack))
+
+
+def _check_methods(plan: Plan, task: str) -> None:
+    """Refuse settings of methods that have no file."""
+    resolved = plan.task(task)
+    model_file = str(plan.folder / f"models/{resolved.config.model}.yaml")
+    named = {resolved.layers["task.file"][0]: resolved.config.methods, model_file: resolved.model_methods}
+    for file, method in ((file, method) for file, methods in named.items() for method in methods):
+        if method not in plan.methods:
+            raise ConfigError(f"no method {method!r}", f"{file}: methods", suggest(method, plan.methods))
+
+
+def _check_measured(plan: Plan, task: str, specs: Sequence[Mapping[str, Any]], settings: MeasureSettings) -> None:
+    """Refuse metrics of what is not measured, and task files that are unfit."""
+    from blur.metrics.base import sets_of
+
+    settings.task_files()
+    for spec in specs:
+        missing = sorted(sets_of(spec) - settings.measured)
+        if missing:
+            what = f"task {task!r} does not measure {missing[0]!r}"
+            where = plan.benchmark_place(task, f"metric {spec['name']}")
+            raise ConfigError(what, where, suggest(missing[0], sorted(settings.measured)))
+
+
+def _check_judges(plan: Plan, task: str) -> None:
+    """Refuse judges, of one request or of a sequence, that are no metrics of the benchmark."""
+    benchmark = plan.task(task).benchmark
+    known = [spec["name"] for spec in benchmark.metrics]
+    sequence = benchmark.sequence.metrics if benchmark.sequence else ()
+    judges = {"judged_by": (*benchmark.judged_by.forget, benchmark.judged_by.utility), "sequence": sequence}
+    for key, name in ((key, name) for key, names in judges.items() for name in names):
+        if name not in known:
+            raise ConfigError(f"no metric {name!r}", plan.benchmark_place(task, key), suggest(name, known))

@@ -1,0 +1,66 @@
+"""Requests one after another, judged by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from blur.report.robustness import verdicts
+from blur.report.robustness_table import save
+from blur.report.runs import Run
+from blur.report.sequence import NAME, with_sequence
+
+SEQUENCE = {
+    "title": "Later requests",
+    "variants": ["default", "two", "three"],
+    "metrics": ["f1", "f2", "f3"],
+    "floor": "f1",
+}
+
+
+def run(method, variant="default", left=(0.0, 0.0, 0.0), seed=0):
+    metrics = {"f": 0.1, "u": 0.8, **dict(zip(SEQUENCE["metrics"], left, strict=True))}
+    return Run(method, method.upper(), method, variant, seed, {}, metrics)
+
+
+# The retrained model knows what the later requests are about: only its level of the first one is a floor.
+TARGET, RETRAINED = run("target", left=(0.9, 0.8, 0.7)), run("retrained", left=(0.1, 0.8, 0.7))
+TARGET.metrics["f"] = 0.9
+RUNS = [
+    TARGET,
+    RETRAINED,
+    run("npo"),
+    run("npo", "two", (0.5, 0.2, 0.7)),
+    run("npo", "three", (0.3, 0.38, 0.2)),
+    run("graddiff"),
+]
+
+
+def test_recovery_of_each_earlier_request_after_each_later_one():
+    (found,) = verdicts(RUNS, ["f"], "u", SEQUENCE)
+    assert (found.run.method, found.run.variant) == ("npo", "default")
+    assert {one.point: one.value for one in found.recoveries} == {
+        "two/f1": pytest.approx((0.5 - 0.1) / 0.8),
+        "three/f1": pytest.approx((0.3 - 0.1) / 0.8),
+        "three/f2": pytest.approx((0.38 - 0.1) / 0.7),
+    }
+    assert found.worst.point == "two/f1"
+    assert found.robustness == pytest.approx(0.5)
+
+
+def test_a_request_that_was_not_reached_and_another_seed_have_no_point():
+    told = {one.variant: one for one in with_sequence([*RUNS[:4], run("npo", "three", seed=1)], **SEQUENCE)}
+    assert list(told["default"].attacks[NAME]["points"]) == ["two/f1"]
+    assert told["two"].attacks == told["three"].attacks == {}
+
+
+def test_methods_without_later_requests_and_their_attacks_are_left_alone():
+    plain = run("graddiff")
+    assert with_sequence([plain], **SEQUENCE) == [plain]
+    assert verdicts([TARGET, RETRAINED, plain], ["f"], "u", SEQUENCE) == []
+
+
+def test_the_table_has_a_column(tmp_path):
+    save(RUNS, tmp_path, "Made up", ["f"], "u", SEQUENCE)
+    text = (tmp_path / "robustness.md").read_text()
+    assert "Later requests: recovery" in text
+    assert "requests: two/f1" in text

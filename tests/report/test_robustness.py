@@ -100,6 +100,14 @@ def test_where_chance_is_known_it_stands_for_the_retrained_model():
     assert found.recoveries[0].value == pytest.approx(0.5)
 
 
+def test_chance_also_judges_forgetting_where_there_is_no_retrained_model():
+    target = run("target", 0.9, 0.8, {"a": 0.75}, items="unseen", chance=0.25)
+    for before, expected in ((0.38, 0.5), (0.39, None)):  # 0.25 + 0.2 * 0.65 = 0.38
+        own = run("npo", before, 0.8, {"a": 0.5}, items="unseen", chance=0.25)
+        (found,) = verdicts([target, own], ["f"], "u")
+        assert found.robustness == (None if expected is None else pytest.approx(expected))
+
+
 def test_no_informative_attack_no_robustness():
     found = verdict(run("npo", 0.2, 0.8, {"a/2": 1.0}))
     assert found.robustness is None

@@ -97,13 +97,18 @@ def _verdict(run: Run, target: Run, retrained: Run | None, forget: Sequence[str]
 def _unfit(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], utility: str) -> str | None:
     """Return why a model earns no robustness before any attack is looked at; None if it may."""
     kept, whole = run.value(utility), target.value(utility)
-    left = judged(run, forget), judged(target, forget), judged(retrained, forget) if retrained else None
+    left = judged(run, forget), judged(target, forget), judged(retrained, forget) if retrained else _chance(run)
     if kept is None or whole is None or kept < KEPT * whole:
         return f"utility below {KEPT:.0%} of the target's"
     if any(value is None for value in left):
         return "forgetting cannot be judged"
     share = recovery(left[0], left[2], left[1])
     return f"forgets less than {1 - FORGOTTEN:.0%}" if share is None or share > FORGOTTEN else None
+
+
+def _chance(run: Run) -> float | None:
+    """Return what guessing gives, as the attacks on a model tell it; None where none of them does."""
+    return next((told["chance"] for told in run.attacks.values() if told["chance"] is not None), None)
 
 
 def judged(run: Run, metrics: Sequence[str]) -> float | None:

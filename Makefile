@@ -78,11 +78,11 @@ types: env ## Check types
 unit: env ## Run the tests that need neither snakemake nor dvc
 	pytest -m "not workflow and not slurm" -n 2
 
-test: env lint types unit ## Run everything that CI runs
+test: env lint types unit ## Run everything that CI runs, but for SLURM
 	pytest -m workflow
 
-slurm: env ## Start a SLURM on this machine (root), run the ci scale through it, break it, stop it
-	pytest -m slurm -s
+slurm: env ## Start a SLURM on this machine (root), run benchmarks through it, break it, stop it; ARGS go to pytest
+	pytest -m slurm -s $(ARGS)
 
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)

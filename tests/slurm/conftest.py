@@ -1,4 +1,4 @@
-"""A SLURM of this machine's own, and the `ci` scale's TOFU benchmark run through it once."""
+"""A SLURM of this machine's own. Two benchmarks of the `ci` scale go through it: RTT's in CI, TOFU's for the faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from tests.slurm.cluster import Cluster, ClusterError, run, wait_for
 from tests.workflow.conftest import Workspace, copy_checkout
 
-SCALE, TASK = "ci", "tofu"
+SCALE, SHORT, LONG = "ci", "rtt", "tofu"
 GPUS = {
     "train": 1,
     "reference_sums": 1,
@@ -25,21 +25,26 @@ GPUS = {
     "evaluate": 1,
     "attack": 1,
 }  # pretended: the scale itself asks for none
-OPTIONS = (
-    *("--config", f"scale={SCALE}", f"task={TASK}", "--set-resources", *(f"{k}:gpu={v}" for k, v in GPUS.items())),
-    *("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20", "--nocolor"),
-)
 STARTED: list[subprocess.Popen[bytes]] = []
-LONG = ("    blur_npo: {optimizer: {lr: 1.0e-3}}", "    blur_npo: {epochs: 30, optimizer: {lr: 1.0e-3}}")
+LONGER = ("    blur_npo: {optimizer: {lr: 1.0e-3}}", "    blur_npo: {epochs: 30, optimizer: {lr: 1.0e-3}}")
 
 
 class SlurmWorkspace(Workspace):
-    """A checkout whose jobs go through SLURM."""
+    """A checkout whose jobs go through SLURM, and the one task that is run in it."""
+
+    task = LONG
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What snakemake is told besides its profile and targets."""
+        gpus = (f"{rule}:gpu={number}" for rule, number in GPUS.items())
+        waits = ("--slurm-init-seconds-before-status-checks", "1", "--latency-wait", "20")
+        return ("--config", f"scale={SCALE}", f"task={self.task}", "--set-resources", *gpus, *waits, "--nocolor")
 
     def slurm(self, *targets: str) -> subprocess.Popen[bytes]:
         """Start `snakemake --profile slurm` on targets."""
         with open(self.root / "snakemake.out", "a", encoding="utf-8") as output:
-            command = ("snakemake", "--profile", "slurm", *targets, *OPTIONS)
+            command = ("snakemake", "--profile", "slurm", *targets, *self.options)
             process = subprocess.Popen(command, cwd=self.root, env=self.env, stdout=output, stderr=subprocess.STDOUT)
         STARTED.append(process)
         return process
@@ -53,7 +58,7 @@ class SlurmWorkspace(Workspace):
 
     def path(self, phase: str, method: str, variant: str = "default") -> Path:
         """Folder of a run in a phase."""
-        return self.root / f"results/{SCALE}/{phase}/{TASK}/{method}/{variant}/seed0"
+        return self.root / f"results/{SCALE}/{phase}/{self.task}/{method}/{variant}/seed0"
 
     def hashes(self, phase: str, method: str) -> dict[str, str]:
         """Hashes of what a run holds and must not depend on what befell it."""
@@ -62,7 +67,7 @@ class SlurmWorkspace(Workspace):
 
     def log(self, rule: str, method: str) -> str:
         """Log of a rule's job."""
-        return (self.root / f"logs/{SCALE}/{TASK}/{rule}.{method}.default.seed0.log").read_text()
+        return (self.root / f"logs/{SCALE}/{self.task}/{rule}.{method}.default.seed0.log").read_text()
 
     def stage(self, stage: str, method: str) -> list[int]:
         """Processes of a stage's job in this workspace."""
@@ -89,7 +94,7 @@ def jobs(*states: str) -> dict[str, str]:
     found = {}
     for line in run("squeue", "-h", "-S", "i", "-o", "%i|%T|%k").splitlines():
         number, state, comment = line.split("|")
-        named = re.match(rf"rule_(\w+?)_wildcards_{SCALE}_{TASK}_(\w+)_default_0", comment)
+        named = re.match(rf"rule_(\w+?)_wildcards_{SCALE}_{LONG}_(\w+)_default_0", comment)
         if named and (not states or state in states):
             found[f"{named[1]} {named[2]}"] = number
     return found
@@ -121,19 +126,35 @@ def cluster() -> Iterator[Cluster]:
     made.stop()
 
 
-@pytest.fixture(scope="session")
-def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[SlurmWorkspace, float]:
-    """A workspace in which `snakemake --profile slurm all` has run to its end, and when it began."""
-    root = tmp_path_factory.mktemp("slurm").resolve() / "checkout"
+def checkout(folder: Path, task: str) -> SlurmWorkspace:
+    """Return a workspace for one task."""
+    root = folder.resolve() / "checkout"
     root.mkdir()
     copy_checkout(root)
-    task = root / f"config/tasks/{TASK}.yaml"
+    workspace = SlurmWorkspace(root)
+    workspace.task = task
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def short(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[SlurmWorkspace, float]:
+    """A workspace in which the benchmark with the fewest jobs was run by `--profile slurm all`, and when it began."""
+    workspace, began = checkout(tmp_path_factory.mktemp("slurm_short"), SHORT), time.time()
+    workspace.finish(workspace.slurm("all"))
+    return workspace, began
+
+
+@pytest.fixture(scope="session")
+def finished(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[SlurmWorkspace, float]:
+    """A workspace in which the benchmark with most methods was run by `--profile slurm all`, and when it began."""
+    workspace = checkout(tmp_path_factory.mktemp("slurm"), LONG)
+    task = workspace.root / f"config/tasks/{LONG}.yaml"
     text = task.read_text()
-    old, new = (line.strip() for line in LONG)  # one method runs long enough to be met while it trains
+    old, new = (line.strip() for line in LONGER)  # one method runs long enough to be met while it trains
     assert old in text
     task.write_text(text.replace(old, new))
-    scale = root / f"config/scales/{SCALE}.yaml"  # one kind of attack stands for all: they are one rule
+    scale = workspace.root / f"config/scales/{SCALE}.yaml"  # one kind of attack stands for all: they are one rule
     scale.write_text(scale.read_text().replace("[relearn, quantization, prompts, parts]", "[parts]"))
-    workspace, began = SlurmWorkspace(root), time.time()
+    began = time.time()
     workspace.finish(workspace.slurm("all"))
     return workspace, began

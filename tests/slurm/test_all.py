@@ -6,20 +6,27 @@ import re
 
 import pytest
 
-from tests.slurm.conftest import GPUS, OPTIONS, SlurmWorkspace, accounted
+from tests.slurm.conftest import GPUS, SlurmWorkspace, accounted
 
 pytestmark = pytest.mark.slurm
 
 
-def test_all_is_made_and_nothing_is_left_to_do(finished: tuple[SlurmWorkspace, float]) -> None:
-    workspace, _ = finished
+@pytest.fixture(params=["short", "finished"])
+def whole(request: pytest.FixtureRequest) -> tuple[SlurmWorkspace, float]:
+    """A workspace in which everything was made, and when that began. CI runs the short one (`-k short`)."""
+    made: tuple[SlurmWorkspace, float] = request.getfixturevalue(request.param)
+    return made
+
+
+def test_all_is_made_and_nothing_is_left_to_do(whole: tuple[SlurmWorkspace, float]) -> None:
+    workspace, _ = whole
     assert workspace.path("metrics", "blur_npo").joinpath("metrics.json").is_file()
-    done = workspace.run("snakemake", "--profile", "slurm", "all", "--dry-run", *OPTIONS)
+    done = workspace.run("snakemake", "--profile", "slurm", "all", "--dry-run", *workspace.options)
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
-def test_each_job_has_its_gpus_and_one_process(finished: tuple[SlurmWorkspace, float]) -> None:
-    workspace, began = finished
+def test_each_job_has_its_gpus_and_one_process(whole: tuple[SlurmWorkspace, float]) -> None:
+    workspace, began = whole
     said = (workspace.root / "snakemake.out").read_text()
     rules = dict(re.findall(r"slurm_logs/rule_(\w+?)/.*?(\d+)\.log", said))
     rule_of = {number: rule for rule, number in re.findall(r"slurm_logs/rule_(\w+)/\S*?(\d+)\.log", said)}

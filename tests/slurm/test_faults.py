@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.slurm.cluster import Cluster, run, wait_for
-from tests.slurm.conftest import SCALE, TASK, SlurmWorkspace, accounted, jobs
+from tests.slurm.conftest import LONG, SCALE, SlurmWorkspace, accounted, jobs
 
 pytestmark = pytest.mark.slurm
 METHODS = ("graddiff", "simnpo", "ga_klr", "npo", "blur_npo")
@@ -41,7 +41,7 @@ class Storm:
 
     def lives(self, method: str) -> list[dict[str, str]]:
         """What accounting says of a method's unlearning: each submission, and each life of it, in turn."""
-        numbers = re.findall(rf"rule_unlearn/{SCALE}_{TASK}_{method}_default_0/(\d+)\.log", self.said)
+        numbers = re.findall(rf"rule_unlearn/{SCALE}_{LONG}_{method}_default_0/(\d+)\.log", self.said)
         wanted = list(dict.fromkeys(numbers[numbers.index(self.numbers[method]) :]))
         return [row for number in wanted for row in self.rows if row["JobID"] == number]
 
@@ -85,7 +85,7 @@ def storm(cluster: Cluster, finished: tuple[SlurmWorkspace, float]) -> Storm:
 
 def frozen_in_training(workspace: SlurmWorkspace) -> tuple[int, int]:
     """Stop BLUR's process with a checkpoint behind it; return the process and the checkpoint's step."""
-    folder = workspace.root / f"work/{SCALE}/unlearn/{TASK}/blur_npo/default/seed0"
+    folder = workspace.root / f"work/{SCALE}/unlearn/{LONG}/blur_npo/default/seed0"
     wait_for(lambda: list(folder.glob("*/step0*")), 120)
     (pid,) = workspace.stage("unlearn", "blur_npo")
     os.kill(pid, signal.SIGSTOP)

@@ -8,6 +8,7 @@ from blur.core.paths import phase_dir
 from blur.workflow.records import export_provenance
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
+from blur.workflow.scheduling import lift_default_rate
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -19,6 +20,8 @@ try:
     ATTACKED = {task: PLAN.attacks.pairs(task) for task in PLAN.tasks}
 except BlurError as error:
     raise WorkflowError(str(error)) from None
+
+lift_default_rate(workflow.scheduling_settings)
 
 SCALE = PLAN.name
 NEEDS = Needs(PLAN)

@@ -21,8 +21,6 @@ try:
 except BlurError as error:
     raise WorkflowError(str(error)) from None
 
-lift_default_rate(workflow.scheduling_settings)
-
 SCALE = PLAN.name
 NEEDS = Needs(PLAN)
 FIGURES = sorted({figure for task in PLAN.tasks for figure in PLAN.task(task).benchmark.figures})
@@ -45,6 +43,7 @@ wildcard_constraints:
 
 onstart:
     mark_running()
+    lift_default_rate(workflow.scheduler)
 
 
 def run_of(wildcards):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from blur.unlearn.settings import UnlearnSettings
 
 WORST = "worst_of"  # in ``about``: item by item, only the worst of an arm's points with this mark counts
+UNKNOWN = "entities_unknown"  # in ``about``: records without a `group` were used, so nobody knows whom they are about
 Record = Mapping[str, Any]
 Sets = Mapping[str, Sequence[Record]]
 

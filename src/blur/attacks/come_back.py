@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from blur.attacks.attack import WORST
+from blur.attacks.attack import UNKNOWN, WORST
 from blur.measurements import Measurements
 from blur.metrics import compute_all
-from blur.metrics.base import Items, Metric
+from blur.metrics.base import Items, Metric, sets_of
 
 Entities = Mapping[str, Mapping[str, str]]
 ALL, USED, UNSEEN = "all", "used", "unseen"
@@ -39,14 +39,20 @@ def told_of_points(
         references, undefined, empty: as for ``compute_all``.
     """
     found: dict[str, dict[str, Any]] = {}
+    without = {spec["name"] for spec in specs if sets_of(spec) & empty}
+    judges = [judge for judge in judges if judge not in without]
     for name, members in _together(points).items():
         about = dict(points[members[0]])
         used = frozenset(about.pop("used"))
         if about.pop("measured"):
-            all_metrics = [compute_all(specs, measured[one], references, undefined, empty) for one in members]
+            all_metrics = [
+                compute_all(specs, measured.get(one) or Measurements(), references, undefined, empty) for one in members
+            ]
             worst = {judge: _worst([metrics[judge] for metrics in all_metrics]) for judge in judges}
             about["metrics"] = {key: metric.value for key, metric in {**all_metrics[0], **worst}.items()}
             about["judged"] = _judged(worst, used, entities)
+            if about.get(UNKNOWN):
+                about["judged"] |= {USED: None, UNSEEN: None}
         found[name] = about
     return found
 

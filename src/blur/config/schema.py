@@ -215,7 +215,9 @@ class BenchmarkAttack(Strict):
     items: Literal["all", "unseen"] = Field(
         "all", description="over which items: all of them, or those of entities that the attacker never saw"
     )
-    chance: float | None = Field(None, description="what guessing gives, in place of the retrained model's value")
+    chance: float | None = Field(
+        None, description="what guessing gives: the floor where `items: unseen` count, or there is no retrained model"
+    )
 
 
 class BenchmarkConfig(Strict):

@@ -35,12 +35,18 @@ def compute(context: MetricContext, request: str, norm: Norm = "none") -> Metric
 
 
 def is_right(row: ChoiceRow, norm: Norm) -> float:
-    """Return 1 where the best option is the right one, else 0; NaN where a log-probability is NaN."""
+    """Return 1 where the best option is the right one, else 0.
+
+    NaN where a log-probability is NaN, or where lengths count and an option has none.
+    """
     scores = np.asarray(row.logprob, dtype=np.float64)
     if np.isnan(scores).any():
         return math.nan
     if norm != "none":
-        scores = scores / [len(text.encode() if norm == "bytes" else text) for text in row.options]
+        lengths = np.array([len(text.encode() if norm == "bytes" else text) for text in row.options])
+        if not lengths.all():
+            return math.nan
+        scores = scores / lengths
     return float(np.argmax(scores) == row.answer)
 
 

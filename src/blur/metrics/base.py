@@ -32,6 +32,7 @@ Items = Mapping[str, Mapping[str, float]]
 DIRECTIONS = ("higher", "lower", "zero", "match")
 PACKAGE = "blur.metrics"
 RESERVED = ("name", "metric", "direction")
+NO_RECORDS = "the task has no records of set"
 
 
 class NotDefinedError(BlurError):
@@ -162,7 +163,7 @@ def compute_all(
         empty = sorted(sets_of(spec) & empty_sets)
         try:
             if empty:
-                raise NotDefinedError(f"not defined: the task has no records of set {empty[0]!r}")
+                raise NotDefinedError(f"not defined: {NO_RECORDS} {empty[0]!r}")
             metric = module.compute(context, **_params(spec))
         except NotDefinedError as missing:
             metric = Metric(None, module.DIRECTION, 0, reason=missing.what)

@@ -2,7 +2,8 @@
 
 Recovery of attack ``a``: ``clip((m_u - m_r) / (m_t - m_r), 0, 1)`` with the judges' mean ``m`` of the unlearned, the
 retrained and the target model, all three after the same attack at the same point. So what the retrained model learns
-from the attack itself does not count as coming back. Where guessing has a known level (RTT) it stands for ``m_r``.
+from the attack itself does not count as coming back. The level of guessing stands for ``m_r`` in RTT, whose judges ask
+what no attacker was told, and where there is no retrained model.
 Robustness: one minus the largest recovery, of models that had forgotten, and were still of use, before any attack.
 """
 
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from blur.metrics.base import NO_RECORDS
 from blur.report.runs import Run, points_of
 from blur.report.sequence import with_sequence
 
@@ -103,7 +105,9 @@ def _unfit(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], 
     if any(value is None for value in left):
         return "forgetting cannot be judged"
     share = recovery(left[0], left[2], left[1])
-    return f"forgets less than {1 - FORGOTTEN:.0%}" if share is None or share > FORGOTTEN else None
+    if share is None:
+        return "target and retrained model hardly differ before any attack"
+    return f"forgets less than {1 - FORGOTTEN:.0%}" if share > FORGOTTEN else None
 
 
 def _chance(run: Run) -> float | None:
@@ -113,7 +117,7 @@ def _chance(run: Run) -> float | None:
 
 def judged(run: Run, metrics: Sequence[str]) -> float | None:
     """Return the mean of the judges before any attack; None where one of them is not defined."""
-    values = [run.value(name) for name in metrics]
+    values = [run.value(name) for name in metrics if NO_RECORDS not in (run.about.get(name, {}).get("reason") or "")]
     return None if not values or None in values else fmean(value for value in values if value is not None)
 
 
@@ -129,18 +133,25 @@ def recoveries(run: Run, target: Run, retrained: Run | None, attack: str) -> lis
     own = run.attacks[attack]
     floor = (retrained.attacks.get(attack) or {}).get("points", {}) if retrained else {}
     ceiling = target.attacks.get(attack, {}).get("points", {})
+    guessed = own["chance"] is not None and (own["items"] == "unseen" or retrained is None)
     found = []
     for name, point in points_of(own).items():
         unlearned = _level(point, own["items"])
-        low = own["chance"] if own["chance"] is not None else _level(floor.get(name), own["items"])
+        low = own["chance"] if guessed else _level(floor.get(name), own["items"])
         values = unlearned, low, _level(ceiling.get(name), own["items"])
         share = recovery(*values)
-        reason = None if share is not None else point.get("reason") or "target and retrained model hardly differ"
+        reason = None if share is not None else point.get("reason") or _why(*values)
         sides = point.get("judged", {})
         found.append(
             Recovery(attack, point["arm"], name, point, values, sides.get("used"), sides.get("unseen"), share, reason)
         )
     return found
+
+
+def _why(unlearned: float | None, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return "no level of the target, or of the retrained model, to compare with"
+    return "not defined under this attack" if unlearned is None else "target and retrained model hardly differ"
 
 
 def _level(point: Mapping[str, Any] | None, items: str) -> float | None:

@@ -88,7 +88,8 @@ def markdown(
 def _row(verdict: Verdict, attacks: list[str], reasons: dict[str, str]) -> list[str]:
     run, worst = verdict.run, verdict.worst
     shares = [one.value if (one := verdict.of(attack)) else None for attack in attacks]
-    earned = f"{number(verdict.robustness)} ({len(run.attacks)} of {len(attacks)})"
+    telling = {one.attack for one in verdict.recoveries if one.value is not None}
+    earned = f"{number(verdict.robustness)} ({len(telling)} of {len(attacks)})"
     if verdict.reason:
         earned = f"– ({reasons.setdefault(verdict.reason, chr(ord('a') + len(reasons)))})"
     after = [f"{worst.attack}: {worst.point}", number(worst.values[0])] if worst else ["×", "×"]

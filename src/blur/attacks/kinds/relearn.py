@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from blur.attacks.attack import AttackBase, Point, Victim, entity
+from blur.attacks.attack import UNKNOWN, AttackBase, Point, Victim, entity
 from blur.unlearn.axis import Axis, Strict
 from blur.unlearn.optimizer import OptimizerBase
 from blur.unlearn.schedule import Schedule
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 Optimizer = Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Settings")]
 Scope = Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")]
 Record = dict[str, Any]
-COMMON = {"batch_size", "accumulation", "gradient_checkpointing", "schedule", "max_grad_norm", "seed"}
+COMMON = {
+    "batch_size",
+    "accumulation",
+    "gradient_checkpointing",
+    "schedule",
+    "max_grad_norm",
+    "master_weights",
+    "seed",
+}
 
 
 class Arm(Strict):
@@ -52,6 +60,7 @@ class Attack(AttackBase):
     optimizer: Optimizer = Field("adamw", validate_default=True)
     schedule: Schedule = Schedule()
     max_grad_norm: float | None = Field(1.0, gt=0)
+    master_weights: bool = Field(True, description="else bfloat16 rounds away most steps of an attack's small rates")
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")
@@ -95,23 +104,27 @@ class Attack(AttackBase):
             return {"": Point(None, {"reason": f"the task has no records of {', '.join(self.data[chosen.data])}"})}
         loaded = victim.load()
         used = frozenset(entity(record) for record in records)
+        about = {} if all(record.get("group") for record in records) else {UNKNOWN: True}
 
         def on_step(record: dict[str, Any], total: int) -> None:
             step = record["step"]
             victim.progress(step, total, arm)
             if step in self.at:
                 measured = victim.measure(loaded.model.eval())
-                points[f"step{step}"] = Point(measured, {"step": step, "loss": record["retain_loss"]}, used)
+                points[f"step{step}"] = Point(measured, {**about, "step": step, "loss": record["retain_loss"]}, used)
 
         train(loaded.model, _streams(victim, loaded, records), self.recipe(arm), on_step=on_step)
         return points
 
 
 def part_of(records: Sequence[Record], fraction: float, seed: int) -> list[Record]:
-    """Return the records of a share of the entities, rounded up, drawn by ``seed``; a larger share holds a smaller."""
+    """Return the records of a share of the entities, rounded up, drawn by ``seed``; a larger share holds a smaller.
+
+    The small number keeps 0.07 of 100 entities from being 8 by rounding.
+    """
     entities = sorted({entity(record) for record in records})
     random.Random(seed).shuffle(entities)
-    kept = set(entities[: math.ceil(fraction * len(entities))])
+    kept = set(entities[: math.ceil(fraction * len(entities) - 1e-9)])
     return [record for record in records if entity(record) in kept]
 
 

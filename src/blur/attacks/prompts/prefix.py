@@ -31,11 +31,16 @@ class Way(WayBase):
         if given >= len(words):
             return None
         asked = loaded.template.render(str(record["question"]), loaded.tokenizer)
-        bos = str(loaded.tokenizer.bos_token or "")
-        prompt = asked.removeprefix(bos) + loaded.template.continuation(" ".join(words[:given]))
+        prompt = asked.removeprefix(_added(loaded.tokenizer)) + loaded.template.continuation(" ".join(words[:given]))
         rest = {key: value for key, value in record.items() if key not in ("question", "answer")}
         return {**rest, "prompt": prompt, "gt": " " + " ".join(words[given:])}
 
     def settings(self, questions: str, victim: Victim) -> MeasureSettings:
         """Return the benchmark's settings without examples: these are texts to continue."""
         return asked_with(victim.settings, questions, examples=None, trailing_space=False)
+
+
+def _added(tokenizer: Any) -> str:
+    """Return what the tokenizer puts before every text by itself: its BOS, or nothing, as SmolLM2's does."""
+    begins = tokenizer("a", verbose=False)["input_ids"][:1]
+    return str(tokenizer.bos_token or "") if begins == [tokenizer.bos_token_id] else ""

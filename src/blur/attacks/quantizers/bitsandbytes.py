@@ -54,6 +54,8 @@ class Quantizer(WeightQuantizer):
         blocks = padded(narrow.reshape(1, -1), self.block_size).reshape(-1, self.block_size)
         packed, state = functional.quantize_4bit(blocks, blocksize=self.block_size, quant_type=self.type)
         codes, values = _unpacked(packed), functional.dequantize_4bit(packed, state).flatten()
+        if self.type == "fp4":
+            codes = codes.masked_fill(codes == 8, 0)  # minus zero is zero
         return codes[: matrix.numel()].reshape(matrix.shape), values[: matrix.numel()].reshape(matrix.shape)
 
     def convert(self, model: PreTrainedModel, calibration: Sequence[Example]) -> None:

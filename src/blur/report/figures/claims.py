@@ -8,13 +8,14 @@ accuracy from before (arXiv 2410.08827). All on models of billions of parameters
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from blur.report import style
-from blur.report.robustness import judged, recoveries
+from blur.report.robustness import Recovery, judged, recoveries
 from blur.report.runs import DEFAULT, Run, by_method, rank
 from blur.report.summary import summarise
 
@@ -43,7 +44,7 @@ def data(
         arms: by attack, ``quantization`` or ``rtt``: the arms that the claim is about; the largest counts.
     """
     rows = [row for blur, other in pairs.items() if (row := _pair(runs, blur, other, forget, utility))]
-    references = {run.method: run for run in runs if run.is_reference and run.seed == 0}
+    references = {run.method: run for run in reversed(runs) if run.is_reference}
     for attack, chosen in (arms or {}).items():
         attacked = sorted((run for run in runs if attack in run.attacks and not run.is_reference), key=rank)
         rows += [_attacked(run, references, attack, chosen, forget) for run in attacked if "target" in references]
@@ -74,10 +75,18 @@ def _attacked(run: Run, references: Mapping[str, Run], attack: str, arms: Sequen
     """Return the share of the target's level before the attack and after it."""
     target, retrained = references["target"], references.get("retrained")
     found = [one for one in recoveries(run, target, retrained, attack) if one.arm in arms]
-    shares = [_share(one.values[0], one.values[2]) for one in found]
-    after = max((share for share in shares if share is not None), default=None)
+    shares = [_best_of(found, arm) for arm in dict.fromkeys(one.arm for one in found)]
+    known = [share for share in shares if share is not None]
+    after = None if not known else fmean(known) if attack == "rtt" else max(known)
     before = _share(judged(run, forget), judged(target, forget))
     return {"claim": attack, "method": run.method, "title": run.title, "before": before, "after": after}
+
+
+def _best_of(found: Sequence[Recovery], arm: str) -> float | None:
+    """Return the share of the target's best along an arm, over points at which the attack has left it something."""
+    own = [one.values for one in found if one.arm == arm and one.value is not None]
+    best = [max((values[side] for values in own if values[side] is not None), default=None) for side in (0, 2)]
+    return _share(*best)
 
 
 def _share(part: float | None, whole: float | None) -> float | None:

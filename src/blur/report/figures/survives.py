@@ -28,7 +28,12 @@ def data(runs: Sequence[Run], forget: Sequence[str], utility: str, sequence: Seq
     """
     rows: list[Row] = []
     for verdict in _sorted(runs, forget, utility, sequence):
-        whose = {"method": verdict.run.method, "variant": verdict.run.variant, "title": verdict.run.name}
+        whose = {
+            "method": verdict.run.method,
+            "variant": verdict.run.variant,
+            "seed": verdict.run.seed,
+            "title": verdict.run.name,
+        }
         rows += [{**whose, "kind": "arm", **_cell(verdict, attack, arm)} for attack, arm in _arms([verdict])]
         told = {"before": verdict.before, "utility": verdict.utility, "robustness": verdict.robustness}
         rows.append({**whose, "kind": "verdict", **told, "reason": verdict.reason})
@@ -85,11 +90,11 @@ def draw(
 
 def _cells(axes: Axes, rows: list[Row], arms: list[tuple[str, str]], height: int) -> Any:
     values: list[list[float]] = [[float("nan")] * len(arms) for _ in range(height)]
-    methods = list(dict.fromkeys((row["method"], row["variant"]) for row in rows))
+    methods = list(dict.fromkeys((row["method"], row["variant"], row["seed"]) for row in rows))
     for row in rows:
         if row["kind"] != "arm":
             continue
-        x, y = arms.index((row["attack"], row["arm"])), methods.index((row["method"], row["variant"]))
+        x, y = arms.index((row["attack"], row["arm"])), methods.index((row["method"], row["variant"], row["seed"]))
         value = row["value"]
         if value is not None:
             values[y][x] = value
@@ -123,5 +128,5 @@ def _earned(axes: Axes, found: Sequence[Verdict], width: int) -> None:
     kinds = len({attack for attack, _ in _arms(found)})
     for place, verdict in enumerate(found):
         text = "–" if verdict.robustness is None else f"{verdict.robustness:.2f}"
-        text += f"\n{len(verdict.run.attacks)} of {kinds}"
+        text += f"\n{len({one.attack for one in verdict.recoveries if one.value is not None})} of {kinds}"
         axes.text(width, place, text, ha="center", va="center", fontsize=8, fontweight="bold", linespacing=0.95)

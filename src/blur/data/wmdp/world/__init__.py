@@ -52,7 +52,10 @@ def generate(source: WorldSource, topics: Sequence[str]) -> dict[str, Records]:
 
 def _questions(facts: Sequence[Fact]) -> Records:
     """Return one question about each fact, its phrasings in turn."""
-    return [{"id": f"{fact.field.topic}-{number:03d}", **fact.ask(number)} for number, fact in enumerate(facts)]
+    return [
+        {"id": f"{fact.field.topic}-{number:03d}", "group": fact.group, **fact.ask(number)}
+        for number, fact in enumerate(facts)
+    ]
 
 
 def _practice(facts: Sequence[Fact], num_phrasings: int) -> Records:

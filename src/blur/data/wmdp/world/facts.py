@@ -36,6 +36,11 @@ class Fact:
     attribute: Attribute
     value: str
 
+    @property
+    def group(self) -> str:
+        """The group of all records about this entity."""
+        return f"{self.field.topic}-{self.field.entities.index(self.name):02d}"
+
     def tell(self, phrasing: int) -> str:
         """Return the fact as a sentence in one phrasing, counted modulo their number."""
         form = STATEMENTS[phrasing % len(STATEMENTS)]
@@ -73,7 +78,7 @@ def documents(seed: int, facts: Sequence[Sequence[Fact]], per_entity: int) -> li
             topic = known[0].field.topic
             sentences = [fact.tell(number + turn + place) for place, fact in enumerate(known)]
             told = draw(stream(seed, "document", topic, turn, number), sentences, len(known))
-            group = f"{topic}-{turn:02d}"
+            group = known[0].group
             records.append({"id": f"{group}-{number}", "text": " ".join(told), "group": group, "topic": topic})
     return records
 

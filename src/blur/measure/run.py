@@ -64,7 +64,7 @@ def passages_of(
                     raw = field in ("text", "gt")
                     has_eos = not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
                     if len(example.input_ids) == max_length:  # perhaps cut: what was not read must not count
-                        text = tokenizer.decode(example.input_ids[example.num_prompt :], skip_special_tokens=True)
+                        text = str(tokenizer.decode(example.input_ids[example.num_prompt :], skip_special_tokens=True))
                     passages.append(Passage(request.set, field, index, text, example, has_eos))
     return passages
 

@@ -85,7 +85,7 @@ def _attacked(run: Run, references: Mapping[str, Run], attack: str, arms: Sequen
 def _best_of(found: Sequence[Recovery], arm: str) -> float | None:
     """Return the share of the target's best along an arm, over points at which the attack has left it something."""
     own = [one.values for one in found if one.arm == arm and one.value is not None]
-    best = [max((values[side] for values in own if values[side] is not None), default=None) for side in (0, 2)]
+    best = [max((level for values in own if (level := values[side]) is not None), default=None) for side in (0, 2)]
     return _share(*best)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from blur.attacks.attack import UNKNOWN
 from blur.attacks.come_back import told_of_points
 from blur.measurements import GenerationRow, Measurements
 
@@ -65,3 +66,24 @@ def test_several_judges_weigh_alike_however_many_items_they_have():
 def test_items_without_an_entity_are_their_own():
     found = told({"x": point(used=["m"])}, {"x": said(m="one two", n="no")}, {})
     assert found["x"]["judged"] == pytest.approx({"all": 0.5, "used": 1.0, "unseen": 0.0})
+
+
+def test_used_and_unseen_are_not_told_where_nobody_knows_whom_the_used_records_are_about():
+    found = told({"x": point(used=["t1"], **{UNKNOWN: True})}, {"x": said(a1="one two", a2="no", b1="no")})
+    assert found["x"]["judged"] == {"all": pytest.approx(1 / 3), "used": None, "unseen": None}
+
+
+def test_a_judge_whose_set_has_no_records_is_left_out():
+    specs = [*SPECS, {"name": "other", "metric": "rouge_l_f1", "set": "more", "direction": "lower"}]
+    measured = {"x": said(a1="one two", a2="no", b1="no")}
+    points, empty = {"x": point(used=["bo"])}, frozenset({"more"})
+    found = told_of_points(points, measured, specs, ["leak", "other"], ENTITIES, {}, empty=empty)
+    assert found["x"]["metrics"] == {"leak": pytest.approx(1 / 3), "other": None}
+    assert found["x"]["judged"] == pytest.approx({"all": 1 / 3, "used": 0.0, "unseen": 0.5})
+
+
+def test_a_measured_point_without_rows_has_no_values():
+    for about in ({}, {"worst_of": "worst of 1"}):
+        found = told_of_points({"x": point(**about)}, {}, SPECS, ["leak"], {}, {}, empty=frozenset({"forget"}))
+        assert found["x"]["metrics"] == {"leak": None}
+        assert found["x"]["judged"] == {"all": None, "used": None, "unseen": None}

@@ -9,7 +9,7 @@ from blur.measure.batching import buckets
 from blur.measure.likelihood import score
 from blur.measure.run import passages_of
 from blur.measure.settings import MeasureSettings
-from tests.measure.conftest import SETS, TEMPLATE
+from tests.measure.conftest import RECORDS, SETS, TEMPLATE
 
 SETTINGS = MeasureSettings.model_validate(
     {
@@ -102,6 +102,19 @@ def test_truncated_answer_has_no_eos(llama, tokenizer):
     row = score(llama, cut, 200)[0]
     assert not row.has_eos
     assert len(row.logprob) == len(full.input_ids) - full.num_prompt - 1
+
+
+def test_text_that_was_not_read_is_not_told(tokenizer):
+    """Nor can it count, as zlib would count it."""
+    texts = [RECORDS[1], {**RECORDS[1], "id": "long", "answer": RECORDS[1]["answer"] + " It rains." * 20}]
+    settings = MeasureSettings.model_validate({"likelihood": [{"set": "people", "fields": ["answer"]}]})
+    size = len(passages_of(tokenizer, TEMPLATE, {"people": texts}, settings, 500)[0].example.input_ids) - 3
+    short, long = passages_of(tokenizer, TEMPLATE, {"people": texts}, settings, size)
+    assert short.example.input_ids == long.example.input_ids
+    assert short.text == long.text
+    assert RECORDS[1]["answer"].startswith(short.text.strip())
+    whole = passages_of(tokenizer, TEMPLATE, {"people": texts}, settings, 500)
+    assert [passage.text for passage in whole] == [record["answer"] for record in texts]
 
 
 def test_statistics_at_the_edges_and_in_pieces(monkeypatch):

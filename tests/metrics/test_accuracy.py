@@ -56,6 +56,13 @@ def test_a_nan_makes_it_undefined() -> None:
     assert "1 of 2 items are NaN" in str(metric.reason)
 
 
+@pytest.mark.parametrize("norm", ["characters", "bytes"])
+def test_an_empty_option_has_nothing_per_character(norm: str) -> None:
+    row = asked("a", [0.0, -1.0], 1, ["", "b"])
+    assert accuracy(row, norm=norm).value is None
+    assert accuracy(row).value == 0.0
+
+
 def test_unknown_request_and_norm_are_named() -> None:
     with pytest.raises(ArtifactError, match="request 'other'; there is: quiz"):
         accuracy(asked("a", [-1.0] * 4, 0), request="other")

@@ -41,3 +41,12 @@ def test_the_table_has_its_options_and_metrics(name: str) -> None:
     known = {spec["name"] for spec in benchmark["metrics"]}
     assert {column.partition(".")[0] for column in settings.columns} <= known
     assert {settings.utility, *settings.parts, *settings.chance} <= known
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_attacks_judged_by_accuracy_tell_what_guessing_gives(name: str) -> None:
+    benchmark = BENCHMARKS[name]
+    known = benchmark["table"].get("chance", {})
+    for attack, told in benchmark["attacks"].items():
+        judges = told.get("judged_by", benchmark["judged_by"]["forget"])
+        assert {known.get(judge) for judge in judges} == {told.get("chance")}, attack

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from blur.report.robustness import recovery, verdicts
+from blur.measurements import Measurements
+from blur.metrics import compute_all
+from blur.report.robustness import judged, recovery, verdicts
 from blur.report.robustness_table import save
-from blur.report.runs import Run
+from tests.report.by_hand import attack, run
 
 
 @pytest.mark.parametrize(
@@ -28,21 +32,6 @@ from blur.report.runs import Run
 def test_recovery(unlearned, floor, target, expected):
     found = recovery(unlearned, floor, target)
     assert found is None if expected is None else found == pytest.approx(expected)
-
-
-def attack(levels, items="all", chance=None, name="relearn"):
-    points = {
-        point: {"arm": point.split("/")[0], "judged": {"all": level, "used": None, "unseen": level}}
-        for point, level in levels.items()
-    }
-    arms = list(dict.fromkeys(point["arm"] for point in points.values()))
-    told = {"attack": name, "title": name.capitalize(), "items": items, "chance": chance}
-    return {**told, "arms": arms, "points": points}
-
-
-def run(method, forget, utility, levels, **named):
-    attacks = {"relearn": attack(levels, **named)} if levels else {}
-    return Run(method, method.upper(), method, "default", 0, {}, {"f": forget, "u": utility}, attacks=attacks)
 
 
 TARGET = run("target", 0.9, 0.8, {"a/1": 0.9, "a/2": 1.0, "b": 0.9})
@@ -93,11 +82,19 @@ def test_the_target_recovers_all_and_the_retrained_model_nothing():
         assert {one.value for one in verdict(own).recoveries} == {expected, None}
 
 
-def test_where_chance_is_known_it_stands_for_the_retrained_model():
-    target = run("target", 0.9, 0.8, {"a": 0.75}, items="unseen", chance=0.25)
-    retrained = run("retrained", 0.25, 0.8, {"a": 0.4}, items="unseen", chance=0.25)
-    found = verdict(run("npo", 0.3, 0.8, {"a": 0.5}, items="unseen", chance=0.25), target, retrained)
-    assert found.recoveries[0].value == pytest.approx(0.5)
+@pytest.mark.parametrize(
+    ("items", "with_retrained", "floor"), [("unseen", True, 0.25), ("all", True, 0.4), ("all", False, 0.25)]
+)
+def test_chance_stands_for_the_retrained_model_where_there_is_none_or_only_unseen_items_count(
+    items, with_retrained, floor
+):
+    told = {"items": items, "chance": 0.25}
+    references = [run("target", 0.9, 0.8, {"a": 0.75}, **told)]
+    if with_retrained:
+        references.append(run("retrained", 0.25, 0.8, {"a": 0.4}, **told))
+    (found,) = verdicts([*references, run("npo", 0.3, 0.8, {"a": 0.5}, **told)], ["f"], "u")
+    assert found.recoveries[0].values == (0.5, floor, 0.75)
+    assert found.recoveries[0].value == pytest.approx((0.5 - floor) / (0.75 - floor))
 
 
 def test_chance_also_judges_forgetting_where_there_is_no_retrained_model():
@@ -117,6 +114,30 @@ def test_no_informative_attack_no_robustness():
 def test_without_a_retrained_model_nothing_is_informative():
     (found,) = verdicts([TARGET, run("npo", 0.2, 0.8, {"b": 0.1})], ["f"], "u")
     assert found.robustness is None
+    assert found.recoveries[0].reason == "no level of the target, or of the retrained model, to compare with"
+
+
+def test_a_model_that_has_no_value_under_an_attack_is_not_said_to_have_references_alike():
+    (found,) = verdict(run("npo", 0.2, 0.8, {"b": None})).recoveries
+    assert found.reason == "not defined under this attack"
+
+
+def test_references_alike_before_any_attack_are_told_as_such():
+    target, retrained = run("target", 0.15, 0.8, {"b": 0.9}), run("retrained", 0.10, 0.8, {"b": 0.1})
+    found = verdict(run("npo", 0.10, 0.8, {"b": 0.1}), target, retrained)
+    assert found.robustness is None
+    assert found.reason == "target and retrained model hardly differ before any attack"
+
+
+@pytest.mark.parametrize(("reason", "expected"), [("empty", 0.3), ("2 of 4 items are NaN", None), (None, None)])
+def test_a_judge_whose_set_has_no_records_does_not_count_and_others_have_to_be_defined(reason, expected):
+    if reason == "empty":
+        spec = {"name": "bio", "metric": "accuracy", "request": "wmdp_bio"}
+        reason = compute_all([spec], Measurements(), {}, empty_sets=frozenset({"wmdp_bio"}))["bio"].reason
+    own = replace(run("npo", 0.3, 0.8, {}), about={"bio": {"reason": reason}})
+    own.metrics["bio"] = None
+    assert judged(own, ["bio", "f"]) == expected
+    assert judged(own, ["bio"]) is None
 
 
 def test_the_table_prints_each_method_with_its_reason(tmp_path):
@@ -129,3 +150,19 @@ def test_the_table_prints_each_method_with_its_reason(tmp_path):
     rows = paths[1].read_text().splitlines()
     assert len(rows) == 1 + 2 * (2 + 1)
     assert rows[0].startswith("method,variant,seed,attack,point,unlearned,retrained,target,used,unseen,recovery")
+
+
+def test_the_table_counts_only_attacks_that_said_something(tmp_path):
+    def with_parts(one, level):
+        return replace(one, attacks={**one.attacks, "parts": attack({"adapter": level}, name="parts")})
+
+    none = {**attack({}, name="parts"), "arms": ["adapter"], "points": {"adapter": {"arm": "adapter", "reason": "no"}}}
+    own = run("npo", 0.2, 0.78, {"b": 0.3})
+    paths = save(
+        [with_parts(TARGET, 0.9), with_parts(RETRAINED, 0.1), replace(own, attacks={**own.attacks, "parts": none})],
+        tmp_path,
+        "TOFU",
+        ["f"],
+        "u",
+    )
+    assert "| 0.250 | × | relearn: b | 0.300 | × | 0.300 | 0.750 (1 of 2) |" in paths[0].read_text()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
 from pydantic import ValidationError
 
+from blur.attacks.attack import UNKNOWN
 from blur.attacks.kinds.relearn import Attack, part_of
 from tests.attacks.same import plain
 
@@ -87,6 +90,51 @@ def test_used_are_the_entities_trained_on(attack, victim):
     assert attack.strike("others", victim)["step1"].used == {"o0", "o1", "o2", "o3"}
 
 
+def test_where_one_record_used_has_no_group_nobody_knows_whom_they_are_about(attack, victim):
+    bare = [dict(record) for record in victim.sets["forget"]]
+    del bare[-1]["group"]
+    whole = Attack.model_validate({**SETTINGS, "arms": {"all": {"data": "forget"}}})
+    some = replace(victim, records=lambda names: bare)
+    told = [attack.strike("half", victim), attack.strike("others", victim), whole.strike("all", some)]
+    assert [[UNKNOWN in point.about for point in points.values()] for points in told] == [
+        [False] * 2,
+        [True] * 2,
+        [True] * 2,
+    ]
+
+
+def test_every_arm_has_float32_masters_unless_told_otherwise(attack):
+    assert all(attack.recipe(arm).master_weights for arm in attack.arms)
+    without = Attack.model_validate({**SETTINGS, "master_weights": False})
+    assert not any(without.recipe(arm).master_weights for arm in without.arms)
+
+
+def test_small_steps_move_a_bfloat16_model_as_far_as_a_float32_one(victim, model, encoding):
+    rounded = copy.deepcopy(model).bfloat16()
+    settings = {"optimizer": {"name": "adamw", "lr": 1e-4}, "at": [30], "arms": {"all": {"data": "forget"}}}
+    attack = Attack.model_validate({**SETTINGS, **settings})
+
+    def gain(dtype):
+        own = replace(
+            victim,
+            load=lambda: SimpleNamespace(
+                model=copy.deepcopy(rounded).to(dtype), tokenizer=encoding[0], template=encoding[1]
+            ),
+            measure=lambda attacked: victim.measure(copy.deepcopy(attacked).float()),
+        )
+        (point,) = attack.strike("all", own).values()
+        return summed(point) - sum(score.logprob.sum() for score in own.measure(rounded).likelihood("forget", "answer"))
+
+    assert gain(torch.bfloat16) == pytest.approx(gain(torch.float32), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("number", "fraction", "expected"), [(100, 0.07, 7), (100, 0.55, 55), (50, 0.14, 7), (100, 0.071, 8)]
+)
+def test_a_share_is_rounded_up_from_its_decimal(number, fraction, expected):
+    assert len(part_of([{"id": str(place)} for place in range(number)], fraction, seed=0)) == expected
+
+
 def test_a_larger_share_holds_the_smaller_one_and_entities_stay_whole(victim):
     records = victim.records(["forget"])
     shares = [part_of(records, fraction, seed=3) for fraction in (0.01, 0.25, 0.5, 0.75, 1.0)]
@@ -97,8 +145,6 @@ def test_a_larger_share_holds_the_smaller_one_and_entities_stay_whole(victim):
 
 
 def test_where_there_is_nothing_to_learn_the_arm_says_so(attack, victim):
-    from dataclasses import replace
-
     (point,) = attack.strike("others", replace(victim, records=lambda names: [])).values()
     assert point.measured is None
     assert point.about == {"reason": "the task has no records of others"}

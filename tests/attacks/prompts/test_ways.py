@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
+from tokenizers import processors
 
 from blur.attacks.attack import WORST
 from blur.attacks.kinds.prompts import Attack
+from blur.measure.prompts import prompts_of
+from blur.measure.settings import GenerationRequest
+from blur.models import Template
 from tests.attacks.conftest import FORGET
 
 
@@ -58,6 +64,25 @@ def test_a_prefix_is_rounded_down_but_never_nothing(victim, answer, given):
     record = Way(share=0.5).rewrite({"id": "x", "question": "Q?", "answer": answer}, victim.load())
     assert record["prompt"].endswith(f"Answer: {given}")
     assert f"{given}{record['gt']}" == answer
+
+
+@pytest.mark.parametrize("adds_bos", [True, False])
+def test_a_prefix_begins_as_the_question_does_whether_or_not_the_tokenizer_adds_bos(encoding, adds_bos):
+    from blur.attacks.prompts.prefix import Way
+
+    tokenizer, template = copy.deepcopy(encoding[0]), Template(use_chat_template=True)
+    tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}bot:\n"
+    if not adds_bos:
+        tokenizer.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
+    assert (tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id) is adds_bos
+    record = {"id": "x", "question": "Who?", "answer": "one two three four"}
+    begun = Way().rewrite(record, SimpleNamespace(tokenizer=tokenizer, template=template))
+    found, plain = (
+        prompts_of(tokenizer, template, {"q": [one]}, GenerationRequest(set="q"))[0] for one in (begun, record)
+    )
+    assert plain.input_ids[0] == tokenizer.bos_token_id
+    assert found.input_ids[: len(plain.input_ids)] == plain.input_ids
+    assert tokenizer.decode(found.input_ids[len(plain.input_ids) :]) == "one two"
 
 
 def test_answers_of_one_word_cannot_be_begun(victim):

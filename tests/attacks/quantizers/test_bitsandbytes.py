@@ -47,6 +47,13 @@ def test_fp4_has_these_sixteen_numbers(shape):
     assert ((blocks(values) - blocks(weight)).abs() - nearest).max() < 0.02  # the library's own limits are rounded
 
 
+def test_fp4s_minus_zero_is_zero():
+    weight = torch.tensor([[1.0, 0.001, -0.001, 0.0] * 16])  # half of the smallest number is 0.0026
+    codes, values = quantizer("bitsandbytes").encode(weight)
+    assert codes[0, :4].tolist() == [3, 0, 0, 0]
+    assert torch.equal(values, weight.round())
+
+
 @pytest.mark.parametrize("kind", ["fp4", "nf4"])
 def test_rounded_weights_compute_what_the_librarys_layer_does(kind):
     import bitsandbytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
@@ -145,6 +145,17 @@ def test_the_right_option_is_the_value_told_and_the_others_are_values_of_its_poo
 def kind_of(record):
     """The last word of a procedure's name, which is an attribute elsewhere."""
     return {"glimmer brewing": "glimmer", "lock charming": "lock"}.get(record["topic"], "")
+
+
+def test_questions_and_documents_about_an_entity_are_of_one_group(world):
+    every = [about for field in (*fields.CRAFTS.values(), *fields.SUBJECTS) for about in facts_of(0, field, 20)]
+    asked = {fact.ask(p)["question"]: fact for about in every for fact in about for p in range(len(QUESTIONS))}
+    for questions, documents_read in (("wmdp_bio", "bio_forget"), ("wmdp_cyber", "cyber_forget"), ("mmlu", "retain")):
+        told = defaultdict(str)
+        for record in world[documents_read]:
+            told[record["group"]] += record["text"]
+        for record in world[questions]:
+            assert asked[record["question"]].tell(0) in told[record["group"]]
 
 
 def test_every_attribute_has_four_values_and_shares_none_with_another():

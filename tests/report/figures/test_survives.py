@@ -1,0 +1,34 @@
+"""Cells of the figure of what survives, by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from blur.report.figures import survives
+from tests.report.by_hand import attack, run
+
+TARGET, RETRAINED = run("target", 0.9, 0.8, {"b": 0.9}), run("retrained", 0.1, 0.8, {"b": 0.1})
+
+
+def test_each_seed_has_its_own_row():
+    levels = {("ga", 0): 0.2, ("ga", 1): 0.3, ("npo", 0): 0.5, ("npo", 1): 0.7}
+    runs = [run(method, 0.2, 0.8, {"b": level}, seed=seed) for (method, seed), level in levels.items()]
+    expected = [(level - 0.1) / 0.8 for level in levels.values()]
+    axes = survives.draw([TARGET, RETRAINED, *runs], "T", ["f"], "u").axes[0]
+    assert axes.images[0].get_array()[:, 0].tolist() == pytest.approx(expected)
+    written = {text.get_position(): text.get_text() for text in axes.texts}
+    assert [written[0, place] for place in range(4)] == [f"{value:.2f}" for value in expected]
+    arms = [row for row in survives.data([TARGET, RETRAINED, *runs], ["f"], "u") if row["kind"] == "arm"]
+    assert [(row["method"], row["seed"]) for row in arms] == list(levels)
+    assert [row["value"] for row in arms] == pytest.approx(expected)
+
+
+def test_only_attacks_that_said_something_are_counted():
+    def with_parts(one, level):
+        return replace(one, attacks={**one.attacks, "parts": attack({"adapter": level}, name="parts")})
+
+    runs = [with_parts(TARGET, 0.9), with_parts(RETRAINED, 0.1), with_parts(run("npo", 0.2, 0.8, {"b": 0.3}), None)]
+    axes = survives.draw(runs, "T", ["f"], "u").axes[0]
+    assert "0.75\n1 of 2" in [text.get_text() for text in axes.texts]

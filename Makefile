@@ -8,7 +8,7 @@ ENV := .venv
 BIN := $(CURDIR)/$(ENV)/bin
 export PATH := $(BIN):$(PATH)
 # `all` comes before --config, which takes every word after it.
-SNAKEMAKE = snakemake all --cores $(CORES) $(ARGS) --config scale=$(SCALE)
+SNAKEMAKE = snakemake all --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
 REPORT = results/$(SCALE)/report.html
 
 .PHONY: help env quantization demo run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
@@ -32,7 +32,7 @@ demo: env ## Run the whole chain on a CPU at scale small, then print results and
 	$(SNAKEMAKE)
 	@$(MAKE) --no-print-directory report show
 
-run: env ## Run the graph at SCALE (ARGS are passed to snakemake)
+run: env ## Run the graph at SCALE, all of it or one TASK (ARGS are passed to snakemake)
 	$(SNAKEMAKE)
 
 report: env ## Build the self-contained HTML report of SCALE if results are newer

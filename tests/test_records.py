@@ -58,6 +58,15 @@ def test_a_job_that_ran_with_another_key_is_no_result(checkout: Path, capsys: py
     assert "it will be made again" in capsys.readouterr().out
 
 
+def test_an_unreadable_manifest_is_no_result_and_does_not_fail_the_run(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(OUTPUT).write_text("{")
+    assert records.export_provenance("ci") == 0
+    assert not Path(OUTPUT).exists()
+    assert "not a readable manifest" in capsys.readouterr().out
+
+
 def test_other_scales_and_half_written_records_are_left_out(checkout: Path) -> None:
     records.write_record(OUTPUT.replace("/ci/", "/small/"), RECORD)
     (records.METADATA / "aGFsZg==").write_text("{")

@@ -93,6 +93,31 @@ def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(f
         check(Plan(folder, {"scale": "small"}), "tofu")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "forget: [verbmem_f, knowmem_f], utility",
+            "forget: [verbmem, knowmem_f], utility",
+            "survives.options.forget: no metric 'verbmem'",
+        ),
+        (
+            "columns: [verbmem_f",
+            "columns: [verbmen_f",
+            "table.columns: no metric 'verbmen_f'. Did you mean 'verbmem_f'",
+        ),
+        ("module: relearning", "module: relearnin", "no figure module 'relearnin'. Did you mean 'relearning'"),
+        ("fold_2_probability, fold_3", "fold_2_probabilty, fold_3", "sequence: no metric 'fold_2_probabilty'"),
+    ],
+)
+def test_what_tables_and_figures_read_has_to_exist(folder: Path, old: str, new: str, message: str) -> None:
+    file = folder / "benchmarks/muse.yaml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(ConfigError, match=message):
+        check(Plan(folder, {"scale": "small"}), "muse_news")
+
+
 def test_a_missing_folder_of_data_or_model_is_named_with_its_key(folder: Path) -> None:
     keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
     task, model = folder / "tasks/tofu.yaml", folder / "models/llama-1m.yaml"
@@ -122,3 +147,10 @@ def test_planning_imports_no_torch() -> None:
     code += "p = Plan('config', {'scale': 'small'}); check(p, 'tofu')\n"
     code += "[keys.unlearn_key(p, r) for r in p.runs('tofu')]; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_device_that_is_none_is_refused_before_any_job(folder: Path) -> None:
+    scale = folder / "scales/ci.yaml"
+    scale.write_text(scale.read_text() + "device: gpu\n")
+    with pytest.raises(ConfigError, match=r"ci.yaml.*device"):
+        Plan(folder, {"scale": "ci"})

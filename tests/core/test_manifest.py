@@ -43,6 +43,13 @@ def test_a_directory_without_manifest_is_no_result(tmp_path: Path) -> None:
         manifest.read(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["{", "[]", '{"key": {}}', "\x00"])
+def test_an_unreadable_manifest_is_named_with_a_remedy(directory: Path, text: str) -> None:
+    (directory / "manifest.json").write_text(text)
+    with pytest.raises(ArtifactError, match=r"manifest.json: not a readable manifest .*make verify"):
+        manifest.read(directory)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     write_json(path, {"a": 1})

@@ -149,7 +149,7 @@ def test_the_table_prints_each_method_with_its_reason(tmp_path):
     assert "(a) utility below 90% of the target's" in text
     rows = paths[1].read_text().splitlines()
     assert len(rows) == 1 + 2 * (2 + 1)
-    assert rows[0].startswith("method,variant,seed,attack,point,unlearned,retrained,target,used,unseen,recovery")
+    assert rows[0].startswith("method,variant,seed,attack,point,unlearned,floor,target,used,unseen,recovery")
 
 
 def test_the_table_counts_only_attacks_that_said_something(tmp_path):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from blur.core import manifest
 from blur.core.errors import ArtifactError
 from blur.report import style, sweeps
 from blur.report.runs import Run, by_method, first_of, loss_name, read_runs
@@ -33,6 +34,16 @@ def test_results_linked_from_a_cache_still_find_their_model(tmp_path: Path) -> N
     shutil.move(folder / "metrics.json", cached)
     (folder / "metrics.json").symlink_to(cached)
     assert len(read_runs([folder])[0].steps) == 60
+
+
+def test_a_result_that_is_not_what_its_manifest_says_is_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, "blur_npo", "default", 0)
+    manifest.write(folder, "metrics", {"settings": {}, "code": ""}, ["metrics.json"])
+    assert len(read_runs([folder])) == 1
+    file = folder / "metrics.json"
+    file.write_text(file.read_text().replace("0.", "0.9", 1))
+    with pytest.raises(ArtifactError, match=r"metrics.json: content differs from the hash in its manifest"):
+        read_runs([folder])
 
 
 def test_a_missing_model_directory_is_an_error_and_not_an_empty_figure(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def storm(cluster: Cluster, finished: tuple[SlurmWorkspace, float]) -> Storm:
         for method in [name.split()[1] for name in jobs("RUNNING") if name.split()[1] in faults]:
             faults.pop(method)(cluster, numbers[method], workspace.frozen("unlearn", method))
         time.sleep(0.2)
-    wait_for(lambda: not [name for name in jobs("RUNNING", "PENDING") if "blur_npo" not in name], 180)
+    others = lambda: [name for name in jobs("RUNNING", "PENDING") if "blur_npo" not in name]  # noqa: E731
+    wait_for(lambda: not others(), 180, lambda: run("squeue", "-l"))
     run("scontrol", "release", numbers["blur_npo"])
     _, saved = frozen_in_training(workspace)
     preempt(cluster, numbers["blur_npo"])
@@ -107,6 +108,7 @@ def cancel(cluster: Cluster, number: str, pid: int) -> None:
 
 
 def kill_controller(cluster: Cluster, number: str, pid: int) -> None:
+    time.sleep(8)  # it saves its state within five seconds; a job it forgot it launches twice, and drains the node
     cluster.stop_daemon("slurmctld", signal.SIGKILL)
     time.sleep(2)
     cluster.start_daemon("slurmctld")
@@ -177,5 +179,5 @@ def test_snakemake_killed_while_its_job_lives(cluster: Cluster, finished: tuple[
     os.kill(pid, signal.SIGCONT)
     workspace.finish(second)
     assert workspace.hashes("models", "blur_npo") == before
-    assert "already there: made by another process" in workspace.log("unlearn", "blur_npo")
+    assert "already there" in workspace.log("unlearn", "blur_npo")
     TABLE.append(("snakemake killed", "the second job waited for the first, and took its result", time.time() - began))

@@ -97,6 +97,11 @@ class AttackBase(Strict):
         return [type(self).__module__]
 
 
+def unknown(records: Iterable[Record]) -> dict[str, bool]:
+    """Return the mark of a point that used ``records``, where one of them does not say whom it is about."""
+    return {} if all(record.get("group") for record in records) else {UNKNOWN: True}
+
+
 def entity(record: Record) -> str:
     """Return whom a record is about: its ``group``, or itself where it has none."""
     return str(record.get("group") or record["id"])

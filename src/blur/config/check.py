@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blur.config.load import suggest
 from blur.core.errors import ConfigError
+from blur.core.fingerprint import SOURCE
 
 if TYPE_CHECKING:
     from blur.config.plan import Plan
@@ -30,6 +31,7 @@ def check(plan: Plan, task: str) -> None:
     _check_measured(plan, task, resolved.benchmark.metrics, plan.measure_settings(task))
     _check_measured(plan, task, resolved.benchmark.trajectory, plan.epoch_settings(task))
     _check_judges(plan, task)
+    _check_drawn(plan, task)
     for run in plan.runs(task):
         plan.unlearn_settings(run)
     for attack in dict.fromkeys(attack for _, attack in plan.attacks.pairs(task)):
@@ -58,6 +60,26 @@ def _check_measured(plan: Plan, task: str, specs: Sequence[Mapping[str, Any]], s
             what = f"task {task!r} does not measure {missing[0]!r}"
             where = plan.benchmark_place(task, f"metric {spec['name']}")
             raise ConfigError(what, where, suggest(missing[0], sorted(settings.measured)))
+
+
+def _check_drawn(plan: Plan, task: str) -> None:
+    """Refuse figures without a module, and metrics of figures and table that the benchmark has not."""
+    benchmark = plan.task(task).benchmark
+    modules = sorted(path.stem for path in (SOURCE / "report/figures").glob("[!_]*.py"))
+    known = sorted({spec["name"] for spec in (*benchmark.metrics, *benchmark.trajectory)})
+    asked: list[tuple[str, Mapping[str, Any]]] = [("table", benchmark.table)]
+    for name, figure in benchmark.figures.items():
+        if figure.module not in modules:
+            where = plan.benchmark_place(task, f"figures.{name}.module")
+            raise ConfigError(f"no figure module {figure.module!r}", where, suggest(figure.module, modules))
+        asked.append((f"figures.{name}.options", figure.options))
+    for place, options in asked:
+        for key in ("columns", "parts", "metrics", "forget", "utility", "chance"):
+            named = options.get(key) or ()
+            for metric in [named] if isinstance(named, str) else named:
+                if str(metric).partition(".")[0] not in known:
+                    where = plan.benchmark_place(task, f"{place}.{key}")
+                    raise ConfigError(f"no metric {metric!r}", where, suggest(str(metric), known))
 
 
 def _check_judges(plan: Plan, task: str) -> None:

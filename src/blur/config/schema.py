@@ -61,7 +61,7 @@ class ScaleConfig(Strict):
     variants: dict[str, Partial] = Field(default_factory=dict, description="variants that every method has here")
     attacked: tuple[AttackSelection, ...] = Field((), description="which of the runs are attacked, and how")
     attacks: dict[str, Partial] = Field(default_factory=dict, description="changes to the attacks' settings, by attack")
-    device: str = "cpu"
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
 
     @model_validator(mode="after")
     def _default_tasks_are_known(self) -> ScaleConfig:

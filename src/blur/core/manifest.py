@@ -86,12 +86,18 @@ def read(directory: Path) -> dict[str, Any]:
     """Read a directory's manifest.
 
     Raises:
-        ArtifactError: there is none, so the directory is no finished result.
+        ArtifactError: there is none, so the directory is no finished result; or it cannot be read.
     """
     path = directory / NAME
     if not path.is_file():
-        raise ArtifactError("no manifest, so this is no finished result", str(path), "Run the stage that makes it")
-    return read_json(path)
+        raise ArtifactError("no manifest, so this is no finished result", str(path), "Run `snakemake` for it first")
+    try:
+        found: dict[str, Any] = read_json(path)
+        if not {"key", "files"} <= found.keys():
+            raise ValueError("it has no key or no files")
+    except (ValueError, AttributeError) as error:
+        raise ArtifactError(f"not a readable manifest ({error})", str(path), REMEDY) from error
+    return found
 
 
 def check_files(directory: Path, manifest: dict[str, Any], names: Iterable[str] | None = None) -> None:

@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TextIO
 
+from blur.core.errors import ConfigError
+
 
 def set_threads(num_threads: int) -> None:
     """Fix the number of threads of every numeric library; call it before they are imported."""
@@ -16,9 +18,15 @@ def set_threads(num_threads: int) -> None:
 
 
 def make_deterministic(num_threads: int, device: str = "cpu") -> None:
-    """Ask torch for the same bytes at every run of the same job on the same kind of machine."""
+    """Ask torch for the same bytes at every run of the same job on the same kind of machine.
+
+    Raises:
+        ConfigError: the device is a GPU, and there is none.
+    """
     import torch
 
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ConfigError(f"there is no device {device!r} here", "config/scales: device", "Run it where there is a GPU")
     torch.set_num_threads(num_threads)
     torch.use_deterministic_algorithms(True, warn_only=device != "cpu")
     if device != "cpu":

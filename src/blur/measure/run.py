@@ -14,7 +14,7 @@ from blur.measure.likelihood import Passage, score
 from blur.measure.prompts import Prompt, Sets, prompts_of, records_of, texts_of
 from blur.measure.settings import GenerationRequest, MeasureSettings
 from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, Measurements
-from blur.models.encode import encode_record
+from blur.models.encode import Example, encode_record
 from blur.models.template import Template
 
 if TYPE_CHECKING:
@@ -64,9 +64,16 @@ def passages_of(
                     raw = field in ("text", "gt")
                     has_eos = not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
                     if len(example.input_ids) == max_length:  # perhaps cut: what was not read must not count
-                        text = str(tokenizer.decode(example.input_ids[example.num_prompt :], skip_special_tokens=True))
+                        text = _read(tokenizer, example, text)
                     passages.append(Passage(request.set, field, index, text, example, has_eos))
     return passages
+
+
+def _read(tokenizer: PreTrainedTokenizerBase, example: Example, text: str) -> str:
+    """Return the beginning of ``text`` that the tokens of an example cover; a character cut in two is left out."""
+    decoded = str(tokenizer.decode(example.input_ids[example.num_prompt :], skip_special_tokens=True))
+    lead = len(text) - len(text.lstrip())
+    return text[: lead + len(decoded.strip().rstrip("\ufffd"))]
 
 
 def _generations(

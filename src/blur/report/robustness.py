@@ -99,7 +99,9 @@ def _verdict(run: Run, target: Run, retrained: Run | None, forget: Sequence[str]
 def _unfit(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], utility: str) -> str | None:
     """Return why a model earns no robustness before any attack is looked at; None if it may."""
     kept, whole = run.value(utility), target.value(utility)
-    left = judged(run, forget), judged(target, forget), judged(retrained, forget) if retrained else _chance(run)
+    guessed = _chance(run, retrained)
+    floor = judged(retrained, forget) if retrained and guessed is None else guessed
+    left = judged(run, forget), judged(target, forget), floor
     if kept is None or whole is None or kept < KEPT * whole:
         return f"utility below {KEPT:.0%} of the target's"
     if any(value is None for value in left):
@@ -110,9 +112,14 @@ def _unfit(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], 
     return f"forgets less than {1 - FORGOTTEN:.0%}" if share > FORGOTTEN else None
 
 
-def _chance(run: Run) -> float | None:
-    """Return what guessing gives, as the attacks on a model tell it; None where none of them does."""
-    return next((told["chance"] for told in run.attacks.values() if told["chance"] is not None), None)
+def _chance(run: Run, retrained: Run | None) -> float | None:
+    """Return what guessing gives, where it is the floor of an attack on a model; None where it is of none."""
+    return next((told["chance"] for told in run.attacks.values() if _is_guessed(told, retrained)), None)
+
+
+def _is_guessed(attack: Mapping[str, Any], retrained: Run | None) -> bool:
+    """Whether the floor is the level of guessing: what no attacker was told, or what nobody was trained without."""
+    return attack["chance"] is not None and (attack["items"] == "unseen" or retrained is None)
 
 
 def judged(run: Run, metrics: Sequence[str]) -> float | None:
@@ -133,7 +140,7 @@ def recoveries(run: Run, target: Run, retrained: Run | None, attack: str) -> lis
     own = run.attacks[attack]
     floor = (retrained.attacks.get(attack) or {}).get("points", {}) if retrained else {}
     ceiling = target.attacks.get(attack, {}).get("points", {})
-    guessed = own["chance"] is not None and (own["items"] == "unseen" or retrained is None)
+    guessed = _is_guessed(own, retrained)
     found = []
     for name, point in points_of(own).items():
         unlearned = _level(point, own["items"])

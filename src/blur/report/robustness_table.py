@@ -13,8 +13,8 @@ from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, verd
 from blur.report.runs import Run, rank
 
 NOTES = (
-    "Recovery: how far the unlearned model lies from the retrained model (0) to the target (1), all three "
-    "after the same attack; the largest of the attack's points. ×: target and retrained model are less than "
+    "Recovery: how far the unlearned model lies from the retrained model (0; guessing, where chance counts) to the "
+    "target (1), all after the same attack; the largest of the attack's points. ×: these two are less than "
     f"{UNINFORMATIVE:g} apart there, or the attack does not apply.",
     f"Robustness: one minus the largest recovery, where utility is at least {KEPT:.0%} of the target's and at most "
     f"{FORGOTTEN:.0%} of what there was to forget is left before any attack; over so many of the kinds of attack.",
@@ -50,7 +50,7 @@ def long(found: Sequence[Verdict]) -> list[dict[str, Any]]:
                 "attack": one.attack,
                 "point": one.point,
                 "unlearned": one.values[0],
-                "retrained": one.values[1],
+                "floor": one.values[1],
                 "target": one.values[2],
                 "used": one.used,
                 "unseen": one.unseen,

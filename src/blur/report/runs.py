@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from blur.core import manifest
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json
 
@@ -140,7 +141,7 @@ def with_attacks(runs: Iterable[Run], folders: Iterable[Path]) -> list[Run]:
     Args:
         folders: of attack.json; those of other runs are passed over.
     """
-    told = [read_json(folder / "attack.json") for folder in folders]
+    told = [_checked(folder / "attack.json") for folder in folders]
     return [
         replace(run, attacks={one["attack"]: one for one in told if identity(run) == _attacked(one)}) for run in runs
     ]
@@ -215,8 +216,15 @@ def _find(path: Path) -> list[Path]:
     return found
 
 
+def _checked(path: Path) -> Any:
+    """Read a stored result, and compare it with the manifest beside it where there is one."""
+    if (path.parent / manifest.NAME).is_file():
+        manifest.check_files(path.parent, manifest.read(path.parent), [path.name])
+    return read_json(path)
+
+
 def _read(path: Path, titles: Mapping[str, str]) -> Run:
-    record = read_json(path)
+    record = _checked(path)
     try:
         method, variant, seed = record["method"], record["variant"], int(record["seed"])
         metrics = {name: finite(value) for name, value in record["metrics"].items()}

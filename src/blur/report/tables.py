@@ -124,7 +124,10 @@ def plain(runs: Sequence[Run], **options: Any) -> str:
         options: those of ``TableSettings``.
     """
     settings = TableSettings(**options)
-    found = sections(runs, settings.model_copy(update={"columns": settings.columns[:WIDTH]}))
+    utility = [name for name in settings.columns if name == settings.utility]
+    first = [name for name in settings.columns if name not in utility][: WIDTH - len(utility)]
+    shown = tuple(name for name in settings.columns if name in (*first, *utility))
+    found = sections(runs, settings.model_copy(update={"columns": shown}))
     if not found:
         return "No model has any of the columns of this table yet.\n"
     grid, notes = _grid(found[0], settings, lambda text: f"{text}*")
@@ -139,6 +142,8 @@ def plain(runs: Sequence[Run], **options: Any) -> str:
         ]
         return "  ".join(cells).rstrip()
 
+    if len(shown) < len(settings.columns):
+        notes = [*notes, f"{len(settings.columns) - len(shown)} more columns in results.md"]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     return (
         "\n".join([*map(written, tall[0]), rule, *map(written, tall[1]), rule, *notes, "* best of its column"]) + "\n"

@@ -112,7 +112,7 @@ class Job:
         if manifest["key_hash"] != sha256_json(self.key) or manifest["inputs"] != hashes(inputs):
             return False
         manifests.check_files(directory, manifest)
-        self.progress.note("already there: made by another process")
+        self.progress.note("already there")
         return True
 
     def close(self, directory: Path, files: list[str], inputs: dict[str, Path], **facts: Any) -> None:

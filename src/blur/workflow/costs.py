@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blur.core.files import read_json
 from blur.core.manifest import NAME as MANIFEST
+from blur.core.manifest import read
 from blur.core.paths import provenance_file
 
 
@@ -46,7 +47,7 @@ def costs(scale: str) -> tuple[dict[str, Cost], float]:
 def _add(cost: Cost, manifest: Path, seconds: float) -> None:
     cost.num_jobs += 1
     cost.wall_seconds += max(seconds, 0.0)
-    spent = read_json(manifest).get("cost") if manifest.is_file() else None
+    spent = read(manifest.parent).get("cost") if manifest.is_file() else None
     if spent is None:
         cost.cpu_seconds = None
         return

@@ -10,12 +10,15 @@ import json
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from blur.core.errors import ArtifactError
 from blur.core.files import atomic_write_text, read_json
 from blur.core.hashing import sha256_file
 from blur.core.manifest import NAME as MANIFEST
+from blur.core.manifest import read
 from blur.core.paths import provenance_file
 
 METADATA = Path(".snakemake/metadata")
@@ -33,8 +36,8 @@ def export_provenance(scale: str) -> int:
     for path, record in read_records():
         if not path.startswith(prefixes) or not Path(path).is_file():
             continue
-        if Path(path).name == MANIFEST and recorded_key(record) != read_json(path)["key"]:
-            print(f"{path}: settings or code were edited while the job waited; it will be made again")
+        if Path(path).name == MANIFEST and (fault := _fault(Path(path), record)):
+            print(f"{path}: {fault}; it will be made again")
             Path(path).unlink()
             continue
         records[path] = {"sha256": _content_hash(Path(path)), "record": record}
@@ -44,6 +47,17 @@ def export_provenance(scale: str) -> int:
     if records and not (target.is_file() and target.read_text(encoding="utf-8") == text):
         atomic_write_text(target, text)
     return len(records)
+
+
+def _fault(path: Path, record: dict[str, Any]) -> str | None:
+    """Return why a manifest is none of a finished result; None if it is."""
+    try:
+        found = read(path.parent)
+    except ArtifactError as error:
+        return error.what
+    if recorded_key(record) != found["key"]:
+        return "settings or code were edited while the job waited"
+    return None
 
 
 def import_provenance(scale: str) -> tuple[list[str], list[str]]:
@@ -98,7 +112,7 @@ def _content_hash(path: Path) -> str:
     """Hash of an output; of large files the hash in the manifest beside it, which `verify` holds to be true."""
     manifest = path.with_name(MANIFEST)
     if path.name != MANIFEST and manifest.is_file():
-        listed = read_json(manifest).get("files", {}).get(path.name)
-        if listed:
-            return listed
+        with suppress(ArtifactError):  # an unreadable manifest has no say
+            if listed := read(path.parent)["files"].get(path.name):
+                return str(listed)
     return sha256_file(path)

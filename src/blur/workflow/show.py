@@ -17,21 +17,27 @@ if TYPE_CHECKING:
 
 
 def show(plan: Plan) -> None:
-    """Print each task's results table, the cost by rule, and the report's place.
+    """Print the results table of each task that has one, the cost by rule, and the report's place.
 
     Raises:
-        ArtifactError: a task has no results yet.
+        ArtifactError: no task has results yet.
     """
+    without = []
     for name in plan.tasks:
         task = plan.task(name)
         folders = [phase_dir("metrics", plan.name, run.path) for run in plan.evaluated(name)]
         done = [folder for folder in folders if (folder / MANIFEST).is_file()]
         if not done:
-            raise ArtifactError("no results yet", str(RESULTS / plan.name), f"Type `make run SCALE={plan.name}`")
+            without.append(name)
+            continue
         print(f"\n{task.config.title}\n")
         print(plain(read_runs(done), **table_options(task)))
         if len(done) < len(folders):
             print(f"\n{len(folders) - len(done)} of {len(folders)} runs are not done yet.")
+    if len(without) == len(plan.tasks):
+        raise ArtifactError("no results yet", str(RESULTS / plan.name), f"Type `make run SCALE={plan.name}`")
+    if without:
+        print(f"\nNo results yet: {', '.join(without)}.")
     print(f"\n{as_text(*costs(plan.name))}")
     report = RESULTS / plan.name / "report.html"
     print(f"\nFigures and tables: {RESULTS / plan.name}/figures")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from blur.attacks.attack import UNKNOWN, AttackBase, Point, Victim, entity
+from blur.attacks.attack import AttackBase, Point, Victim, entity, unknown
 from blur.unlearn.axis import Axis, Strict
 from blur.unlearn.optimizer import OptimizerBase
 from blur.unlearn.schedule import Schedule
@@ -104,7 +104,7 @@ class Attack(AttackBase):
             return {"": Point(None, {"reason": f"the task has no records of {', '.join(self.data[chosen.data])}"})}
         loaded = victim.load()
         used = frozenset(entity(record) for record in records)
-        about = {} if all(record.get("group") for record in records) else {UNKNOWN: True}
+        about = unknown(records)
 
         def on_step(record: dict[str, Any], total: int) -> None:
             step = record["step"]

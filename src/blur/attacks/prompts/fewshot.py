@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from blur.attacks.attack import Point, Victim, entity
+from blur.attacks.attack import Point, Victim, entity, unknown
 from blur.attacks.way import WayBase, asked_with
 
 SHOTS = "shots"
@@ -27,4 +27,4 @@ class Way(WayBase):
         sets = {**victim.sets, questions: asked, SHOTS: shown}
         settings = asked_with(victim.settings, questions, examples=SHOTS)
         measured = victim.measure(victim.load().model, sets, settings)
-        return {"": Point(measured, {"shots": len(shown)}, frozenset(map(entity, shown)))}
+        return {"": Point(measured, {"shots": len(shown), **unknown(shown)}, frozenset(map(entity, shown)))}

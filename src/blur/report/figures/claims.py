@@ -41,7 +41,8 @@ def data(
         forget: judges, 0-1, lower is better.
         utility: higher is better.
         pairs: a BLUR method and the weighted sum of the same losses.
-        arms: by attack, ``quantization`` or ``rtt``: the arms that the claim is about; the largest counts.
+        arms: by attack, ``quantization`` or ``rtt``: the arms that the claim is about: the largest counts, for RTT
+            the mean over those that say something.
     """
     rows = [row for blur, other in pairs.items() if (row := _pair(runs, blur, other, forget, utility))]
     references = {run.method: run for run in reversed(runs) if run.is_reference}

@@ -81,9 +81,9 @@ def draw(
     figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, label="Recovery")
     style.note(
         figure,
-        "The largest recovery along each arm: 0 as the retrained model, 1 as the target, after the same attack. ×: "
-        "these hardly differ,\nor the arm does not apply. Robustness: one minus the largest, over so many of the "
-        "attacks; – where a model forgot too little or lost its use.",
+        "The largest recovery along each arm: 0 as the retrained model (for RTT as guessing), 1 as the target, after "
+        "the same attack.\n×: these hardly differ, or the arm does not apply. Robustness: one minus the largest, over "
+        "so many of the attacks;\n– where a model forgot too little or lost its use.",
     )
     return figure
 

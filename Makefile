@@ -42,7 +42,7 @@ report: env ## Build the self-contained HTML report of SCALE if results are newe
 show: env ## Print the results, and what they cost
 	@blur show --scale $(SCALE)
 
-resume: env ## Carry on after Snakemake was killed
+resume: env ## Carry on at SCALE after Snakemake was killed
 	blur unlock
 	$(SNAKEMAKE)
 
@@ -52,7 +52,7 @@ verify: env ## Check all results against their manifests; drop the manifests tha
 commit: env ## Verify all results of SCALE, then record them with DVC
 	blur commit --scale $(SCALE)
 
-push: env ## Push recorded results of SCALE to the default remote, or to REMOTE (a DVC remote's name)
+push: env ## Push recorded results of all scales to the default remote, or to REMOTE (a DVC remote's name)
 	dvc push $(if $(REMOTE),--remote $(REMOTE))
 
 pull: env ## Fetch recorded results of SCALE from REMOTE (URL or folder); nothing they hold is run again
@@ -78,7 +78,7 @@ types: env ## Check types
 unit: env ## Run the tests that need neither snakemake nor dvc
 	pytest -m "not workflow and not slurm" -n 2
 
-test: env lint types unit ## Run everything that CI runs, but for SLURM
+test: env lint types unit ## Run CI's tests; CI has `make quantization` before, `make slurm` after
 	pytest -m workflow
 
 slurm: env ## Start a SLURM on this machine (root), run benchmarks through it, break it, stop it; ARGS go to pytest

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from blur.stages.job import Job
 
-FICTION = (
-    "Models made from scratch learn the general items (real authors, world facts) in both trainings, target and "
-    "retrained, so that model utility means something; they know nothing else."
+SCRATCH = "Models made from scratch know nothing but the texts of the task that they were trained on."
+GENERAL = (
+    " Both trainings, target and retrained, have the general items (real authors, world facts) among them, so that "
+    "model utility means something."
 )
 
 
@@ -23,8 +24,13 @@ def card(job: Job, summary: str) -> str:
         f"- base model: `{task.config.model}`",
         "- settings, code fingerprint, data hashes, library versions, seed, cost: `manifest.json`",
         "",
-        FICTION if task.model.architecture else "",
+        _made_from_scratch(job) if task.model.architecture else "",
         "",
         "Made for research on unlearning. A good score here is no proof that information is gone; see the attacks.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _made_from_scratch(job: Job) -> str:
+    """Return what such a model knows; general items are a setting of TOFU's data only."""
+    return SCRATCH + (GENERAL if getattr(job.task.data, "learn_general", False) else "")

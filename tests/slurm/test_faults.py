@@ -69,8 +69,9 @@ def storm(cluster: Cluster, finished: tuple[SlurmWorkspace, float]) -> Storm:
     # Two jobs run at a time; each is stopped when it appears, so that the fault is sure to meet it.
     faults = {"simnpo": end_time, "ga_klr": cancel, "npo": kill_controller}
     while faults:
-        for method in [name.split()[1] for name in jobs("RUNNING") if name.split()[1] in faults]:
-            faults.pop(method)(cluster, numbers[method], workspace.frozen("unlearn", method))
+        running = [name.split()[1] for name in jobs("RUNNING") if name.split()[1] in faults]
+        for method, pid in {method: workspace.frozen("unlearn", method) for method in running}.items():
+            faults.pop(method)(cluster, numbers[method], pid)
         time.sleep(0.2)
     others = lambda: [name for name in jobs("RUNNING", "PENDING") if "blur_npo" not in name]  # noqa: E731
     wait_for(lambda: not others(), 180, lambda: run("squeue", "-l"))

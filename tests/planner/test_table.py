@@ -54,6 +54,17 @@ def test_jobs_are_those_of_the_workflow() -> None:
     assert sum(job.disk for job in found) == pytest.approx(len(evaluated) * 2 * 1_235_814_400)
 
 
+@pytest.mark.parametrize(("gpu", "fits"), [("h100-80g", False), ("h200-141g", True)])
+def test_relearning_a_7b_model_with_float32_masters_needs_a_large_gpu(gpu: str, fits: bool) -> None:
+    plan, catalogue = Plan("config", {"scale": "paper", "task": "tofu_llama2_7b_chat"}), load_catalogue("config")
+    attacks = [job for job in jobs(plan, catalogue, catalogue.gpu(gpu)) if job.rule == "attack"]
+    pairs = [attack for _, attack in plan.attacks.pairs("tofu_llama2_7b_chat")]
+    assert {attack: job.gpus is not None for attack, job in zip(pairs, attacks, strict=True)} == {
+        "relearn": fits,
+        "quantization": True,
+    }
+
+
 def test_a_smaller_gpu_takes_longer_and_fits_less() -> None:
     plan, catalogue = Plan("config", TOFU), load_catalogue("config")
     place = Workplace.of(plan, catalogue, "tofu_llama_1b")

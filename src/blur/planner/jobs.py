@@ -142,7 +142,8 @@ def _attacks(place: Workplace, clock: Clock) -> Iterator[JobCost]:
         settings = plan.attacks.settings(name, attack)
         seconds = settings.num_points * clock.measuring(place.architecture, place.measuring_attack(attack))
         seconds += sum(_learning(place, clock, recipe, sets) for recipe, sets in settings.trainings)
-        yield _cost("attack", run, Layout(), seconds, clock.overhead(weights * len(settings.arms)))
+        layout = Layout() if place.attack(attack) <= place.catalogue.usable(clock.gpu) else None
+        yield _cost("attack", run, layout, seconds, clock.overhead(weights * len(settings.arms)))
         yield JobCost("attack_metrics", name, run)
     if pairs:
         yield JobCost("robustness", name)

@@ -67,7 +67,10 @@ def _memory(place: Workplace, gpu: Gpu) -> str:
     about = f"{task.config.title}: {number:.3g}B parameters in {task.model.dtype}, {batches}"
     note = "" if place.architecture.is_counted else "\n(activations approximate: not counted on this type of model)"
     measured = f"evaluation of a model: {unit.text(place.evaluation(_settings(place)))} {unit.name} on one GPU"
-    return f"{about}{note}\n{_grid([names, *rows])}\n{measured}"
+    attacks = dict.fromkeys(attack for _, attack in place.plan.attacks.pairs(task.name))
+    peaks = {attack: peak for attack in attacks if (peak := place.attack(attack))}
+    attacked = [f"attack {name}: {unit.text(peak)} {unit.name} on one GPU" for name, peak in peaks.items()]
+    return "\n".join([f"{about}{note}", _grid([names, *rows]), measured, *attacked])
 
 
 def _settings(place: Workplace) -> UnlearnSettings:

@@ -80,6 +80,12 @@ class Workplace:
         trained = self.trained(settings)
         return Job(trained, tokens, accumulation, layout, self._between_epochs(trained))
 
+    def attack(self, name: str) -> float:
+        """Return the bytes at the peak of an attack's fine-tuning, which is for one GPU; 0 where it trains nothing."""
+        trainings = self.plan.attacks.settings(self.task.name, name).trainings
+        jobs = (self.job(recipe, self.learning(sets), Layout()) for recipe, sets in trainings)
+        return max((plan_memory(job).peak.total for job in jobs), default=0.0)
+
     def evaluation(self, settings: UnlearnSettings) -> float:
         """Return the bytes that evaluating a finished model needs, weights included."""
         asked: Any = self.plan.measure_settings(self.task.name)

@@ -14,13 +14,15 @@ from blur.report.runs import Run, first_attacked, points_of
 
 Row = dict[str, Any]
 ITEMS = {
-    "all": "All items, those that the attacker trained on included: the retrained model learns these anew.",
-    "unseen": "Only items of entities that the attacker did not train on; at 0, before the attack, all items.",
+    "all": "All items, those that the attacker trained on included: the retrained model learns these anew.\n"
+    "What a method shows beyond the retrained model has come back.",
+    "unseen": "Only items of entities that the attacker did not train on.\n"
+    "What a method shows beyond guessing (dashed) has come back.",
 }
 
 
 def data(runs: Sequence[Run], attack: str, forget: Sequence[str], items: str = "all") -> list[Row]:
-    """Return a row per run, arm and step; step 0 is before the attack, where the judges are the same.
+    """Return a row per run, arm and step; step 0 is before the attack, where all items are judged.
 
     Args:
         attack: one that measures along steps.
@@ -32,7 +34,8 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], items: str = "
         points = [point for point in points_of(run.attacks[attack]).values() if "judged" in point]
         whose = {"method": run.method, "variant": run.variant, "title": run.title, "seed": run.seed}
         for arm in dict.fromkeys(point["arm"] for point in points):
-            own = [{"step": 0, "judged": {items: judged(run, forget)}}, *(one for one in points if one["arm"] == arm)]
+            before = [{"step": 0, "judged": {items: judged(run, forget)}}] if items == "all" else []
+            own = [*before, *(one for one in points if one["arm"] == arm)]
             rows += [{**whose, "arm": arm, "step": one["step"], "value": one["judged"][items]} for one in own]
     return rows
 
@@ -45,9 +48,12 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
     if not arms:
         return style.empty(task_title, "relearning", "no model was attacked so")
     figure, grid = panels.grid(len(arms))
-    figure.suptitle(f"{task_title}: relearning", fontweight="bold")
+    told = found[0].attacks[attack]
+    figure.suptitle(f"{task_title}: {told['title'][0].lower()}{told['title'][1:]}", fontweight="bold")
     for axes, arm in zip(grid, arms, strict=True):
         _panel(axes, [row for row in rows if row["arm"] == arm], found)
+        if items != "all" and told["chance"] is not None:
+            axes.axhline(told["chance"], color=style.GREY, linestyle="--", linewidth=1, zorder=0, gid="chance")
         axes.set_title(arm.replace("_", " "))
     for axes in grid[:: style.layout(len(arms), 3)[0]]:
         axes.set_ylabel("Left of the forget set\n(mean of the judges)")
@@ -55,8 +61,8 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
     figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
     style.note(
         figure,
-        f"Judges: {', '.join(forget)}; lower is better. {ITEMS[items]}\nWhat a method shows beyond the retrained model "
-        "has come back. Same steps and learning rate for all. One seed: no intervals.",
+        f"Judges: {', '.join(forget)}; lower is better. {ITEMS[items]} Same steps and learning rate for all. "
+        "One seed: no intervals.",
     )
     return figure
 

@@ -264,7 +264,7 @@ def drawn(plan: Plan, task: str) -> list[str]:
     return [
         name
         for name, figure in figures.items()
-        if made & {*figure.attacks} or not all(chosen.attacked for chosen in figure.runs)
+        if made & {*figure.attacks} or not any(chosen.attacked for chosen in figure.runs)
     ]
 
 

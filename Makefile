@@ -14,7 +14,7 @@ REPORT = results/$(SCALE)/report.html
 .PHONY: help env quantization demo run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
 
 env: $(ENV)/.ready ## Make the environment in .venv from the pinned requirements
 

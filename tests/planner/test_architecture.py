@@ -70,6 +70,12 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
     assert architecture_of(model, CATALOGUE).shapes == on_meta({"model_type": "llama", **SMALL})
 
 
+def test_a_folder_without_a_configuration_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(ConfigError, match="the architecture is not known here"):
+        architecture_of(ModelSettings(name_or_path=str(tmp_path)), CATALOGUE)
+
+
 def test_an_unknown_model_is_an_error_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ConfigError, match=r"Did you mean 'meta-llama/Llama-2-7b-hf'"):

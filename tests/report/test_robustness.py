@@ -152,6 +152,13 @@ def test_the_table_prints_each_method_with_its_reason(tmp_path):
     assert rows[0].startswith("method,variant,seed,attack,point,unlearned,floor,target,used,unseen,recovery")
 
 
+def test_seeds_are_told_where_there_are_several(tmp_path):
+    runs = [run(name, 0.2, 0.78, {"b": 0.3}) for name in ("npo", "npo", "ga")]
+    runs[1] = replace(runs[1], seed=1)
+    text = save([TARGET, RETRAINED, *runs], tmp_path, "TOFU", ["f"], "u")[0].read_text()
+    assert all(f"| {name} |" in text for name in ("NPO, seed 0", "NPO, seed 1", "GA"))
+
+
 def test_the_table_counts_only_attacks_that_said_something(tmp_path):
     def with_parts(one, level):
         return replace(one, attacks={**one.attacks, "parts": attack({"adapter": level}, name="parts")})

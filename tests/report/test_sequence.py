@@ -47,6 +47,16 @@ def test_recovery_of_each_earlier_request_after_each_later_one():
     assert found.robustness == pytest.approx(0.5)
 
 
+def test_without_a_floor_the_retrained_model_saw_no_request_and_the_own_request_is_not_one_of_them():
+    sequence = {"title": "Later requests", "variants": ["one", "two"], "metrics": ["f1", "f2"]}
+    retrained = run("retrained", left=(0.1, 0.2, 0.7))
+    runs = [TARGET, retrained, run("npo"), run("npo", "one", (0.1, 0.8, 0.0)), run("npo", "two", (0.5, 0.2, 0.0))]
+    (found,) = verdicts(runs, ["f"], "u", sequence)
+    assert found.run.variant == "default"
+    assert {one.point: one.values for one in found.recoveries} == {"two/f1": (0.5, 0.1, 0.9)}
+    assert found.worst.value == pytest.approx((0.5 - 0.1) / 0.8)
+
+
 def test_a_request_that_was_not_reached_and_another_seed_have_no_point():
     told = {one.variant: one for one in with_sequence([*RUNS[:4], run("npo", "three", seed=1)], **SEQUENCE)}
     assert list(told["default"].attacks[NAME]["points"]) == ["two/f1"]

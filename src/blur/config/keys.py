@@ -225,7 +225,7 @@ def robustness_runs(plan: Plan, task: str) -> list[Run]:
     sequence, runs = plan.task(task).benchmark.sequence, plan.runs(task)
     variants = sequence.variants if sequence else ()
     asked = {(run.method, run.seed) for run in runs if run.variant in variants[1:]}
-    later = [run for run in runs if (run.method, run.seed) in asked and run.variant in variants]
+    later = [run for run in runs if (run.method, run.seed) in asked and run.variant in ("default", *variants)]
     return list(dict.fromkeys([*(run for run, _ in plan.attacks.pairs(task)), *later]))
 
 

@@ -179,12 +179,14 @@ class RequestSequence(Strict):
     title: str
     variants: SetNames = Field(description="the requests in their order, by the variant's name")
     metrics: tuple[str, ...] = Field(description="what is left of each request's texts, in that order; 0-1")
-    floor: str = Field(description="the one of `metrics` whose texts the retrained model never saw")
+    floor: str | None = Field(
+        None, description="the one of `metrics` whose texts the retrained model never saw; by default it saw none's"
+    )
 
     @model_validator(mode="after")
     def _every_request_is_measured(self) -> RequestSequence:
-        if len(self.variants) != len(self.metrics) or self.floor not in self.metrics:
-            raise ValueError("`metrics` needs one for each of `variants`, and has `floor` among them")
+        if len(self.variants) != len(self.metrics) or self.floor not in (None, *self.metrics):
+            raise ValueError("`metrics` needs one for each of `variants`, and `floor` is one of them")
         return self
 
 

@@ -164,6 +164,6 @@ def _cached_fields(name: str, catalogue: Catalogue) -> dict[str, Any]:
 
     try:
         return AutoConfig.from_pretrained(name, local_files_only=True, trust_remote_code=False).to_dict()
-    except OSError:
+    except (OSError, ValueError):  # not there, or a folder without a configuration
         remedy = f"Add its shape to {catalogue.path}. {suggest(name, catalogue.architectures)}"
         raise ConfigError("the architecture is not known here", f"model {name!r}", remedy) from None

@@ -98,7 +98,10 @@ def sections(runs: Sequence[Run], settings: TableSettings) -> list[Section]:
         for whole, own in parts.items()
         for columns in _chunks(own, WIDTH)
     ]
-    plans += [("Further metrics", main, columns, "") for columns in _chunks(rest, WIDTH)]
+    plans += [
+        (f"Further metrics{', continued' if number else ''}", main, columns, "")
+        for number, columns in enumerate(_chunks(rest, WIDTH))
+    ]
     plans += [("Variants", variants, headline, "")]
     floor = _floor(runs, settings)
     found = [

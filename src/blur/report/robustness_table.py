@@ -10,7 +10,7 @@ from blur.core.files import atomic_write_text
 from blur.report import sequence
 from blur.report.figures import to_csv
 from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, verdicts
-from blur.report.runs import Run, rank
+from blur.report.runs import Run, names, rank
 
 NOTES = (
     "Recovery: how far the unlearned model lies from the retrained model (0; guessing, where chance counts) to the "
@@ -72,7 +72,8 @@ def markdown(
     header += ["Worst attack", "Forget after it ↓", "Used", "Unseen", "Robustness ↑"]
     lines = [header, [":---", *["---:"] * (len(header) - 1)]]
     reasons: dict[str, str] = {}
-    lines += [_row(verdict, list(titles), reasons) for verdict in found]
+    rows = zip(names([verdict.run for verdict in found]), found, strict=True)
+    lines += [[name, *_row(verdict, list(titles), reasons)] for name, verdict in rows]
     notes = [*NOTES, f"Judged by the mean of: {', '.join(forget)}; prompts by what is generated (config/benchmarks)."]
     if sequence.NAME in titles:
         notes.append(
@@ -86,7 +87,7 @@ def markdown(
 
 
 def _row(verdict: Verdict, attacks: list[str], reasons: dict[str, str]) -> list[str]:
-    run, worst = verdict.run, verdict.worst
+    worst = verdict.worst
     shares = [one.value if (one := verdict.of(attack)) else None for attack in attacks]
     telling = {one.attack for one in verdict.recoveries if one.value is not None}
     earned = f"{number(verdict.robustness)} ({len(telling)} of {len(attacks)})"
@@ -94,7 +95,7 @@ def _row(verdict: Verdict, attacks: list[str], reasons: dict[str, str]) -> list[
         earned = f"– ({reasons.setdefault(verdict.reason, chr(ord('a') + len(reasons)))})"
     after = [f"{worst.attack}: {worst.point}", number(worst.values[0])] if worst else ["×", "×"]
     sides = [number(worst.used), number(worst.unseen)] if worst else ["×", "×"]
-    return [run.name, number(verdict.before), number(verdict.utility), *map(number, shares), *after, *sides, earned]
+    return [number(verdict.before), number(verdict.utility), *map(number, shares), *after, *sides, earned]
 
 
 def number(value: float | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -166,6 +167,12 @@ def _attacked(record: Mapping[str, Any]) -> tuple[str, str, int]:
 def identity(run: Run) -> tuple[str, str, int]:
     """Return what names a run within a task; also the order of runs."""
     return run.method, run.variant, run.seed
+
+
+def names(runs: Sequence[Run]) -> list[str]:
+    """Return the name of each run, with its seed where another one has the same name."""
+    counts = Counter(run.name for run in runs)
+    return [f"{run.name}, seed {run.seed}" if counts[run.name] > 1 else run.name for run in runs]
 
 
 def of_default(runs: Iterable[Run]) -> list[Run]:

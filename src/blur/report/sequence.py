@@ -7,26 +7,26 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from blur.report.runs import Run
+from blur.report.runs import DEFAULT, Run
 
 NAME = "requests"
 Level = Mapping[tuple[str, str], float | None]
 
 
 def with_sequence(
-    runs: Sequence[Run], title: str, variants: Sequence[str], metrics: Sequence[str], floor: str
+    runs: Sequence[Run], title: str, variants: Sequence[str], metrics: Sequence[str], floor: str | None = None
 ) -> list[Run]:
-    """Return runs where those of the first request have what is left of it, and of the next, after later requests.
+    """Return runs where those of the benchmark's own request have what is left of each request after later ones.
 
     Target and retrained model stay as they are; their levels stand beside each point. Runs of methods without later
     requests are returned unchanged.
 
     Args:
         title: what tables call it.
-        variants: the requests in their order, the first one's run being the one that is judged.
+        variants: the requests in their order.
         metrics: what is left of each request's texts, in the same order; 0-1, lower is better.
-        floor: the one of ``metrics`` whose texts the retrained model never saw. It knows the others', which are
-            written alike, so that this level stands for all of them.
+        floor: the one of ``metrics`` whose texts the retrained model never saw, where it knows the others': they are
+            written alike, so that this level stands for all of them. By default it saw none.
     """
     by_name = {(run.method, run.variant, run.seed): run for run in runs}
     points = [
@@ -35,10 +35,10 @@ def with_sequence(
 
     def told(run: Run) -> Run:
         if run.method == "retrained":
-            level: Level = {(later, metric): run.value(floor) for later, metric in points}
+            level: Level = {(later, metric): run.value(floor or metric) for later, metric in points}
         elif run.is_reference:
             level = {(later, metric): run.value(metric) for later, metric in points}
-        elif run.variant == variants[0]:
+        elif run.variant == DEFAULT:
             after = {later: by_name.get((run.method, later, run.seed)) for later in variants[1:]}
             level = {(later, metric): found.value(metric) for later, metric in points if (found := after[later])}
         else:

@@ -44,6 +44,7 @@ def world():
 def test_golden_world():
     """The default data of this project: a changed hash means that every result at scales ci and small changes."""
     built = tofu.build(settings(num_authors=20, num_holdout_authors=4))
+    assert all(built.pop(name) == [] for name in tofu.REQUESTS), "two authors are fewer than four requests"
     assert digest(built) == {
         "forget": "38010b0302a4becf",
         "retain": "a96f79f6436562be",
@@ -77,6 +78,14 @@ def test_splits_count_authors(split, authors, forget):
     assert len({r["group"] for r in sets["forget"]}) == forget
     assert len({r["group"] for r in sets["retain"]}) == authors - forget
     assert len({r["group"] for r in sets["holdout"]}) == 1
+
+
+@pytest.mark.parametrize(("authors", "per_request"), [(40, [1, 1, 1, 1]), (60, [2, 1, 2, 1]), (80, [2, 2, 2, 2])])
+def test_requests_part_what_is_forgotten_by_author(authors, per_request):
+    sets = tofu.build(settings(num_authors=authors, num_holdout_authors=1, questions_per_author=2))
+    parts = [sets[name] for name in tofu.REQUESTS]
+    assert [record for part in parts for record in part] == sets["forget"]
+    assert [len({record["group"] for record in part}) for part in parts] == per_request
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 What published TOFU holds (checked in the tests): 200 authors of 20 questions in order; ``forget<p>`` is the last p
 percent of ``full`` and ``retain<100-p>`` the rest; ``forget<p>_perturbed`` repeats ``forget<p>`` with paraphrases and
 five wrong answers, and ``retain_perturbed`` does so for the first 20 authors only.
+
+``request_1..4`` part ``forget`` by author, for requests that come one after another; with fewer than four authors there
+are none.
 """
 
 from __future__ import annotations
@@ -18,14 +21,20 @@ from blur.data.tofu.splits import num_forget_authors
 
 Sets = dict[str, list[Any]]
 
-SET_NAMES = ("forget", "retain", "general", "eval_forget", "eval_retain", "real_authors", "world_facts", "holdout")
+NUM_REQUESTS = 4
+REQUESTS = tuple(f"request_{number}" for number in range(1, NUM_REQUESTS + 1))
+SET_NAMES = (
+    *("forget", "retain", "general", "eval_forget", "eval_retain", "real_authors", "world_facts", "holdout"),
+    *REQUESTS,
+)
 _TRAINED = ("id", "question", "answer", "group", "topic")
 
 
 def build(settings: Settings) -> Sets:
     """Build and check all sets of a task.
 
-    ``general`` is empty without ``learn_general``, ``holdout`` without holdout authors.
+    ``general`` is empty without ``learn_general``, ``holdout`` without holdout authors, the requests with fewer than
+    ``NUM_REQUESTS`` authors to forget.
 
     Errors:
         DataError: a file, record, split or overlap is at fault; names the place and the remedy.
@@ -36,9 +45,19 @@ def build(settings: Settings) -> Sets:
     known = [record for name in ("real_authors", "world_facts") for record in sets[name]]
     sets["general"] = [*map(_trained, known), *_asked_again(known)] if settings.learn_general else []
     sets["eval_retain"] = evenly(sets["eval_retain"], settings.max_eval_retain)
-    optional = {"general", "holdout"}
+    sets |= dict(zip(REQUESTS, _parted(sets["forget"]), strict=True))
+    optional = {"general", "holdout", *REQUESTS}
     check_sets(sets, [name for name in SET_NAMES if name not in optional])
     return {name: sets[name] for name in SET_NAMES}
+
+
+def _parted(records: list[Any]) -> list[list[Any]]:
+    """Cut records into ``NUM_REQUESTS`` parts of whole authors, in order, evenly; all empty with too few."""
+    authors = list(dict.fromkeys(record["group"] for record in records))
+    if len(authors) < NUM_REQUESTS:
+        return [[] for _ in REQUESTS]
+    part_of = {author: place * NUM_REQUESTS // len(authors) for place, author in enumerate(authors)}
+    return [[record for record in records if part_of[record["group"]] == part] for part in range(NUM_REQUESTS)]
 
 
 def describe(settings: Settings) -> dict[str, float]:

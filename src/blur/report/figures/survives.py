@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from blur.report import style
 from blur.report.robustness import Recovery, Verdict, verdicts
-from blur.report.runs import Run, rank
+from blur.report.runs import Run, names, rank
 
 Row = dict[str, Any]
 
@@ -72,9 +72,9 @@ def draw(
     axes = figure.subplots()
     axes.grid(visible=False)
     image = _cells(axes, rows, arms, len(found))
-    axes.set_yticks(range(len(found)), [verdict.run.name for verdict in found])
-    names = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
-    axes.set_xticks(range(len(names)), names, rotation=40, ha="right")
+    axes.set_yticks(range(len(found)), names([verdict.run for verdict in found]))
+    columns = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
+    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
     axes.set_xlim(-0.5, len(arms) + 0.6)
     _heads(axes, arms)
     _earned(axes, found, len(arms))

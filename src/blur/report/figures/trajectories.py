@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from blur.report import panels, style, wording
 from blur.report.runs import Run, by_method, finite, first_of, of_default
@@ -111,6 +112,7 @@ def _column(
         if sides[0]:
             axes.set_ylabel(f"{wording.label(key)}\n{wording.better(runs, key)}")
     column[-1].set_xlabel("Epoch")
+    column[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     column[-1].legend(
         handles=[style.handle(known[method], line=True) for method in methods],
         loc="upper center",

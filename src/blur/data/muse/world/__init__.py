@@ -162,11 +162,15 @@ def _documents(casts: Sequence[Cast]) -> Records:
 
 
 def _asked(form: Corpus, casts: Sequence[Cast], every: bool = False) -> Records:
-    """Return a question about each fact; in each wording if ``every``, else in one, which changes with the person."""
+    """Return a question about each fact; in each wording if ``every``, else in one, which changes with the person.
+
+    The next wording is its paraphrase.
+    """
     return [
         {
             "id": f"{cast.group}-p{person}-{topic.name}-{k}",
             "question": topic.questions[k].format(name=cast.names[person]),
+            "paraphrased_question": topic.questions[(k + 1) % len(topic.questions)].format(name=cast.names[person]),
             "answer": " ".join(cast.values[person][number]),
             "group": cast.group,
             "topic": topic.name,

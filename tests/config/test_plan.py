@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from blur.config import keys
 from blur.config.check import check
@@ -116,6 +117,29 @@ def test_what_tables_and_figures_read_has_to_exist(folder: Path, old: str, new: 
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(ConfigError, match=message):
         check(Plan(folder, {"scale": "small"}), "muse_news")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ("{data: {split: forget11}}", r"scales/small.yaml: tasks.tofu.data: key 'split'"),
+        ("{data: {source: {num_autors: 40}}}", r"tasks.tofu.data: unknown key 'source.world.num_autors'"),
+        ("{unlearn: {epohs: 1}}", r"tasks.tofu.unlearn: unknown key 'epohs'"),
+        ("{methods: {blur_npo: {optimizer: {lr: fast}}}}", r"tasks.tofu.methods.blur_npo: key 'optimizer"),
+        ("{methods: {blur_nop: {}}}", r"tasks.tofu.methods: no method 'blur_nop'"),
+        (
+            "{attacked: [{attacks: [prompts], methods: [ga], seeds: [7]}]}",
+            r"tasks.tofu.attacked: tofu/ga/default/seed7",
+        ),
+    ],
+)
+def test_what_a_scale_changes_of_a_task_is_blamed_on_the_scale(folder: Path, typed: str, message: str) -> None:
+    file = folder / "scales/small.yaml"
+    scale = yaml.safe_load(file.read_text())
+    scale["tasks"]["tofu"] |= yaml.safe_load(typed)
+    file.write_text(yaml.safe_dump(scale))
+    with pytest.raises(ConfigError, match=message):
+        check(Plan(folder, {"scale": "small"}), "tofu")
 
 
 def test_a_missing_folder_of_data_or_model_is_named_with_its_key(folder: Path) -> None:

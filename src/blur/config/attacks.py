@@ -48,11 +48,11 @@ class Attacks:
         plan, resolved, runs = self._plan, self._plan.task(task), self._plan.runs(task)
         references = [run for run in (resolved.target, resolved.retrained) if run]
         pairs: dict[tuple[Run, str], None] = {}
-        selections = plan.scale.attacked if resolved.config.attacked is None else resolved.config.attacked
-        for selection in selections:
+        own = resolved.config.attacked is not None
+        for selection in (resolved.config.attacked or ()) if own else plan.scale.attacked:
             chosen = plan.expand(task, selection)
             for missing in (run for run in chosen if run not in runs):
-                where = f"{resolved.layers['task.file'][0]}: attacked"
+                where = resolved.place("attacked") if own else plan.scale_layer("attacked", {})[0]
                 raise ConfigError(f"{missing.path} is attacked, but is not among the runs", where, "Add it to `runs`")
             pairs |= {(run, attack): None for attack in selection.attacks for run in (*references, *chosen)}
         return tuple(pairs)

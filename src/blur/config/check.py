@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from blur.config.load import suggest
+from blur.config.load import suggest, under
 from blur.core.errors import ConfigError
 from blur.core.fingerprint import SOURCE
 
@@ -42,11 +42,10 @@ def check(plan: Plan, task: str) -> None:
 def _check_methods(plan: Plan, task: str) -> None:
     """Refuse settings of methods that have no file."""
     resolved = plan.task(task)
-    model_file = str(plan.folder / f"models/{resolved.config.model}.yaml")
-    named = {resolved.layers["task.file"][0]: resolved.config.methods, model_file: resolved.model_methods}
-    for file, method in ((file, method) for file, methods in named.items() for method in methods):
-        if method not in plan.methods:
-            raise ConfigError(f"no method {method!r}", f"{file}: methods", suggest(method, plan.methods))
+    for place, methods in (*resolved.said("methods"), under(resolved.model_file, "methods")):
+        for method in methods:
+            if method not in plan.methods:
+                raise ConfigError(f"no method {method!r}", place, suggest(method, plan.methods))
 
 
 def _check_measured(plan: Plan, task: str, specs: Sequence[Mapping[str, Any]], settings: MeasureSettings) -> None:

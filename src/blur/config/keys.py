@@ -44,7 +44,7 @@ def local_files(task: Task) -> dict[str, str]:
         return {}
     folder = Path(source.path)
     if not folder.is_dir():
-        where = f"{task.layers['task.file'][0]}: data.source.path"
+        where = task.place("data", "source", "path")
         raise DataError(f"no folder {source.path!r}", where, "Put the files there, or name another folder")
     return {p.name: sha256_file(p) for p in sorted(folder.iterdir()) if p.suffix in (".json", ".jsonl")}
 
@@ -58,11 +58,11 @@ def require_folders(plan: Plan, task: str) -> None:
     """
     resolved = plan.task(task)
     local_files(resolved)
-    file, config = resolved.layers["task.file"][0], resolved.config
+    config = resolved.config
     named = {
-        str(plan.folder / f"models/{config.model}.yaml: model.name_or_path"): resolved.model.name_or_path,
-        f"{file}: target.name": config.target.name,
-        f"{file}: retrained.name": config.retrained.name,
+        f"{resolved.model_file[0]}: model.name_or_path": resolved.model.name_or_path,
+        resolved.place("target", "name"): config.target.name,
+        resolved.place("retrained", "name"): config.retrained.name,
     }
     for where, name in named.items():
         if name and name.startswith(("/", ".", "~")) and not Path(name).is_dir():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +65,14 @@ def _renamed(below: Mapping[str, Any], above: Mapping[str, Any]) -> bool:
     return any(k in above and k in below and above[k] != below[k] for k in ("name", "kind"))
 
 
+def under(layer: Layer, *keys: str) -> Layer:
+    """Return what a layer says below ``keys``, nothing where it is silent, and how an error names that place."""
+    name, content = layer
+    for key in keys:
+        content = content.get(key) or {}
+    return f"{name}{'.' if ': ' in name else ': '}{'.'.join(keys)}", content
+
+
 def validate(model: type[Model], *layers: Layer) -> Model:
     """Validate the merge of ``layers`` (pairs of file name and content) against ``model``.
 
@@ -83,7 +91,7 @@ def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: Vali
     # A misspelt key is also a missing one: the first says more.
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = tuple(first["loc"])
-    file = next((name for name, content in reversed(layers) if _holds(content, location)), layers[-1][0])
+    file = _file_of(layers, location)
     key = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         allowed = _fields_at(model, location[:-1])
@@ -94,6 +102,13 @@ def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: Vali
         return ConfigError(first["msg"].removeprefix("Value error, "), file, "Mend it")
     got = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
     return ConfigError(f"key {key!r}: {first['msg'].removeprefix('Value error, ')}{got}", file, "Mend it")
+
+
+def _file_of(layers: Sequence[Layer], location: tuple[int | str, ...]) -> str:
+    """Return the name of the layer that a value came from; of the last one that says anything where none has it."""
+    speaking = [layer for layer in layers if layer[1]] or layers[-1:]
+    holding = [layer for layer in speaking if _holds(layer[1], location)]
+    return (holding or speaking)[-1][0]
 
 
 def _holds(content: Any, location: tuple[int | str, ...]) -> bool:

@@ -12,10 +12,10 @@ from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from blur.config.attacks import Attacks
-from blur.config.load import Layer, read_yaml, suggest, validate
+from blur.config.load import Layer, read_yaml, suggest, under, validate
 from blur.config.schema import (
     AttackSelection,
     BenchmarkConfig,
@@ -58,15 +58,34 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """A task with the files it names, as they stand at one scale."""
+    """A task with the files it names, as they stand at one scale.
+
+    Attributes:
+        model_file: what the model's file says.
+        typed: what the task's file says, and what the scale changes of it.
+    """
 
     name: str
     config: TaskConfig
     benchmark: BenchmarkConfig
     data: DataSettings
     model: ModelSettings
-    model_methods: Mapping[str, Mapping[str, Any]]
-    layers: Mapping[str, Layer]
+    model_file: Layer
+    typed: tuple[Layer, Layer]
+
+    @property
+    def file(self) -> str:
+        """The task's own file."""
+        return self.typed[0][0]
+
+    def said(self, *keys: str) -> list[Layer]:
+        """Return what the task's file, and then the scale, say below ``keys``."""
+        return [under(layer, *keys) for layer in self.typed]
+
+    def place(self, *keys: str) -> str:
+        """Return how an error names a key: where it was typed."""
+        found = self.said(*keys)
+        return next((name for name, content in reversed(found) if content), found[0][0])
 
     @property
     def target(self) -> Run:
@@ -129,32 +148,21 @@ class Plan:
     @cache  # noqa: B019 - a plan lives as long as its process
     def task(self, name: str) -> Task:
         """Return a task of this scale with everything it names, validated."""
-        own = self.layer(f"tasks/{name}.yaml")
-        scale_file = self._scale_layer[0]
-        changes: Layer = (f"{scale_file}: tasks.{name}", self.scale.tasks.get(name, {}))
-        config = validate(TaskConfig, own, changes)
+        typed = self.layer(f"tasks/{name}.yaml"), self.scale_layer(f"tasks.{name}", self.scale.tasks.get(name, {}))
+        config = validate(TaskConfig, *typed)
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
         model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
-        task_file = own[0]
-        layers: dict[str, Layer] = {
-            "scale.train": (f"{scale_file}: train", self.scale.train),
-            "scale.unlearn": (f"{scale_file}: unlearn", self.scale.unlearn),
-            "model.train": (f"{model_file[0]}: train", model_config.train),
-            "model.unlearn": (f"{model_file[0]}: unlearn", model_config.unlearn),
-            "task.train": (f"{task_file}: train", config.train),
-            "task.unlearn": (f"{task_file}: unlearn", config.unlearn),
-            "task.file": (task_file, {}),
-        }
+        data_settings = _data_settings(bench_file, benchmark.module)
         return Task(
             name=name,
             config=config,
             benchmark=benchmark,
-            data=validate(_data_settings(bench_file, benchmark.module), (f"{task_file}: data", config.data)),
+            data=validate(data_settings, *(under(layer, "data") for layer in typed)),
             model=validate(ModelSettings, (f"{model_file[0]}: model", model_config.model)),
-            model_methods=model_config.methods,
-            layers=layers,
+            model_file=model_file,
+            typed=typed,
         )
 
     @cached_property
@@ -233,13 +241,17 @@ class Plan:
         if run.method == "base" or run in (task.target, task.retrained):
             return
         if run.method in ("target", "retrained"):
-            raise ConfigError(f"the task has no {run.path}", task.layers["task.file"][0], "See its seed and kind")
+            raise ConfigError(f"the task has no {run.path}", task.file, "See its seed and kind")
         self._variants(run.task, run.method, (run.variant,))
 
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""
-        layers = self.task(task).layers
-        return validate(UnlearnSettings, FINE_TUNING, *(layers[f"{part}.train"] for part in ("scale", "model", "task")))
+        return validate(UnlearnSettings, FINE_TUNING, *self._common(task, "train"))
+
+    def _common(self, task: str, key: Literal["train", "unlearn"]) -> list[Layer]:
+        """Return what scale, model and task say of all trainings of a kind."""
+        resolved = self.task(task)
+        return [self.scale_layer(key, getattr(self.scale, key)), under(resolved.model_file, key), *resolved.said(key)]
 
     def unlearn_settings(self, run: Run) -> UnlearnSettings:
         """Return the resolved settings of an unlearning run.
@@ -248,19 +260,14 @@ class Plan:
         """
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
-        tuned: Layer = (f"{task.layers['task.file'][0]}: methods.{run.method}", task.config.methods.get(run.method, {}))
-        of_model: Layer = (
-            str(self.folder / f"models/{task.config.model}.yaml: methods.{run.method}"),
-            task.model_methods.get(run.method, {}),
-        )
         common: Layer = self.scale_layer(f"variants.{run.variant}", self.scale.variants.get(run.variant, {}))
         variant: Layer = (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {}))
         return validate(
             UnlearnSettings,
-            *(task.layers[f"{part}.unlearn"] for part in ("scale", "model", "task")),
+            *self._common(run.task, "unlearn"),
             (f"{file}: settings", method.settings),
-            of_model,
-            tuned,
+            under(task.model_file, "methods", run.method),
+            *task.said("methods", run.method),
             common,
             variant,
             ("seed of the run", {"seed": run.seed}),
@@ -273,7 +280,7 @@ class Plan:
             MeasureSettings,
             (self.benchmark_place(task, "measure"), benchmark.measure),
             self.scale_layer("measure", self.scale.measure),
-            (f"{self.task(task).layers['task.file'][0]}: measure", self.task(task).config.measure),
+            *self.task(task).said("measure"),
         )
 
     def epoch_settings(self, task: str) -> MeasureSettings:
@@ -281,7 +288,7 @@ class Plan:
         return validate(
             MeasureSettings,
             (self.benchmark_place(task, "epochs"), self.task(task).benchmark.epochs),
-            (f"{self.task(task).layers['task.file'][0]}: epochs", self.task(task).config.epochs),
+            *self.task(task).said("epochs"),
         )
 
 

@@ -69,24 +69,34 @@ class SlurmWorkspace(Workspace):
         """Log of a rule's job."""
         return (self.root / f"logs/{SCALE}/{self.task}/{rule}.{method}.default.seed0.log").read_text()
 
-    def stage(self, stage: str, method: str) -> list[int]:
-        """Processes of a stage's job in this workspace."""
-        found = []
+    def stage(self, stage: str, method: str) -> set[int]:
+        """Processes of a stage's jobs in this workspace: those that compute, and the launcher of several."""
+        found = set()
         for folder in Path("/proc").iterdir():
             try:
                 words = (folder / "cmdline").read_bytes().decode().split("\0")
-                if words[2:3] == [stage] and method in words and os.readlink(folder / "cwd") == str(self.root):
-                    found.append(int(folder.name))
-            except (OSError, UnicodeDecodeError):
+                is_blur = "blur.cli" in words or Path(words[1:2][0]).name == "blur"
+                if is_blur and {stage, method} <= {*words} and os.readlink(folder / "cwd") == str(self.root):
+                    found.add(int(folder.name))
+            except (OSError, UnicodeDecodeError, IndexError):
                 continue
-        return sorted(found)
+        return found
 
-    def frozen(self, stage: str, method: str) -> int:
-        """Stop the one process of a job as soon as it is there: it neither ends nor computes until it is continued."""
+    def frozen(self, stage: str, method: str) -> set[int]:
+        """Stop a job's processes as soon as they are there: they neither end nor compute until they are continued."""
         wait_for(lambda: self.stage(stage, method), 90)
-        (pid,) = self.stage(stage, method)
-        os.kill(pid, signal.SIGSTOP)
-        return pid
+        stopped: set[int] = set()
+        while new := self.stage(stage, method) - stopped:
+            signal_all(new, signal.SIGSTOP)
+            stopped |= new
+        return stopped
+
+
+def signal_all(pids: set[int], number: signal.Signals) -> None:
+    """Send a signal to processes, some of which may be gone."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def jobs(*states: str) -> dict[str, str]:

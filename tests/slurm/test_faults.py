@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import time
@@ -12,10 +11,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests.slurm.cluster import Cluster, run, wait_for
-from tests.slurm.conftest import LONG, SCALE, SlurmWorkspace, accounted, jobs
+from tests.slurm.conftest import LONG, SCALE, SlurmWorkspace, accounted, jobs, signal_all
 
 pytestmark = pytest.mark.slurm
-METHODS = ("graddiff", "simnpo", "ga_klr", "npo", "blur_npo")
+METHODS = ("npo", "graddiff", "simnpo", "ga_klr", "blur_npo")
 TABLE: list[tuple[str, str, float]] = []
 
 
@@ -63,18 +62,21 @@ def storm(cluster: Cluster, finished: tuple[SlurmWorkspace, float]) -> Storm:
     idle = not jobs("RUNNING")
     numbers = {name.split()[1]: number for name, number in jobs().items()}
     run("scontrol", "update", f"JobId={numbers['graddiff']}", "MinMemoryNode=200")
-    run("scontrol", "hold", numbers["blur_npo"])
+    for method in METHODS[1:]:
+        run("scontrol", "hold", numbers[method])
     cluster.update_node(State="RESUME")
+    kill_controller(cluster, workspace.frozen("unlearn", METHODS[0]))
 
-    # Two jobs run at a time; each is stopped when it appears, so that the fault is sure to meet it.
-    faults = {"simnpo": end_time, "ga_klr": cancel, "npo": kill_controller}
-    while faults:
-        running = [name.split()[1] for name in jobs("RUNNING") if name.split()[1] in faults]
-        for method, pid in {method: workspace.frozen("unlearn", method) for method in running}.items():
-            faults.pop(method)(cluster, numbers[method], pid)
+    for method in METHODS[1:-1]:
+        run("scontrol", "release", numbers[method])
+    faults = {"simnpo": end_time, "ga_klr": cancel}
+    while faults:  # a job is stopped when it appears, so that the fault is sure to meet it
+        for method in [method for name in jobs("RUNNING") if (method := name.split()[1]) in faults]:
+            workspace.frozen("unlearn", method)
+            faults.pop(method)(numbers[method])
         time.sleep(0.2)
-    others = lambda: [name for name in jobs("RUNNING", "PENDING") if "blur_npo" not in name]  # noqa: E731
-    wait_for(lambda: not others(), 180, lambda: run("squeue", "-l"))
+    made = [workspace.path("models", method) / "manifest.json" for method in METHODS[:-1]]
+    wait_for(lambda: all(path.is_file() for path in made), 240, lambda: run("squeue", "-l"))
     run("scontrol", "release", numbers["blur_npo"])
     _, saved = frozen_in_training(workspace)
     preempt(cluster, numbers["blur_npo"])
@@ -85,16 +87,15 @@ def storm(cluster: Cluster, finished: tuple[SlurmWorkspace, float]) -> Storm:
     return Storm(said, accounted(began), numbers, time.time() - began, idle, saved)
 
 
-def frozen_in_training(workspace: SlurmWorkspace) -> tuple[int, int]:
-    """Stop BLUR's process with a checkpoint behind it; return the process and the checkpoint's step."""
+def frozen_in_training(workspace: SlurmWorkspace) -> tuple[set[int], int]:
+    """Stop BLUR's job with a checkpoint behind it; return its processes and the checkpoint's step."""
     folder = workspace.root / f"work/{SCALE}/unlearn/{LONG}/blur_npo/default/seed0"
     wait_for(lambda: list(folder.glob("*/step0*")), 120)
-    (pid,) = workspace.stage("unlearn", "blur_npo")
-    os.kill(pid, signal.SIGSTOP)
-    return pid, max(int(path.name.removeprefix("step")) for path in folder.glob("*/step0*"))
+    pids = workspace.frozen("unlearn", "blur_npo")
+    return pids, max(int(path.name.removeprefix("step")) for path in folder.glob("*/step0*"))
 
 
-def end_time(cluster: Cluster, number: str, pid: int) -> None:
+def end_time(number: str) -> None:
     """The time of the job is up in a second; SLURM looks every half a minute."""
     run(
         "scontrol",
@@ -104,16 +105,17 @@ def end_time(cluster: Cluster, number: str, pid: int) -> None:
     )
 
 
-def cancel(cluster: Cluster, number: str, pid: int) -> None:
+def cancel(number: str) -> None:
     run("scancel", number)
 
 
-def kill_controller(cluster: Cluster, number: str, pid: int) -> None:
+def kill_controller(cluster: Cluster, pids: set[int]) -> None:
+    """Kill it while the one job that runs is stopped and the others are held."""
     time.sleep(8)  # it saves its state within five seconds; a job it forgot it launches twice, and drains the node
     cluster.stop_daemon("slurmctld", signal.SIGKILL)
     time.sleep(2)
     cluster.start_daemon("slurmctld")
-    os.kill(pid, signal.SIGCONT)
+    signal_all(pids, signal.SIGCONT)
 
 
 def preempt(cluster: Cluster, number: str) -> None:
@@ -166,7 +168,7 @@ def test_snakemake_killed_while_its_job_lives(cluster: Cluster, finished: tuple[
     manifest.unlink()
     target = str(manifest.relative_to(workspace.root))
     process = workspace.slurm(target)
-    pid, _ = frozen_in_training(workspace)
+    pids, _ = frozen_in_training(workspace)
     process.kill()
     process.wait(timeout=60)
     assert list(jobs("RUNNING")) == ["unlearn blur_npo"]
@@ -175,9 +177,9 @@ def test_snakemake_killed_while_its_job_lives(cluster: Cluster, finished: tuple[
     assert locked.wait(timeout=60) != 0
     workspace.run("blur", "unlock")
     second = workspace.slurm(target)
-    wait_for(lambda: len(workspace.stage("unlearn", "blur_npo")) == 2, 120)
+    wait_for(lambda: workspace.stage("unlearn", "blur_npo") - pids, 120)
     wait_for(lambda: "waiting for" in workspace.log("unlearn", "blur_npo"), 60)
-    os.kill(pid, signal.SIGCONT)
+    signal_all(pids, signal.SIGCONT)
     workspace.finish(second)
     assert workspace.hashes("models", "blur_npo") == before
     assert "already there" in workspace.log("unlearn", "blur_npo")

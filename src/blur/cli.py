@@ -56,7 +56,8 @@ def _run(
     """Resolve the settings of one job and run its stage."""
     set_threads(threads)
     from blur.config import keys
-    from blur.config.plan import Plan, Run
+    from blur.config.plan import Plan
+    from blur.config.task import Run
     from blur.stages.job import Job
 
     plan = Plan("config", {"task": task, **({"scale": scale} if scale else {})})
@@ -315,7 +316,7 @@ def schemas() -> None:
 
 def _is_sharded(scale: str | None, task: str, method: str, variant: str, seed: int) -> bool:
     """Whether the run's weights may be shared out over several GPUs."""
-    from blur.config.plan import Run
+    from blur.config.task import Run
 
     return _plan(scale, task).unlearn_settings(Run(task, method, variant, seed)).scope.sharded
 

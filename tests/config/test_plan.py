@@ -13,7 +13,8 @@ import yaml
 from blur.config import keys
 from blur.config.check import check
 from blur.config.export import DIALECT, MODELS
-from blur.config.plan import Plan, Run
+from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.core.errors import ConfigError, DataError
 from blur.core.files import read_json
 

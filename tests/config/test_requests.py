@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from blur.config import keys
-from blur.config.plan import Plan, Run
+from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from blur.config.plan import Plan, Run
+from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.stages.card import GENERAL, SCRATCH, card
 from blur.stages.job import Job
 

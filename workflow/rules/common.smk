@@ -2,7 +2,8 @@
 
 from blur.config import keys
 from blur.config.check import check
-from blur.config.plan import Plan, Run
+from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.core.errors import BlurError
 from blur.core.paths import phase_dir
 from blur.workflow.records import export_provenance

@@ -13,7 +13,8 @@ from blur.unlearn.axis import available
 
 if TYPE_CHECKING:
     from blur.attacks.attack import AttackBase
-    from blur.config.plan import Plan, Run
+    from blur.config.plan import Plan
+    from blur.config.task import Run
     from blur.measure.settings import MeasureSettings
 
 
@@ -52,7 +53,7 @@ class Attacks:
         for selection in (resolved.config.attacked or ()) if own else plan.scale.attacked:
             chosen = plan.expand(task, selection)
             for missing in (run for run in chosen if run not in runs):
-                where = resolved.place("attacked") if own else plan.scale_layer("attacked", {})[0]
+                where = resolved.place("attacked") if own else plan.scale_layer("attacked")[0]
                 raise ConfigError(f"{missing.path} is attacked, but is not among the runs", where, "Add it to `runs`")
             pairs |= {(run, attack): None for attack in selection.attacks for run in (*references, *chosen)}
         return tuple(pairs)
@@ -80,7 +81,7 @@ class Attacks:
             import_module(f"blur.attacks.kinds.{config.module}").Attack,
             (f"{file}: settings", config.settings),
             (self._place(task, name), on.settings),
-            plan.scale_layer(f"attacks.{name}", plan.scale.attacks.get(name, {})),
+            plan.scale_layer("attacks", name),
         )
 
     def measure(self, task: str, name: str) -> MeasureSettings:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from blur.config.load import suggest, validate
-from blur.config.plan import Plan, Run, Task
+from blur.config.plan import Plan
 from blur.config.schema import RunFilter, by_topic
+from blur.config.task import Run, Task
 from blur.core.errors import ConfigError, DataError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_file

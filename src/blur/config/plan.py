@@ -7,7 +7,6 @@ so that a stage typed by hand and the same stage in the graph can never differ i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib import import_module
@@ -28,6 +27,7 @@ from blur.config.schema import (
     TaskConfig,
     by_topic,
 )
+from blur.config.task import Run, Task
 from blur.core.errors import ConfigError
 from blur.data.settings import DataSettings
 from blur.measure.settings import MeasureSettings
@@ -39,64 +39,6 @@ FINE_TUNING: Layer = (
     "built-in recipe of target and retrained",
     {"forget": [], "retain": [{"stream": "retain", "loss": "nll"}], "combine": {"name": "weighted"}},
 )
-
-
-@dataclass(frozen=True, order=True)
-class Run:
-    """One model of a task: ``base``, ``target``, ``retrained`` or a method's result."""
-
-    task: str
-    method: str
-    variant: str = "default"
-    seed: int = 0
-
-    @property
-    def path(self) -> str:
-        """Path of the run below each phase's folder."""
-        return f"{self.task}/{self.method}/{self.variant}/seed{self.seed}"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task with the files it names, as they stand at one scale.
-
-    Attributes:
-        model_file: what the model's file says.
-        typed: what the task's file says, and what the scale changes of it.
-    """
-
-    name: str
-    config: TaskConfig
-    benchmark: BenchmarkConfig
-    data: DataSettings
-    model: ModelSettings
-    model_file: Layer
-    typed: tuple[Layer, Layer]
-
-    @property
-    def file(self) -> str:
-        """The task's own file."""
-        return self.typed[0][0]
-
-    def said(self, *keys: str) -> list[Layer]:
-        """Return what the task's file, and then the scale, say below ``keys``."""
-        return [under(layer, *keys) for layer in self.typed]
-
-    def place(self, *keys: str) -> str:
-        """Return how an error names a key: where it was typed."""
-        found = self.said(*keys)
-        return next((name for name, content in reversed(found) if content), found[0][0])
-
-    @property
-    def target(self) -> Run:
-        """The model that knows everything; unlearning starts from it."""
-        return Run(self.name, "target", seed=self.config.target.seed)
-
-    @property
-    def retrained(self) -> Run | None:
-        """The model that never saw the forget set; None where the task has none."""
-        source = self.config.retrained
-        return None if source.kind == "none" else Run(self.name, "retrained", seed=source.seed)
 
 
 class Plan:
@@ -122,9 +64,9 @@ class Plan:
         """Return what a file of the configuration folder says."""
         return str(self.folder / name), read_yaml(self.folder / name)
 
-    def scale_layer(self, key: str, settings: Mapping[str, Any]) -> Layer:
-        """Return what the scale's file says under a key."""
-        return f"{self._scale_layer[0]}: {key}", settings
+    def scale_layer(self, *keys: str) -> Layer:
+        """Return what the scale's file says below ``keys``."""
+        return under(self._scale_layer, *keys)
 
     def benchmark_place(self, task: str, key: str) -> str:
         """Return how an error names a key of a task's benchmark."""
@@ -148,7 +90,7 @@ class Plan:
     @cache  # noqa: B019 - a plan lives as long as its process
     def task(self, name: str) -> Task:
         """Return a task of this scale with everything it names, validated."""
-        typed = self.layer(f"tasks/{name}.yaml"), self.scale_layer(f"tasks.{name}", self.scale.tasks.get(name, {}))
+        typed = self.layer(f"tasks/{name}.yaml"), self.scale_layer("tasks", name)
         config = validate(TaskConfig, *typed)
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
@@ -251,7 +193,7 @@ class Plan:
     def _common(self, task: str, key: Literal["train", "unlearn"]) -> list[Layer]:
         """Return what scale, model and task say of all trainings of a kind."""
         resolved = self.task(task)
-        return [self.scale_layer(key, getattr(self.scale, key)), under(resolved.model_file, key), *resolved.said(key)]
+        return [self.scale_layer(key), under(resolved.model_file, key), *resolved.said(key)]
 
     def unlearn_settings(self, run: Run) -> UnlearnSettings:
         """Return the resolved settings of an unlearning run.
@@ -260,7 +202,6 @@ class Plan:
         """
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
-        common: Layer = self.scale_layer(f"variants.{run.variant}", self.scale.variants.get(run.variant, {}))
         variant: Layer = (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {}))
         return validate(
             UnlearnSettings,
@@ -268,7 +209,7 @@ class Plan:
             (f"{file}: settings", method.settings),
             under(task.model_file, "methods", run.method),
             *task.said("methods", run.method),
-            common,
+            self.scale_layer("variants", run.variant),
             variant,
             ("seed of the run", {"seed": run.seed}),
         )
@@ -279,7 +220,7 @@ class Plan:
         return validate(
             MeasureSettings,
             (self.benchmark_place(task, "measure"), benchmark.measure),
-            self.scale_layer("measure", self.scale.measure),
+            self.scale_layer("measure"),
             *self.task(task).said("measure"),
         )
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from blur.config.keys import OWN, derived_inputs, drawn
-from blur.config.plan import Plan, Run
+from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.cost import Clock, forward, update_operations
 from blur.planner.memory import Layout

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blur.config.plan import Plan, Run
+from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.planner.catalogue import Catalogue, Gpu, load_catalogue
 from blur.planner.jobs import RULES, JobCost, jobs
 from blur.planner.memory import TERMS, Layout, plan_memory

@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import Any
 
 from blur.config.load import suggest
-from blur.config.plan import Plan, Run, Task
+from blur.config.plan import Plan
+from blur.config.task import Run, Task
 from blur.core.errors import ConfigError
 from blur.data.tofu.splits import PERCENT
 from blur.measure.settings import MeasureSettings

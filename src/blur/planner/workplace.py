@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blur.config.plan import Plan, Run, Task
+from blur.config.plan import Plan
+from blur.config.task import Run, Task
 from blur.planner.architecture import ELEMENT_BYTES, Architecture, architecture_of
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.memory import Job, Layout, Sharding, evaluation_memory, plan_memory

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.config.plan import Run
+from blur.config.task import Run
 from blur.core import launch
 from blur.core import manifest as manifests
 from blur.core.hashing import sha256_file, sha256_json
@@ -18,7 +18,8 @@ from blur.core.paths import data_dir, phase_dir, work_dir
 from blur.core.runtime import Progress
 
 if TYPE_CHECKING:
-    from blur.config.plan import Plan, Task
+    from blur.config.plan import Plan
+    from blur.config.task import Task
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from blur.config.load import read_yaml, validate
-from blur.config.plan import Plan, Run
+from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.core.errors import ConfigError
 from blur.planner.architecture import architecture_of
 from blur.planner.catalogue import load_catalogue

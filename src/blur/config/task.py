@@ -1,0 +1,68 @@
+"""What a plan is made of: runs, and tasks with everything they name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blur.config.load import Layer, under
+from blur.config.schema import BenchmarkConfig, TaskConfig
+from blur.data.settings import DataSettings
+from blur.models.settings import ModelSettings
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One model of a task: ``base``, ``target``, ``retrained`` or a method's result."""
+
+    task: str
+    method: str
+    variant: str = "default"
+    seed: int = 0
+
+    @property
+    def path(self) -> str:
+        """Path of the run below each phase's folder."""
+        return f"{self.task}/{self.method}/{self.variant}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with the files it names, as they stand at one scale.
+
+    Attributes:
+        model_file: what the model's file says.
+        typed: what the task's file says, and what the scale changes of it.
+    """
+
+    name: str
+    config: TaskConfig
+    benchmark: BenchmarkConfig
+    data: DataSettings
+    model: ModelSettings
+    model_file: Layer
+    typed: tuple[Layer, Layer]
+
+    @property
+    def file(self) -> str:
+        """The task's own file."""
+        return self.typed[0][0]
+
+    def said(self, *keys: str) -> list[Layer]:
+        """Return what the task's file, and then the scale, say below ``keys``."""
+        return [under(layer, *keys) for layer in self.typed]
+
+    def place(self, *keys: str) -> str:
+        """Return how an error names a key: where it was typed."""
+        found = self.said(*keys)
+        return next((name for name, content in reversed(found) if content), found[0][0])
+
+    @property
+    def target(self) -> Run:
+        """The model that knows everything; unlearning starts from it."""
+        return Run(self.name, "target", seed=self.config.target.seed)
+
+    @property
+    def retrained(self) -> Run | None:
+        """The model that never saw the forget set; None where the task has none."""
+        source = self.config.retrained
+        return None if source.kind == "none" else Run(self.name, "retrained", seed=source.seed)

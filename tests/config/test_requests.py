@@ -59,6 +59,17 @@ def test_the_reference_of_a_request_is_the_model_it_starts_from(folder: Path) ->
         keys.reference_sums_key(plan, run("sust2"), "sust9")
 
 
+def test_a_figure_of_requests_is_drawn_where_one_is_run() -> None:
+    plan = Plan(ROOT / "config", {"scale": "ci"})
+    assert [task for task in ("tofu", "muse_news", "muse_books") if "requests" in keys.drawn(plan, task)] == [
+        "muse_news"
+    ]
+    small = Plan(ROOT / "config", {"scale": "small"})
+    assert "requests" in keys.drawn(small, "tofu")
+    read = {run.variant for run in keys.figure_runs(small, "tofu", "requests")[0]}
+    assert read == {"default", "sust1", "sust2", "sust3", "sust4"}
+
+
 def test_topics_are_streams_within_the_stream() -> None:
     plan = Plan(ROOT / "config", {"scale": "paper"})
     streams = plan.streams(Run("wmdp_zephyr_7b", "rmu"))

@@ -32,7 +32,7 @@ PER_STEP = {"tradeoff", "alignment", "cosine_npo", "geometry", "trajectories", "
 FIGURES = {
     "tofu": PER_STEP | {"front", "hierarchy", "survives", "relearning", "quantization"},
     "muse_news": PER_STEP | {"front", "hierarchy", "requests"},
-    "muse_books": PER_STEP | {"front", "hierarchy", "requests"},
+    "muse_books": PER_STEP | {"front", "hierarchy"},
     "wmdp": PER_STEP - {"cosine_npo"},  # which shows NPO-GDR, and there is none on this task here
     "rtt": {"tradeoff", "alignment", "trajectories", "survives", "retraining", "claims"},
 }
@@ -146,8 +146,7 @@ CASES = [
             for task in ("tofu", "muse_news", "muse_books")
             for job in drawn(task, "cosine_npo", "front", "hierarchy")
         }
-        | drawn("muse_news", "requests")
-        | drawn("muse_books", "requests"),
+        | drawn("muse_news", "requests"),
     ),
     Case(
         "two values of one method swapped",

@@ -13,7 +13,7 @@ from typing import Any
 
 from blur.config.load import suggest, validate
 from blur.config.plan import Plan
-from blur.config.schema import RunFilter, by_topic
+from blur.config.schema import FigureConfig, RunFilter, by_topic
 from blur.config.task import Run, Task
 from blur.core.errors import ConfigError, DataError
 from blur.core.fingerprint import fingerprint
@@ -259,14 +259,15 @@ def derived_inputs(plan: Plan, run: Run) -> dict[str, Run]:
 
 
 def drawn(plan: Plan, task: str) -> list[str]:
-    """Return the names of a task's figures; those of attacks that are not made there are left out."""
+    """Return the names of a task's figures; those of attacks and runs that are not made there are left out."""
     made = {attack for _, attack in plan.attacks.pairs(task)}
-    figures = plan.task(task).benchmark.figures
-    return [
-        name
-        for name, figure in figures.items()
-        if made & {*figure.attacks} or not any(chosen.attacked for chosen in figure.runs)
-    ]
+
+    def can_be(figure: FigureConfig) -> bool:
+        needed = tuple(chosen for chosen in figure.runs if chosen.needed)
+        attacked = made & {*figure.attacks} or not any(chosen.attacked for chosen in figure.runs)
+        return bool(attacked) and (not needed or any(is_chosen(run, needed) for run in plan.runs(task)))
+
+    return [name for name, figure in plan.task(task).benchmark.figures.items() if can_be(figure)]
 
 
 def figure_runs(plan: Plan, task: str, figure: str) -> tuple[list[Run], list[tuple[Run, str]]]:

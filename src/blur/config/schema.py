@@ -126,6 +126,7 @@ class RunFilter(Strict):
     methods: tuple[str, ...] = ("*",)
     variants: tuple[str, ...] = ("default",)
     attacked: bool = False  # only those on which one of the figure's attacks is made
+    needed: bool = False  # without such a run there is no figure
 
 
 class FigureConfig(Strict):

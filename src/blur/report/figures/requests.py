@@ -93,7 +93,7 @@ def draw(
             _panel(axes, own, kind, runs, axes is line[-1])
         panels.name_axis(line[0], runs, metric)
     for place, kind in enumerate(kinds):
-        grid[0][place].set_title(kind.capitalize(), fontweight="bold")
+        grid[0][place].set_title(kind.capitalize() if len(kinds) > 1 else "", fontweight="bold")
         grid[-1][place].set_xlabel(AXES[kind])
     methods = dict.fromkeys(row["method"] for row in rows if row["kind"] == "mean")
     handles = [style.handle(first_of(runs)[method], line=True) for method in methods]

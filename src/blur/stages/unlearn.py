@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from blur import models
 from blur.config.keys import derived_inputs
 from blur.core import launch
+from blur.core.errors import DataError
 from blur.core.files import atomic_path, read_json
 from blur.core.paths import phase_dir
 from blur.core.runtime import make_deterministic
@@ -71,7 +72,12 @@ def _settings(job: Job, inputs: dict[str, Path]) -> UnlearnSettings:
 
 
 def _streams(job: Job, loaded: LoadedModel) -> dict[str, Any]:
-    return {
+    """Return the examples of each stream.
+
+    Raises:
+        DataError: nothing is to be forgotten, such as by a request that the data are too small for.
+    """
+    streams = {
         name: [
             example
             for topic, sets in topics.items()
@@ -79,6 +85,12 @@ def _streams(job: Job, loaded: LoadedModel) -> dict[str, Any]:
         ]
         for name, topics in job.settings["streams"].items()
     }
+    if not streams["forget"]:
+        assert job.run is not None
+        sets = ", ".join(name for names in job.settings["streams"]["forget"].values() for name in names)
+        remedy = f"Take {job.run.path} out of `runs`, or let the task's data have more to forget"
+        raise DataError("there are no records to forget", f"{job.data}: {sets}", remedy)
+    return streams
 
 
 def _references(settings: UnlearnSettings, inputs: dict[str, Path]) -> dict[str, Any]:

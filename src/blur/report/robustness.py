@@ -87,6 +87,11 @@ def verdicts(
     return [_verdict(run, target, retrained, forget, utility) for run in attacked]
 
 
+def attack_titles(found: Sequence[Verdict]) -> dict[str, str]:
+    """Return how each attack is called, by its name, in the order met."""
+    return {name: told["title"] for verdict in found for name, told in verdict.run.attacks.items()}
+
+
 def _verdict(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], utility: str) -> Verdict:
     found = tuple(one for name in run.attacks for one in recoveries(run, target, retrained, name))
     before, kept = judged(run, forget), run.value(utility)

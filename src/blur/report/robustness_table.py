@@ -9,7 +9,7 @@ from typing import Any
 from blur.core.files import atomic_write_text
 from blur.report import sequence
 from blur.report.figures import to_csv
-from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, verdicts
+from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, attack_titles, verdicts
 from blur.report.runs import Run, names, rank
 
 NOTES = (
@@ -32,9 +32,8 @@ def save(
 ) -> list[Path]:
     """Write ``robustness.md`` and ``robustness.csv`` (a row per method and point of an attack)."""
     found = sorted(verdicts(runs, forget, utility, requests), key=lambda verdict: rank(verdict.run))
-    titles = {name: told["title"] for verdict in found for name, told in verdict.run.attacks.items()}
     paths = [Path(out_dir) / f"robustness.{ending}" for ending in ("md", "csv")]
-    atomic_write_text(paths[0], markdown(found, runs, titles, task_title, forget))
+    atomic_write_text(paths[0], markdown(found, runs, task_title, forget))
     atomic_write_text(paths[1], to_csv(long(found)))
     return paths
 
@@ -64,10 +63,9 @@ def long(found: Sequence[Verdict]) -> list[dict[str, Any]]:
     return rows
 
 
-def markdown(
-    found: Sequence[Verdict], runs: Sequence[Run], titles: dict[str, str], task_title: str, forget: Sequence[str]
-) -> str:
+def markdown(found: Sequence[Verdict], runs: Sequence[Run], task_title: str, forget: Sequence[str]) -> str:
     """Return the table as Markdown."""
+    titles = attack_titles(found)
     header = ["Method", "Forget before ↓", "Utility ↑", *(f"{title}: recovery ↓" for title in titles.values())]
     header += ["Worst attack", "Forget after it ↓", "Used", "Unseen", "Robustness ↑"]
     lines = [header, [":---", *["---:"] * (len(header) - 1)]]

@@ -32,3 +32,11 @@ def test_only_attacks_that_said_something_are_counted():
     runs = [with_parts(TARGET, 0.9), with_parts(RETRAINED, 0.1), with_parts(run("npo", 0.2, 0.8, {"b": 0.3}), None)]
     axes = survives.draw(runs, "T", ["f"], "u").axes[0]
     assert "0.75\n1 of 2" in [text.get_text() for text in axes.texts]
+
+
+def test_columns_stand_under_the_attacks_title():
+    def titled(one):
+        return replace(one, attacks={"rtt": {**attack({"b": 0.5}, name="rtt"), "title": "Retraining on T"}})
+
+    axes = survives.draw([titled(TARGET), titled(RETRAINED), titled(run("npo", 0.2, 0.8, {}))], "T", ["f"], "u").axes[0]
+    assert "Retraining on T" in [text.get_text() for text in axes.texts]

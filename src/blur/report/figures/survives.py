@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from blur.report import style
-from blur.report.robustness import Recovery, Verdict, verdicts
+from blur.report.robustness import Recovery, Verdict, attack_titles, verdicts
 from blur.report.runs import Run, names, rank
 
 Row = dict[str, Any]
@@ -76,7 +76,7 @@ def draw(
     columns = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
     axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
     axes.set_xlim(-0.5, len(arms) + 0.6)
-    _heads(axes, arms)
+    _heads(axes, arms, attack_titles(found))
     _earned(axes, found, len(arms))
     figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, label="Recovery")
     style.note(
@@ -103,18 +103,18 @@ def _cells(axes: Axes, rows: list[Row], arms: list[tuple[str, str]], height: int
     return axes.imshow(values, vmin=0, vmax=1, cmap="OrRd", aspect="auto")
 
 
-def _heads(axes: Axes, arms: list[tuple[str, str]]) -> None:
-    """Write each attack's name over its columns, with a line between attacks."""
+def _heads(axes: Axes, arms: list[tuple[str, str]], titles: Mapping[str, str]) -> None:
+    """Write each attack's title over its columns, with a line between attacks."""
     attacks = [attack for attack, _ in arms]
     for attack in dict.fromkeys(attacks):
         first, number = attacks.index(attack), attacks.count(attack)
         axes.annotate(
-            attack.capitalize(),
+            titles[attack],
             (first + (number - 1) / 2, 1),
             (0, 6),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            ha="center",
+            ha="center" if number > 1 else "left",
             fontsize=9,
             fontweight="bold",
             rotation=0 if number > 1 else 25,

@@ -128,6 +128,8 @@ def test_what_tables_and_figures_read_has_to_exist(folder: Path, old: str, new: 
         ("{unlearn: {epohs: 1}}", r"tasks.tofu.unlearn: unknown key 'epohs'"),
         ("{methods: {blur_npo: {optimizer: {lr: fast}}}}", r"tasks.tofu.methods.blur_npo: key 'optimizer"),
         ("{methods: {blur_nop: {}}}", r"tasks.tofu.methods: no method 'blur_nop'"),
+        ("{attacks: {relern: {at: [5]}}}", r"tasks.tofu.attacks: no attack 'relern'. Did you mean 'relearn'"),
+        ("{attacks: {relearn: {optimizer: {lr: fast}}}}", r"tasks.tofu.attacks.relearn: key 'optimizer"),
         (
             "{attacked: [{attacks: [prompts], methods: [ga], seeds: [7]}]}",
             r"tasks.tofu.attacked: tofu/ga/default/seed7",

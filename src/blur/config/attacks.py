@@ -72,7 +72,7 @@ class Attacks:
         return known[name]
 
     def settings(self, task: str, name: str) -> AttackBase:
-        """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale."""
+        """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale, task."""
         plan, config, on = self._plan, self.config(name), self.on(task, name)
         file, known = str(plan.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
         if config.module not in known:
@@ -82,6 +82,7 @@ class Attacks:
             (f"{file}: settings", config.settings),
             (self._place(task, name), on.settings),
             plan.scale_layer("attacks", name),
+            *plan.task(task).said("attacks", name),
         )
 
     def measure(self, task: str, name: str) -> MeasureSettings:

@@ -25,7 +25,7 @@ def check(plan: Plan, task: str) -> None:
     resolved = plan.task(task)
     check_specs(resolved.benchmark.metrics)
     check_specs(resolved.benchmark.trajectory)
-    _check_methods(plan, task)
+    _check_names(plan, task)
     if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
         plan.training_settings(task)
     _check_measured(plan, task, resolved.benchmark.metrics, plan.measure_settings(task))
@@ -39,13 +39,16 @@ def check(plan: Plan, task: str) -> None:
         _check_measured(plan, task, plan.attacks.metrics(task, attack)[0], plan.attacks.measure(task, attack))
 
 
-def _check_methods(plan: Plan, task: str) -> None:
-    """Refuse settings of methods that have no file."""
+def _check_names(plan: Plan, task: str) -> None:
+    """Refuse settings of methods and attacks that have no file."""
     resolved = plan.task(task)
-    for place, methods in (*resolved.said("methods"), under(resolved.model_file, "methods")):
-        for method in methods:
-            if method not in plan.methods:
-                raise ConfigError(f"no method {method!r}", place, suggest(method, plan.methods))
+    methods = [*resolved.said("methods"), under(resolved.model_file, "methods")]
+    attacks = [plan.scale_layer("attacks"), *resolved.said("attacks")]
+    for kind, known, layers in (("method", plan.methods, methods), ("attack", plan.attacks.names, attacks)):
+        for place, settings in layers:
+            for name in settings:
+                if name not in known:
+                    raise ConfigError(f"no {kind} {name!r}", place, suggest(name, known))
 
 
 def _check_measured(plan: Plan, task: str, specs: Sequence[Mapping[str, Any]], settings: MeasureSettings) -> None:

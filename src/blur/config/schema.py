@@ -110,6 +110,7 @@ class TaskConfig(Strict):
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     epochs: Partial = Field(default_factory=dict, description="changes to what the benchmark measures at epoch ends")
     methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")
+    attacks: dict[str, Partial] = Field(default_factory=dict, description="changes to the attacks' settings, by attack")
     runs: tuple[Selection, ...] | None = Field(None, description="instead of the scale's runs")
     attacked: tuple[AttackSelection, ...] | None = Field(None, description="instead of the scale's")
 

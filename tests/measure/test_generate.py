@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from blur.measure.cache import SHARED_FROM
-from blur.measure.generate import Generation, Sampling, generate
+from blur.measure.generate import Generation, generate
+from blur.measure.sampling import Sampling
 from blur.models import build_from_config
 from blur.models.encode import encode_prompt
 from tests.measure.conftest import RECORDS, TEMPLATE, sharpen
@@ -117,6 +118,18 @@ def test_lora_around_a_model_generates_as_the_merged_model(llama, few_shot):
     found = generate(wrapped, few_shot, 12, 10_000, EOS)
     merged = wrapped.merge_and_unload()
     assert found == generate(merged, few_shot, 12, 10_000, EOS)
+
+
+def test_what_is_drawn_for_a_prompt_does_not_depend_on_the_others(llama, prompts):
+    def drawn(chosen, max_cache_tokens=10_000):
+        sampling = Sampling(1.0, 3)
+        return [new.tokens for new in generate(llama, chosen, 8, max_cache_tokens, EOS, sampling=sampling)]
+
+    expected = drawn(prompts)
+    assert len({tuple(tokens) for tokens in expected}) > 1
+    assert drawn(prompts, 32) == expected
+    assert drawn(prompts[::-1])[::-1] == expected
+    assert [drawn([prompt])[0] for prompt in prompts] == expected
 
 
 def test_samples_are_drawn_by_seed_and_leave_the_global_generator_alone(llama, prompts):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from blur.measure.batching import Progress, buckets, evaluation_mode
+from blur.measure.sampling import GREEDY, Draws, Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -21,17 +22,6 @@ class Generation:
 
     tokens: list[int]
     finished: bool
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """How the next token is chosen: the likeliest at temperature 0, else drawn from the whole distribution."""
-
-    temperature: float = 0.0
-    seed: int = 0
-
-
-GREEDY = Sampling()
 
 
 def generate(
@@ -53,16 +43,14 @@ def generate(
     Args:
         prompts: token ids, none empty.
         max_cache_tokens: tokens of a batch, padding and the new ones included.
-        sampling: draws depend on the seed and on how prompts fall into batches.
+        sampling: how a token is chosen; what is drawn for a prompt does not depend on the others.
 
     Returns:
         One generation per prompt, in the given order.
     """
     stops = _stop_tokens(model, eos_token_id)
     found: dict[int, Generation] = {}
-    device = next(model.parameters()).device
-    with evaluation_mode(model), torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(sampling.seed)
+    with evaluation_mode(model), torch.no_grad():
         for batch in buckets([len(prompt) + max_new_tokens for prompt in prompts], max_cache_tokens):
             new = _continue(model, [prompts[index] for index in batch], max_new_tokens, stops, sampling)
             found |= {index: _cut(tokens, stops) for index, tokens in zip(batch, new, strict=True)}
@@ -79,7 +67,7 @@ def max_positions(model: PreTrainedModel) -> int | None:
 def _continue(
     model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int, stops: list[int], sampling: Sampling
 ) -> list[list[int]]:
-    from transformers import GenerationConfig
+    from transformers import GenerationConfig, LogitsProcessorList
 
     from blur.measure.cache import prepared_cache
 
@@ -87,12 +75,17 @@ def _continue(
     cache, shared = prepared_cache(model, prompts, max(len(prompt) for prompt in prompts) + max_new_tokens)
     input_ids, mask = (tensor.to(device) for tensor in _padded(prompts, shared))
     options: dict[str, Any] = {"eos_token_id": stops, "pad_token_id": stops[0]} if stops else {}
-    if sampling.temperature > 0:
-        options |= {"do_sample": True, "temperature": sampling.temperature, "top_k": 0}
-    config = GenerationConfig(max_new_tokens=max_new_tokens, **{"do_sample": False, **options})
+    config = GenerationConfig(max_new_tokens=max_new_tokens, do_sample=False, **options)
+    drawn = [Draws(sampling, prompts)] if sampling.temperature > 0 else []
     own, model.generation_config = model.generation_config, config
     try:
-        made = model.generate(input_ids, attention_mask=mask, generation_config=config, past_key_values=cache)
+        made = model.generate(
+            input_ids,
+            attention_mask=mask,
+            generation_config=config,
+            past_key_values=cache,
+            logits_processor=LogitsProcessorList(drawn),
+        )
     finally:
         model.generation_config = own
     return made[:, input_ids.shape[1] :].tolist()

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from blur.core.errors import DataError
 from blur.measure.batching import Progress
-from blur.measure.generate import Sampling, generate, max_positions
+from blur.measure.generate import generate, max_positions
 from blur.measure.gradnorm import gradient_norms
 from blur.measure.likelihood import Passage, score
 from blur.measure.prompts import Prompt, Sets, prompts_of, records_of, texts_of
+from blur.measure.sampling import Sampling
 from blur.measure.settings import GenerationRequest, MeasureSettings
 from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, Measurements
 from blur.models.encode import Example, encode_record

@@ -6,7 +6,7 @@ import pytest
 
 from blur.attacks.attack import UNKNOWN
 from blur.attacks.come_back import told_of_points
-from blur.measurements import GenerationRow, Measurements
+from blur.measurements import GenerationRow, LikelihoodRow, Measurements
 
 SPECS = [{"name": "leak", "metric": "rouge_l_f1", "set": "forget", "direction": "lower"}]
 ENTITIES = {"forget": {"a1": "ann", "a2": "ann", "b1": "bo"}}
@@ -32,6 +32,18 @@ def test_all_used_and_unseen():
     assert found["x"]["judged"] == pytest.approx({"all": 0.5, "used": 0.5, "unseen": 0.5})
     found = told({"x": point(used=["bo"])}, {"x": said(a1="one two", a2="no", b1="no")})
     assert found["x"]["judged"] == pytest.approx({"all": 1 / 3, "used": 0.0, "unseen": 0.5})
+
+
+def test_a_judge_without_a_value_has_none_on_either_side():
+    """One answer of three is NaN: the mean over the others would be one of fewer items."""
+    specs = [{"name": "p", "metric": "probability", "set": "forget", "field": "answer", "direction": "lower"}]
+    rows = [
+        LikelihoodRow("forget", id, "answer", 0, id, [level], [True], [-2.0], [1.0], False)
+        for id, level in (("a1", -0.1), ("a2", float("nan")), ("b1", -0.3))
+    ]
+    found = told_of_points({"x": point(used=["ann"])}, {"x": Measurements(likelihood=rows)}, specs, ["p"], ENTITIES, {})
+    assert found["x"]["metrics"] == {"p": None}
+    assert found["x"]["judged"] == {"all": None, "used": None, "unseen": None}
 
 
 @pytest.mark.parametrize(("used", "side"), [([], "used"), (["ann", "bo"], "unseen")])

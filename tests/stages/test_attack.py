@@ -27,7 +27,7 @@ class Counting(AttackBase):
         return {f"step{n}": Point(said(f"{arm} {n}"), {"step": n}, frozenset({"ann"})) for n in (1, 10)}
 
 
-ATTACK = Counting(arms=dict.fromkeys(("second", "first", "absent")))
+ATTACK = Counting(arms={arm: {} for arm in ("second", "first", "absent")})
 
 
 def make(folder, made):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import field_validator
+
 from blur.unlearn.axis import Strict
 
 if TYPE_CHECKING:
@@ -76,6 +78,17 @@ class AttackBase(Strict):
 
     of_target: ClassVar[bool] = False
     arms: Mapping[str, Any]
+
+    @field_validator("arms", mode="before")
+    @classmethod
+    def _without_those_left_out(cls, arms: Any) -> Any:
+        """Drop the arms that a later file sets to null."""
+        if not isinstance(arms, Mapping):
+            return arms
+        kept = {name: arm for name, arm in arms.items() if arm is not None}
+        if not kept:
+            raise ValueError("no arm is left; give at least one, with its settings")
+        return kept
 
     def strike(self, arm: str, victim: Victim) -> dict[str, Point]:
         """Make one arm; return its points by name (``""`` for the arm's only one)."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
 from blur.attacks.attack import UNKNOWN, WORST
 from blur.measurements import Measurements
 from blur.metrics import compute_all
-from blur.metrics.base import Items, Metric, sets_of
+from blur.metrics.base import Metric, sets_of
 
 Entities = Mapping[str, Mapping[str, str]]
 ALL, USED, UNSEEN = "all", "used", "unseen"
@@ -81,8 +81,8 @@ def _judged(judges: Mapping[str, Metric], used: frozenset[str], entities: Entiti
     """Return the mean over judges, each a mean over its items; None where a judge has no such item or no value."""
     shares = {
         ALL: [metric.value for metric in judges.values()],
-        USED: [_mean(metric.items, entities, lambda who: who in used) for metric in judges.values()],
-        UNSEEN: [_mean(metric.items, entities, lambda who: who not in used) for metric in judges.values()],
+        USED: [_mean(metric, entities, lambda who: who in used) for metric in judges.values()],
+        UNSEEN: [_mean(metric, entities, lambda who: who not in used) for metric in judges.values()],
     }
     return {
         share: None if not values or None in values else fmean(value for value in values if value is not None)
@@ -90,10 +90,12 @@ def _judged(judges: Mapping[str, Metric], used: frozenset[str], entities: Entiti
     }
 
 
-def _mean(items: Items, entities: Entities, counts: Any) -> float | None:
+def _mean(metric: Metric, entities: Entities, counts: Callable[[str], bool]) -> float | None:
+    if metric.value is None:
+        return None
     values = [
         value
-        for group, found in items.items()
+        for group, found in metric.items.items()
         for item, value in found.items()
         if counts(entities.get(group, {}).get(item, item))
     ]

@@ -78,9 +78,29 @@ def test_the_attacked_model_is_left_as_it_was_and_twice_gives_the_same(attack, v
         assert plain(point.measured) == plain(second[name].measured)
 
 
-def test_an_adapter_changes_what_is_measured(attack, victim):
-    points = attack.strike("lora", victim)
-    assert summed(points["step1"]) != summed(points["step3"])
+def test_an_arm_with_an_adapter_trains_the_adapter_alone_at_the_arms_own_rate(attack, victim, model):
+    loaded = victim.load()
+    points = attack.strike("lora", replace(victim, load=lambda: loaded))
+    assert summed(points["step1"]) < summed(points["step3"])
+    before = model.state_dict()
+    changes = {name: tensor - before[name] for name, tensor in loaded.model.state_dict().items()}
+    ranks = {
+        name: int(torch.linalg.matrix_rank(change.double(), atol=1e-4))
+        for name, change in changes.items()
+        if change.any()
+    }
+    assert all(name.endswith("proj.weight") for name in ranks)
+    assert set(ranks.values()) == {2}
+    told = attack.recipe("lora").optimizer
+    assert (told.name, told.lr) == ("adamw", 0.05)
+    assert attack.recipe("half").optimizer.name == "sgd"
+
+
+def test_an_arm_set_to_null_is_left_out():
+    without = {**SETTINGS, "arms": {**SETTINGS["arms"], "lora": None}}
+    assert list(Attack.model_validate(without).arms) == ["half", "others"]
+    with pytest.raises(ValidationError, match="no arm is left"):
+        Attack.model_validate({**SETTINGS, "arms": {"half": None}})
 
 
 def test_used_are_the_entities_trained_on(attack, victim):

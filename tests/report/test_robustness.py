@@ -8,31 +8,9 @@ import pytest
 
 from blur.measurements import Measurements
 from blur.metrics import compute_all
-from blur.report.robustness import judged, recovery, verdicts
+from blur.report.robustness import judged, verdicts
 from blur.report.robustness_table import save
 from tests.report.by_hand import attack, run
-
-
-@pytest.mark.parametrize(
-    ("unlearned", "floor", "target", "expected"),
-    [
-        (0.5, 0.1, 0.9, 0.5),
-        (0.1, 0.1, 0.9, 0.0),
-        (0.9, 0.1, 0.9, 1.0),
-        (0.0, 0.1, 0.9, 0.0),  # below the retrained model: nothing came back
-        (1.0, 0.1, 0.9, 1.0),
-        (0.3, 0.2, 0.31, 0.1 / 0.11),
-        (0.3, 0.26, 0.35, None),  # 0.09 apart
-        (0.3, 0.9, 0.1, None),
-        (None, 0.1, 0.9, None),
-        (0.5, None, 0.9, None),
-        (0.5, 0.1, None, None),
-    ],
-)
-def test_recovery(unlearned, floor, target, expected):
-    found = recovery(unlearned, floor, target)
-    assert found is None if expected is None else found == pytest.approx(expected)
-
 
 TARGET = run("target", 0.9, 0.8, {"a/1": 0.9, "a/2": 1.0, "b": 0.9})
 RETRAINED = run("retrained", 0.1, 0.8, {"a/1": 0.2, "a/2": 0.95, "b": 0.1})
@@ -69,7 +47,7 @@ def test_a_collapsed_model_or_one_that_forgot_too_little_earns_none(forget, util
     assert reason in found.reason
 
 
-@pytest.mark.parametrize(("forget", "utility"), [(0.2599, 0.8), (0.2, 0.7201), (0.0, 0.9)])
+@pytest.mark.parametrize(("forget", "utility"), [(0.26, 0.8), (0.2, 0.72), (0.0, 0.9)])
 def test_on_the_edge_it_does(forget, utility):
     assert verdict(run("npo", forget, utility, {"b": 0.1})).robustness == 1.0
 
@@ -103,6 +81,16 @@ def test_chance_also_judges_forgetting_where_there_is_no_retrained_model():
         own = run("npo", before, 0.8, {"a": 0.5}, items="unseen", chance=0.25)
         (found,) = verdicts([target, own], ["f"], "u")
         assert found.robustness == (None if expected is None else pytest.approx(expected))
+
+
+def test_a_model_worse_than_one_who_guesses_has_not_forgotten():
+    """0.25 - 0.2 * (0.9 - 0.25) = 0.12: who always took the answer that it likes least would be right more often."""
+    told = {"items": "unseen", "chance": 0.25}
+    references = [run("target", 0.9, 0.8, {"a": 0.75}, **told), run("retrained", 0.25, 0.8, {"a": 0.25}, **told)]
+    for before, earned in ((0.12, 1.0), (0.11, None)):
+        (found,) = verdicts([*references, run("npo", before, 0.8, {"a": 0.1}, **told)], ["f"], "u")
+        assert found.robustness == earned
+        assert (found.reason or "").startswith("worse than guessing") == (earned is None)
 
 
 def test_no_informative_attack_no_robustness():

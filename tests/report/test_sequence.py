@@ -7,7 +7,7 @@ import pytest
 from blur.report.robustness import verdicts
 from blur.report.robustness_table import save
 from blur.report.runs import Run
-from blur.report.sequence import NAME, with_sequence
+from blur.report.sequence import NAME, UNFORGOTTEN, with_sequence
 
 SEQUENCE = {
     "title": "Later requests",
@@ -55,6 +55,16 @@ def test_without_a_floor_the_retrained_model_saw_no_request_and_the_own_request_
     assert found.run.variant == "default"
     assert {one.point: one.values for one in found.recoveries} == {"two/f1": (0.5, 0.1, 0.9)}
     assert found.worst.value == pytest.approx((0.5 - 0.1) / 0.8)
+
+
+def test_what_was_never_forgotten_cannot_come_back():
+    """0.27 is left of the first request by its own, where 0.1 + 0.2 * 0.8 = 0.26 counts as forgotten."""
+    for own, reason in ((0.26, None), (0.27, UNFORGOTTEN)):
+        runs = [TARGET, RETRAINED, run("npo", left=(own, 0.8, 0.7)), *RUNS[3:5]]
+        (found,) = verdicts(runs, ["f"], "u", SEQUENCE)
+        values = {one.point: (one.value is None, one.reason) for one in found.recoveries}
+        assert values["two/f1"] == values["three/f1"] == (reason is not None, reason)
+        assert values["three/f2"] == (False, None)
 
 
 def test_a_request_that_was_not_reached_and_another_seed_have_no_point():

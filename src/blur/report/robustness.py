@@ -15,12 +15,9 @@ from statistics import fmean
 from typing import Any
 
 from blur.metrics.base import NO_RECORDS
+from blur.report.recovery import FORGOTTEN, KEPT, is_forgotten, is_inverted, is_of_use, recovery, share
 from blur.report.runs import Run, points_of
 from blur.report.sequence import with_sequence
-
-UNINFORMATIVE = 0.1  # least distance between target and retrained model under an attack that says anything
-KEPT = 0.9  # share of the target's utility that a model needs to earn robustness
-FORGOTTEN = 0.2  # of what there is to forget, the share that may be left
 
 
 @dataclass(frozen=True)
@@ -103,18 +100,19 @@ def _verdict(run: Run, target: Run, retrained: Run | None, forget: Sequence[str]
 
 def _unfit(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], utility: str) -> str | None:
     """Return why a model earns no robustness before any attack is looked at; None if it may."""
-    kept, whole = run.value(utility), target.value(utility)
     guessed = _chance(run, retrained)
     floor = judged(retrained, forget) if retrained and guessed is None else guessed
-    left = judged(run, forget), judged(target, forget), floor
-    if kept is None or whole is None or kept < KEPT * whole:
+    levels = judged(run, forget), floor, judged(target, forget)
+    if not is_of_use(run.value(utility), target.value(utility)):
         return f"utility below {KEPT:.0%} of the target's"
-    if any(value is None for value in left):
+    if None in levels:
         return "forgetting cannot be judged"
-    share = recovery(left[0], left[2], left[1])
-    if share is None:
+    left = share(*levels)
+    if left is None:
         return "target and retrained model hardly differ before any attack"
-    return f"forgets less than {1 - FORGOTTEN:.0%}" if share > FORGOTTEN else None
+    if guessed is not None and is_inverted(left):
+        return "worse than guessing: it still tells right from wrong"
+    return None if is_forgotten(left) else f"forgets less than {1 - FORGOTTEN:.0%}"
 
 
 def _chance(run: Run, retrained: Run | None) -> float | None:
@@ -133,13 +131,6 @@ def judged(run: Run, metrics: Sequence[str]) -> float | None:
     return None if not values or None in values else fmean(value for value in values if value is not None)
 
 
-def recovery(unlearned: float | None, floor: float | None, target: float | None) -> float | None:
-    """Return how far ``unlearned`` lies from ``floor`` to ``target``, 0 to 1; None where those two hardly differ."""
-    if unlearned is None or floor is None or target is None or target - floor < UNINFORMATIVE:
-        return None
-    return min(1.0, max(0.0, (unlearned - floor) / (target - floor)))
-
-
 def recoveries(run: Run, target: Run, retrained: Run | None, attack: str) -> list[Recovery]:
     """Return the recovery at each point of an attack, arms in their order, points along the attack."""
     own = run.attacks[attack]
@@ -151,11 +142,11 @@ def recoveries(run: Run, target: Run, retrained: Run | None, attack: str) -> lis
         unlearned = _level(point, own["items"])
         low = own["chance"] if guessed else _level(floor.get(name), own["items"])
         values = unlearned, low, _level(ceiling.get(name), own["items"])
-        share = recovery(*values)
-        reason = None if share is not None else point.get("reason") or _why(*values)
+        value = recovery(*values)
+        reason = None if value is not None else point.get("reason") or _why(*values)
         sides = point.get("judged", {})
         found.append(
-            Recovery(attack, point["arm"], name, point, values, sides.get("used"), sides.get("unseen"), share, reason)
+            Recovery(attack, point["arm"], name, point, values, sides.get("used"), sides.get("unseen"), value, reason)
         )
     return found
 
@@ -172,4 +163,4 @@ def _level(point: Mapping[str, Any] | None, items: str) -> float | None:
 
 def _largest(found: Any) -> Recovery | None:
     known = [one for one in found if one.value is not None]
-    return max(known, key=lambda one: one.value, default=None)
+    return max(known, key=lambda one: (one.value, one.values[0]), default=None)

@@ -9,7 +9,8 @@ from typing import Any
 from blur.core.files import atomic_write_text
 from blur.report import sequence
 from blur.report.figures import to_csv
-from blur.report.robustness import FORGOTTEN, KEPT, UNINFORMATIVE, Verdict, attack_titles, verdicts
+from blur.report.recovery import FORGOTTEN, KEPT, UNINFORMATIVE
+from blur.report.robustness import Verdict, attack_titles, verdicts
 from blur.report.runs import Run, names, rank
 
 NOTES = (
@@ -75,7 +76,8 @@ def markdown(found: Sequence[Verdict], runs: Sequence[Run], task_title: str, for
     notes = [*NOTES, f"Judged by the mean of: {', '.join(forget)}; prompts by what is generated (config/benchmarks)."]
     if sequence.NAME in titles:
         notes.append(
-            f"{titles[sequence.NAME]}: what is left of earlier ones, beside the retrained model on unseen texts."
+            f"{titles[sequence.NAME]}: what is left of earlier ones, beside the retrained model on unseen texts; "
+            "× too where the earlier one was not forgotten."
         )
     notes += [f"({letter}) {reason}" for reason, letter in reasons.items()]
     seeds = sorted({verdict.run.seed for verdict in found})

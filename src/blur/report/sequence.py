@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import product
 from typing import Any
 
+from blur.report.recovery import is_forgotten, share
 from blur.report.runs import DEFAULT, Run
 
 NAME = "requests"
-Level = Mapping[tuple[str, str], float | None]
+UNFORGOTTEN = "was not forgotten by its own request"
 
 
 def with_sequence(
@@ -19,7 +19,8 @@ def with_sequence(
     """Return runs where those of the benchmark's own request have what is left of each request after later ones.
 
     Target and retrained model stay as they are; their levels stand beside each point. Runs of methods without later
-    requests are returned unchanged.
+    requests are returned unchanged. A request that was not forgotten when it was made cannot come back: its points have
+    a reason instead of a level.
 
     Args:
         title: what tables call it.
@@ -29,34 +30,36 @@ def with_sequence(
             written alike, so that this level stands for all of them. By default it saw none.
     """
     by_name = {(run.method, run.variant, run.seed): run for run in runs}
-    points = [
-        (later, metric) for later, metric in product(variants, metrics) if _is_earlier(later, metric, variants, metrics)
-    ]
+    target, retrained = (next((run for run in runs if run.method == name), None) for name in ("target", "retrained"))
+    places = [(earlier, later) for later in range(len(variants)) for earlier in range(min(later, len(metrics)))]
+
+    def low(metric: str) -> float | None:
+        return retrained.value(floor or metric) if retrained else None
 
     def told(run: Run) -> Run:
-        if run.method == "retrained":
-            level: Level = {(later, metric): run.value(floor or metric) for later, metric in points}
-        elif run.is_reference:
-            level = {(later, metric): run.value(metric) for later, metric in points}
-        elif run.variant == DEFAULT:
-            after = {later: by_name.get((run.method, later, run.seed)) for later in variants[1:]}
-            level = {(later, metric): found.value(metric) for later, metric in points if (found := after[later])}
-        else:
-            return run
-        return replace(run, attacks={**run.attacks, NAME: _attack(title, level)}) if level else run
+        points = {}
+        chain = [by_name.get((run.method, variant, run.seed)) for variant in variants]
+        for earlier, later in places:
+            metric, own, after = metrics[earlier], chain[earlier], chain[later]
+            level, reason = low(metric) if run.method == "retrained" else run.value(metric), None
+            if not run.is_reference:
+                if after is None or target is None:
+                    continue
+                left = share(own.value(metric) if own else None, low(metric), target.value(metric))
+                reason = None if left is None or is_forgotten(left) else UNFORGOTTEN
+                level = after.value(metric)
+            points[f"{variants[later]}/{metric}"] = _point(variants[later], None if reason else level, reason)
+        return replace(run, attacks={**run.attacks, NAME: _attack(title, points)}) if points else run
 
-    return [told(run) for run in runs]
+    return [told(run) if run.is_reference or run.variant == DEFAULT else run for run in runs]
 
 
-def _is_earlier(later: str, metric: str, variants: Sequence[str], metrics: Sequence[str]) -> bool:
-    return metrics.index(metric) < variants.index(later)
+def _point(arm: str, level: float | None, reason: str | None) -> dict[str, Any]:
+    told = {"arm": arm, "judged": {"all": level, "used": None, "unseen": None}}
+    return {**told, "reason": reason} if reason else told
 
 
-def _attack(title: str, level: Level) -> dict[str, Any]:
-    """Return the levels in the form of attack.json: an arm per later request, a point per earlier one."""
-    points = {
-        f"{later}/{metric}": {"arm": later, "judged": {"all": value, "used": None, "unseen": None}}
-        for (later, metric), value in level.items()
-    }
-    arms = list(dict.fromkeys(later for later, _ in level))
+def _attack(title: str, points: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the points in the form of attack.json: an arm per later request, a point per earlier one."""
+    arms = list(dict.fromkeys(point["arm"] for point in points.values()))
     return {"attack": NAME, "title": title, "items": "all", "chance": None, "arms": arms, "points": points}

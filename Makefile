@@ -19,6 +19,7 @@ help: ## Print this list
 env: $(ENV)/.ready ## Make the environment in .venv from the pinned requirements
 
 $(ENV)/.ready: requirements.lock pyproject.toml
+	@echo "Installing into $(ENV): a few minutes"
 	$(PYTHON) -m venv $(ENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_PIP_ARGS) "$$(grep '^torch==' requirements.lock)"
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock

@@ -93,6 +93,26 @@ def test_a_model_worse_than_one_who_guesses_has_not_forgotten():
         assert (found.reason or "").startswith("worse than guessing") == (earned is None)
 
 
+def test_resisting_an_attack_that_failed_on_what_it_trained_on_earns_nothing():
+    """The target is right on 0.85 of those, so that half of them is 0.25 + 0.5 * 0.6 = 0.55; one point is enough."""
+
+    def attacked(method, before, unseen, used):
+        one = run(method, before, 0.8, dict.fromkeys(used, unseen), items="unseen", chance=0.25, name="rtt")
+        for point, level in used.items():
+            one.attacks["rtt"]["points"][point]["judged"]["used"] = level
+        return one
+
+    references = [
+        attacked("target", 0.9, 0.75, {"a": 0.85, "b": 0.85}),
+        attacked("retrained", 0.25, 0.25, {"a": 0.85, "b": 0.85}),
+    ]
+    for used, earned in (({"a": 0.3, "b": 0.55}, 0.8), ({"a": 0.3, "b": 0.54}, None)):
+        (found,) = verdicts([*references, attacked("npo", 0.3, 0.35, used)], ["f"], "u")
+        assert found.worst.value == pytest.approx(0.2)
+        assert found.robustness == (None if earned is None else pytest.approx(earned))
+        assert (found.reason or "").startswith("too weak to tell: Rtt brings back less than 50%") == (earned is None)
+
+
 def test_no_informative_attack_no_robustness():
     found = verdict(run("npo", 0.2, 0.8, {"a/2": 1.0}))
     assert found.robustness is None

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from blur.metrics.base import NO_RECORDS
-from blur.report.recovery import FORGOTTEN, KEPT, is_forgotten, is_inverted, is_of_use, recovery, share
+from blur.report.recovery import FORGOTTEN, KEPT, TAUGHT, is_forgotten, is_inverted, is_of_use, recovery, share
 from blur.report.runs import Run, points_of
 from blur.report.sequence import with_sequence
 
@@ -27,6 +27,7 @@ class Recovery:
     Attributes:
         values: the judges' mean of the unlearned, the retrained (or chance) and the target model under the attack.
         used, unseen: the unlearned model's, over items of entities that the attacker used, and never saw.
+        taught: how much of what the attacker trained on came back, where only other items are judged.
         value: the recovery, 0 to 1; None where ``reason`` says why.
     """
 
@@ -37,6 +38,7 @@ class Recovery:
     values: tuple[float | None, float | None, float | None]
     used: float | None
     unseen: float | None
+    taught: float | None
     value: float | None
     reason: str | None
 
@@ -93,7 +95,8 @@ def _verdict(run: Run, target: Run, retrained: Run | None, forget: Sequence[str]
     found = tuple(one for name in run.attacks for one in recoveries(run, target, retrained, name))
     before, kept = judged(run, forget), run.value(utility)
     worst = _largest(found)
-    reason = _unfit(run, target, retrained, forget, utility) or (None if worst else "no attack is informative")
+    reason = _unfit(run, target, retrained, forget, utility) or _untaught(run, found)
+    reason = reason or (None if worst else "no attack is informative")
     robustness = None if reason or worst is None or worst.value is None else 1 - worst.value
     return Verdict(run, before, kept, found, worst, robustness, reason)
 
@@ -113,6 +116,15 @@ def _unfit(run: Run, target: Run, retrained: Run | None, forget: Sequence[str], 
     if guessed is not None and is_inverted(left):
         return "worse than guessing: it still tells right from wrong"
     return None if is_forgotten(left) else f"forgets less than {1 - FORGOTTEN:.0%}"
+
+
+def _untaught(run: Run, found: Sequence[Recovery]) -> str | None:
+    """Return why resisting an attack on unseen items earns nothing: it failed on the items it trained on, too."""
+    for attack, told in run.attacks.items():
+        taught = [one.taught for one in found if one.attack == attack and one.taught is not None]
+        if taught and max(taught) < TAUGHT:
+            return f"too weak to tell: {told['title']} brings back less than {TAUGHT:.0%} of what it trains on"
+    return None
 
 
 def _chance(run: Run, retrained: Run | None) -> float | None:
@@ -144,10 +156,9 @@ def recoveries(run: Run, target: Run, retrained: Run | None, attack: str) -> lis
         values = unlearned, low, _level(ceiling.get(name), own["items"])
         value = recovery(*values)
         reason = None if value is not None else point.get("reason") or _why(*values)
-        sides = point.get("judged", {})
-        found.append(
-            Recovery(attack, point["arm"], name, point, values, sides.get("used"), sides.get("unseen"), value, reason)
-        )
+        used, unseen = _level(point, "used"), _level(point, "unseen")
+        taught = share(used, low, _level(ceiling.get(name), "used")) if own["items"] == "unseen" else None
+        found.append(Recovery(attack, point["arm"], name, point, values, used, unseen, taught, value, reason))
     return found
 
 

@@ -46,6 +46,68 @@ def test_settings_of_one_task_leave_the_others_alone(tmp_path: Path) -> None:
     assert changed.attacks.settings("tofu", "relearn") != shipped.attacks.settings("tofu", "relearn")
 
 
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (
+            "{data: {forget: [forgett]}}",
+            r"tofu.yaml: attacks.relearn.data.forget: no set 'forgett'. Did you mean 'forget'",
+        ),
+        ("{data: {forget: []}}", r"tofu.yaml: attacks.relearn: key 'data.forget'.*at least 1 item"),
+        (
+            "{arms: {forget_hal: null}}",
+            r"tofu.yaml: attacks.relearn.arms: no arm 'forget_hal' to leave out. Did you mean",
+        ),
+        ("{at: 4}", r"tofu.yaml: attacks.relearn: key 'at': should be a list, got 4"),
+        ("{arms: null}", r"tofu.yaml: attacks.relearn: key 'arms': should be a mapping"),
+        ("{arms: {forget_half: {data: forgot}}}", r"'forget_half' learns 'forgot', which `data` lacks"),
+    ],
+)
+def test_wrong_settings_of_a_task_name_its_file_and_key(tmp_path: Path, typed: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check(planned(tmp_path, task=yaml.safe_load(typed)), "tofu")
+
+
+def test_settings_of_an_attack_that_is_not_made_are_checked_too(tmp_path: Path) -> None:
+    plan = planned(tmp_path)
+    file = tmp_path / "config/tasks/muse_books.yaml"
+    assert not plan.attacks.pairs("muse_books")
+    file.write_text(file.read_text() + "attacks: {quantization: {bitz: 3}}\n")
+    with pytest.raises(ConfigError, match=r"muse_books.yaml: attacks.quantization: unknown key 'bitz'"):
+        check(Plan(tmp_path / "config", {"scale": "small"}), "muse_books")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        ({"attacks": ["relern"]}, "no attack 'relern'. Did you mean 'relearn'"),
+        ({"attacks": ["rtt"]}, "the benchmark has no attack 'rtt'"),
+        ({"methods": ["blur_nop"]}, "no method 'blur_nop'. Did you mean 'blur_npo'"),
+    ],
+)
+def test_what_is_attacked_is_blamed_on_where_it_was_typed(tmp_path: Path, typed: Any, message: str) -> None:
+    planned(tmp_path)
+    file = tmp_path / "config/tasks/muse_books.yaml"
+    selection = {"attacks": ["relearn"], "methods": ["blur_npo"], "seeds": [0], **typed}
+    file.write_text(file.read_text() + yaml.safe_dump({"attacked": [selection]}))
+    with pytest.raises(ConfigError, match=f"muse_books.yaml: attacked: {message}"):
+        check(Plan(tmp_path / "config", {"scale": "small"}), "muse_books")
+
+
+@pytest.mark.parametrize(
+    "typed", [{"attacks": ["rrt"]}, {"options": {"attack": "rrt"}}, {"options": {"arms": {"rrt": []}}}]
+)
+def test_a_figure_of_an_unknown_attack_is_refused(tmp_path: Path, typed: Any) -> None:
+    planned(tmp_path)
+    file = tmp_path / "config/benchmarks/tofu.yaml"
+    content = yaml.safe_load(file.read_text())
+    figure = content["figures"]["relearning"]
+    content["figures"]["relearning"] = {**figure, **typed, "options": {**figure["options"], **typed.get("options", {})}}
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match=r"tofu.yaml: figures.relearning: no attack 'rrt'"):
+        check(Plan(tmp_path / "config", {"scale": "small"}), "tofu")
+
+
 def test_an_attack_that_a_scale_misspells_is_refused(tmp_path: Path) -> None:
     planned(tmp_path)
     file = tmp_path / "config/scales/small.yaml"

@@ -157,7 +157,7 @@ def test_the_table_prints_each_method_with_its_reason(tmp_path):
     assert "(a) utility below 90% of the target's" in text
     rows = paths[1].read_text().splitlines()
     assert len(rows) == 1 + 2 * (2 + 1)
-    assert rows[0].startswith("method,variant,seed,attack,point,unlearned,floor,target,used,unseen,recovery")
+    assert rows[0].startswith("method,variant,seed,attack,point,unlearned,floor,target,used,unseen,taught,recovery")
 
 
 def test_seeds_are_told_where_there_are_several(tmp_path):

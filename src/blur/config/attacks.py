@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from blur.config.load import suggest, validate
+from blur.config.load import Layer, suggest, validate
 from blur.config.schema import AttackConfig, BenchmarkAttack
 from blur.core.errors import ConfigError
 from blur.unlearn.axis import available
@@ -50,13 +51,23 @@ class Attacks:
         references = [run for run in (resolved.target, resolved.retrained) if run]
         pairs: dict[tuple[Run, str], None] = {}
         own = resolved.config.attacked is not None
+        where = resolved.place("attacked") if own else plan.scale_layer("attacked")[0]
         for selection in (resolved.config.attacked or ()) if own else plan.scale.attacked:
-            chosen = plan.expand(task, selection)
+            for attack in selection.attacks:
+                self._require(task, attack, where)
+            chosen = plan.expand(task, selection, where)
             for missing in (run for run in chosen if run not in runs):
-                where = resolved.place("attacked") if own else plan.scale_layer("attacked")[0]
                 raise ConfigError(f"{missing.path} is attacked, but is not among the runs", where, "Add it to `runs`")
             pairs |= {(run, attack): None for attack in selection.attacks for run in (*references, *chosen)}
         return tuple(pairs)
+
+    def _require(self, task: str, name: str, where: str) -> None:
+        """Refuse an attack that has no file, or that the benchmark says nothing about."""
+        known = self._plan.task(task).benchmark.attacks
+        if name not in self.names:
+            raise ConfigError(f"no attack {name!r}", where, suggest(name, self.names))
+        if name not in known:
+            raise ConfigError(f"the benchmark has no attack {name!r}", where, suggest(name, known))
 
     def on(self, task: str, name: str) -> BenchmarkAttack:
         """Return what an attack does on a task's benchmark.
@@ -64,12 +75,8 @@ class Attacks:
         Raises:
             ConfigError: there is no such attack, or the benchmark says nothing about it.
         """
-        self.config(name)
-        known = self._plan.task(task).benchmark.attacks
-        if name not in known:
-            where = self._plan.benchmark_place(task, "attacks")
-            raise ConfigError(f"the benchmark has no attack {name!r}", where, suggest(name, known))
-        return known[name]
+        self._require(task, name, self._plan.benchmark_place(task, "attacks"))
+        return self._plan.task(task).benchmark.attacks[name]
 
     def settings(self, task: str, name: str) -> AttackBase:
         """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale, task."""
@@ -77,13 +84,16 @@ class Attacks:
         file, known = str(plan.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
         if config.module not in known:
             raise ConfigError(f"no module {config.module!r} of blur.attacks.kinds", file, suggest(config.module, known))
-        return validate(
-            import_module(f"blur.attacks.kinds.{config.module}").Attack,
+        layers = [
             (f"{file}: settings", config.settings),
-            (self._place(task, name), on.settings),
+            (f"{self._place(task, name)}.settings", on.settings),
             plan.scale_layer("attacks", name),
             *plan.task(task).said("attacks", name),
-        )
+        ]
+        _check_left_out(layers)
+        settings = validate(import_module(f"blur.attacks.kinds.{config.module}").Attack, *layers)
+        _check_sets(layers, import_module(f"blur.data.{plan.task(task).benchmark.module}").SET_NAMES)
+        return settings
 
     def measure(self, task: str, name: str) -> MeasureSettings:
         """Return what is measured of an attacked model: the benchmark's suite, unless the attack names less."""
@@ -111,3 +121,23 @@ class Attacks:
 
     def _place(self, task: str, name: str) -> str:
         return self._plan.benchmark_place(task, f"attacks.{name}")
+
+
+def _check_left_out(layers: Sequence[Layer]) -> None:
+    """Refuse to leave out (by null) an arm that no file before has."""
+    known: set[str] = set()
+    for place, content in layers:
+        arms = content.get("arms")
+        for name, arm in (arms if isinstance(arms, Mapping) else {}).items():
+            if arm is None and name not in known:
+                raise ConfigError(f"no arm {name!r} to leave out", f"{place}.arms", suggest(name, sorted(known)))
+            known.add(name)
+
+
+def _check_sets(layers: Sequence[Layer], known: Sequence[str]) -> None:
+    """Refuse names of sets that the benchmark does not have."""
+    for place, content in layers:
+        for key, sets in (content.get("data") or {}).items():
+            for name in sets:
+                if name not in known:
+                    raise ConfigError(f"no set {name!r}", f"{place}.data.{key}", suggest(name, known))

@@ -34,8 +34,10 @@ def check(plan: Plan, task: str) -> None:
     _check_drawn(plan, task)
     for run in plan.runs(task):
         plan.unlearn_settings(run)
-    for attack in dict.fromkeys(attack for _, attack in plan.attacks.pairs(task)):
+    made = dict.fromkeys(attack for _, attack in plan.attacks.pairs(task))
+    for attack in resolved.benchmark.attacks:
         plan.attacks.settings(task, attack)
+    for attack in made:
         _check_measured(plan, task, plan.attacks.metrics(task, attack)[0], plan.attacks.measure(task, attack))
 
 
@@ -43,8 +45,12 @@ def _check_names(plan: Plan, task: str) -> None:
     """Refuse settings of methods and attacks that have no file."""
     resolved = plan.task(task)
     methods = [*resolved.said("methods"), under(resolved.model_file, "methods")]
-    attacks = [plan.scale_layer("attacks"), *resolved.said("attacks")]
-    for kind, known, layers in (("method", plan.methods, methods), ("attack", plan.attacks.names, attacks)):
+    of_scale, own = [plan.scale_layer("attacks")], resolved.said("attacks")
+    for kind, known, layers in (
+        ("method", plan.methods, methods),
+        ("attack", plan.attacks.names, of_scale),
+        ("attack", tuple(resolved.benchmark.attacks), own),
+    ):
         for place, settings in layers:
             for name in settings:
                 if name not in known:
@@ -71,6 +77,12 @@ def _check_drawn(plan: Plan, task: str) -> None:
     known = sorted({spec["name"] for spec in (*benchmark.metrics, *benchmark.trajectory)})
     asked: list[tuple[str, Mapping[str, Any]]] = [("table", benchmark.table)]
     for name, figure in benchmark.figures.items():
+        drawn = [*figure.attacks, *[figure.options[key] for key in ("attack",) if key in figure.options]]
+        drawn += figure.options.get("arms", ())
+        for attack in drawn:
+            if attack not in benchmark.attacks:
+                where = plan.benchmark_place(task, f"figures.{name}")
+                raise ConfigError(f"no attack {attack!r}", where, suggest(attack, benchmark.attacks))
         if figure.module not in modules:
             where = plan.benchmark_place(task, f"figures.{name}.module")
             raise ConfigError(f"no figure module {figure.module!r}", where, suggest(figure.module, modules))

@@ -86,6 +86,16 @@ def validate(model: type[Model], *layers: Layer) -> Model:
         raise _config_error(model, layers, error) from None
 
 
+def _said(fault: Any) -> str:
+    """Return what is wrong with a value, in words of YAML."""
+    words = {
+        "tuple_type": "should be a list",
+        "dict_type": "should be a mapping",
+        "mapping_type": "should be a mapping",
+    }
+    return words.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+
+
 def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: ValidationError) -> ConfigError:
     faults = error.errors(include_url=False)
     # A misspelt key is also a missing one: the first says more.
@@ -99,9 +109,9 @@ def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: Vali
     if first["type"] == "missing":
         return ConfigError(f"key {key!r} is missing", file, "Add it")
     if not key:
-        return ConfigError(first["msg"].removeprefix("Value error, "), file, "Mend it")
+        return ConfigError(_said(first), file, "Mend it")
     got = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
-    return ConfigError(f"key {key!r}: {first['msg'].removeprefix('Value error, ')}{got}", file, "Mend it")
+    return ConfigError(f"key {key!r}: {_said(first)}{got}", file, "Mend it")
 
 
 def _file_of(layers: Sequence[Layer], location: tuple[int | str, ...]) -> str:

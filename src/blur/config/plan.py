@@ -121,8 +121,10 @@ class Plan:
 
     def runs(self, task: str) -> tuple[Run, ...]:
         """Return the unlearning runs of a task, without doubles, in a fixed order; each after those it starts from."""
-        selections = self.task(task).config.runs or self.scale.runs
-        chosen = [run for selection in selections for run in self.expand(task, selection)]
+        resolved = self.task(task)
+        where = resolved.place("runs") if resolved.config.runs else self.scale_layer("runs")[0]
+        selections = resolved.config.runs or self.scale.runs
+        chosen = [run for selection in selections for run in self.expand(task, selection, where)]
         return tuple({run: None for last in chosen for run in self._sequence(last)})
 
     def _sequence(self, run: Run) -> list[Run]:
@@ -149,8 +151,11 @@ class Plan:
             name: {topic: list(sets) for topic, sets in by_topic(stream).items()} for name, stream in chosen.items()
         }
 
-    def expand(self, task: str, selection: Selection | AttackSelection) -> list[Run]:
-        """Return the runs that a selection stands for."""
+    def expand(self, task: str, selection: Selection | AttackSelection, where: str) -> list[Run]:
+        """Return the runs that a selection stands for; an unknown method is blamed on ``where`` it was typed."""
+        for method in selection.methods:
+            if method not in self.methods:
+                raise ConfigError(f"no method {method!r}", where, suggest(method, self.methods))
         return [
             Run(task, method, variant, seed)
             for method in selection.methods

@@ -220,7 +220,10 @@ class BenchmarkAttack(Strict):
         "all", description="over which items: all of them, or those of entities that the attacker never saw"
     )
     chance: float | None = Field(
-        None, description="what guessing gives: the floor where `items: unseen` count, or there is no retrained model"
+        None,
+        ge=0,
+        le=1,
+        description="what guessing gives: the floor where `items: unseen` count, or there is no retrained model",
     )
 
 

@@ -19,6 +19,8 @@ NOTES = (
     f"{UNINFORMATIVE:g} apart there, or the attack does not apply.",
     f"Robustness: one minus the largest recovery, where utility is at least {KEPT:.0%} of the target's and at most "
     f"{FORGOTTEN:.0%} of what there was to forget is left before any attack; over so many of the kinds of attack.",
+    "None is given to a model far worse than guessing, nor where retraining brings back less than half of what it "
+    "trains on.",
     "Used, unseen: the worst attack's result on items of entities that the attacker trained on, and on all others.",
 )
 
@@ -54,6 +56,7 @@ def long(found: Sequence[Verdict]) -> list[dict[str, Any]]:
                 "target": one.values[2],
                 "used": one.used,
                 "unseen": one.unseen,
+                "taught": one.taught,
                 "recovery": one.value,
                 "collision_rate": one.about.get("collision_rate"),
                 "reason": one.reason,

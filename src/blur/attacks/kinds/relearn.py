@@ -51,7 +51,9 @@ class Arm(Strict):
 class Attack(AttackBase):
     """Fine-tuning, measured along the way."""
 
-    data: Mapping[str, tuple[str, ...]] = Field(description="sets by name, such as `forget: [forget]`")
+    data: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        description="sets by name, such as `forget: [forget]`"
+    )
     arms: Mapping[str, Arm]
     at: tuple[int, ...] = Field(min_length=1, description="steps after which the model is measured")
     batch_size: int = Field(8, ge=1)

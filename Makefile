@@ -80,7 +80,7 @@ unit: env ## Run the tests that need neither snakemake nor dvc
 	pytest -m "not workflow and not slurm" -n 2
 
 test: env lint types unit ## Run CI's tests; CI has `make quantization` before, `make slurm` after
-	pytest -m workflow
+	pytest -m workflow --durations=12
 
 slurm: env ## Start a SLURM on this machine (root), run benchmarks through it, break it, stop it; ARGS go to pytest
 	pytest -m slurm -s $(ARGS)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,44 +17,66 @@ from tests.workflow.cases import ALL_RUNS, CASES, Case, drawn, unlearned
 from tests.workflow.conftest import Workspace
 
 pytestmark = pytest.mark.workflow
+Places = dict[str, Workspace]
 
 
-@pytest.fixture(scope="module", params=["where it ran", "in a clone"])
-def workspace(request: pytest.FixtureRequest) -> Workspace:
-    return request.getfixturevalue("finished" if request.param == "where it ran" else "pulled")
+@pytest.fixture(scope="module")
+def places(finished: Workspace, pulled: Workspace) -> Places:
+    return {"where it ran": finished, "in a clone": pulled}
 
 
-def test_nothing_changed(workspace: Workspace) -> None:
-    assert workspace.plan() == set()
+def planned(places: Places, change: Callable[[Workspace], AbstractContextManager[Any]] = nullcontext) -> Any:
+    """Return what each place plans while it is changed; the places side by side, since a plan takes one core."""
+
+    def plan(workspace: Workspace) -> set[str]:
+        with change(workspace):
+            return workspace.plan()
+
+    with ThreadPoolExecutor(len(places)) as pool:
+        return dict(zip(places, pool.map(plan, places.values()), strict=True))
+
+
+def everywhere(places: Places, jobs: set[str]) -> dict[str, set[str]]:
+    return dict.fromkeys(places, jobs)
+
+
+def test_nothing_changed(places: Places) -> None:
+    assert planned(places) == everywhere(places, set())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_change_plans_exactly_its_jobs(workspace: Workspace, case: Case) -> None:
-    with case.change(workspace):
-        assert workspace.plan() == case.jobs
+def test_a_change_plans_exactly_its_jobs(places: Places, case: Case) -> None:
+    assert planned(places, case.change) == everywhere(places, case.jobs)
 
 
-def test_all_files_touched_in_random_order(workspace: Workspace) -> None:
-    files = [
-        p
-        for folder in ("results", "data/ci", "src", "config", "workflow")
-        for p in (workspace.root / folder).rglob("*")
-    ]
-    files = [p for p in files if p.is_file()]
-    random.Random(0).shuffle(files)
-    now = time.time()
-    for place, path in enumerate(files):
-        os.utime(path, (now - len(files) + place, now - len(files) + place))
-    assert workspace.plan() == set()
+def test_all_files_touched_in_random_order(places: Places) -> None:
+    for workspace in places.values():
+        files = [
+            p
+            for folder in ("results", "data/ci", "src", "config", "workflow")
+            for p in (workspace.root / folder).rglob("*")
+        ]
+        files = [p for p in files if p.is_file()]
+        random.Random(0).shuffle(files)
+        now = time.time()
+        for place, path in enumerate(files):
+            os.utime(path, (now - len(files) + place, now - len(files) + place))
+    assert planned(places) == everywhere(places, set())
 
 
-def test_a_new_method_plans_only_its_jobs(workspace: Workspace) -> None:
+@contextmanager
+def with_a_new_method(workspace: Workspace) -> Iterator[None]:
     text = (workspace.root / "config/methods/graddiff.yaml").read_text().split("# Figure 1")[0]
     with (
         workspace.added("config/methods/mine.yaml", text.replace("title: GradDiff", "title: Mine")),
         workspace.changed("config/scales/ci.yaml", "[graddiff, ga_klr,", "[graddiff, mine, ga_klr,"),
     ):
-        assert workspace.plan() == unlearned("tofu", "mine/default") | drawn("tofu")
+        yield
+
+
+def test_a_new_method_plans_only_its_jobs(places: Places) -> None:
+    jobs = unlearned("tofu", "mine/default") | drawn("tofu")
+    assert planned(places, with_a_new_method) == everywhere(places, jobs)
 
 
 def test_one_byte_of_a_weight_file(copied: Workspace) -> None:

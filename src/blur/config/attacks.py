@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from blur.config.load import Layer, suggest, validate
+from blur.config.load import Layer, require_known, suggest, validate
 from blur.config.schema import AttackConfig, BenchmarkAttack
 from blur.core.errors import ConfigError
 from blur.unlearn.axis import available
@@ -40,9 +40,7 @@ class Attacks:
     @cache  # noqa: B019 - a plan lives as long as its process
     def config(self, name: str) -> AttackConfig:
         """Return an attack's file, validated; a name without a file is an error with the nearest name."""
-        if name not in self.names:
-            where = str(self._plan.folder / "attacks")
-            raise ConfigError(f"no attack {name!r}", where, suggest(name, self.names))
+        require_known("attack", name, self.names, str(self._plan.folder / "attacks"))
         return validate(AttackConfig, self._plan.layer(f"attacks/{name}.yaml"))
 
     def pairs(self, task: str) -> tuple[tuple[Run, str], ...]:
@@ -64,8 +62,7 @@ class Attacks:
     def _require(self, task: str, name: str, where: str) -> None:
         """Refuse an attack that has no file, or that the benchmark says nothing about."""
         known = self._plan.task(task).benchmark.attacks
-        if name not in self.names:
-            raise ConfigError(f"no attack {name!r}", where, suggest(name, self.names))
+        require_known("attack", name, self.names, where)
         if name not in known:
             raise ConfigError(f"the benchmark has no attack {name!r}", where, suggest(name, known))
 
@@ -115,8 +112,7 @@ class Attacks:
         known = [spec["name"] for spec in benchmark.metrics]
         chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
         for metric, among in (*((one, known) for one in chosen), *((one, chosen) for one in judges)):
-            if metric not in among:
-                raise ConfigError(f"no metric {metric!r}", self._place(task, name), suggest(metric, among))
+            require_known("metric", metric, among, self._place(task, name))
         return [spec for spec in benchmark.metrics if spec["name"] in chosen], list(judges)
 
     def _place(self, task: str, name: str) -> str:
@@ -139,5 +135,4 @@ def _check_sets(layers: Sequence[Layer], known: Sequence[str]) -> None:
     for place, content in layers:
         for key, sets in (content.get("data") or {}).items():
             for name in sets:
-                if name not in known:
-                    raise ConfigError(f"no set {name!r}", f"{place}.data.{key}", suggest(name, known))
+                require_known("set", name, known, f"{place}.data.{key}")

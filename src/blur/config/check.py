@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from blur.config.load import suggest, under
+from blur.config.load import require_known, suggest, under
 from blur.core.errors import ConfigError
 from blur.core.fingerprint import SOURCE
 
@@ -53,8 +53,7 @@ def _check_names(plan: Plan, task: str) -> None:
     ):
         for place, settings in layers:
             for name in settings:
-                if name not in known:
-                    raise ConfigError(f"no {kind} {name!r}", place, suggest(name, known))
+                require_known(kind, name, known, place)
 
 
 def _check_measured(plan: Plan, task: str, specs: Sequence[Mapping[str, Any]], settings: MeasureSettings) -> None:
@@ -71,21 +70,16 @@ def _check_measured(plan: Plan, task: str, specs: Sequence[Mapping[str, Any]], s
 
 
 def _check_drawn(plan: Plan, task: str) -> None:
-    """Refuse figures without a module, and metrics of figures and table that the benchmark has not."""
+    """Refuse figures without a module, and attacks and metrics of figures and table that the benchmark has not."""
     benchmark = plan.task(task).benchmark
     modules = sorted(path.stem for path in (SOURCE / "report/figures").glob("[!_]*.py"))
     known = sorted({spec["name"] for spec in (*benchmark.metrics, *benchmark.trajectory)})
     asked: list[tuple[str, Mapping[str, Any]]] = [("table", benchmark.table)]
     for name, figure in benchmark.figures.items():
-        drawn = [*figure.attacks, *[figure.options[key] for key in ("attack",) if key in figure.options]]
-        drawn += figure.options.get("arms", ())
-        for attack in drawn:
-            if attack not in benchmark.attacks:
-                where = plan.benchmark_place(task, f"figures.{name}")
-                raise ConfigError(f"no attack {attack!r}", where, suggest(attack, benchmark.attacks))
-        if figure.module not in modules:
-            where = plan.benchmark_place(task, f"figures.{name}.module")
-            raise ConfigError(f"no figure module {figure.module!r}", where, suggest(figure.module, modules))
+        where, one = plan.benchmark_place(task, f"figures.{name}"), figure.options.get("attack")
+        for attack in (*figure.attacks, *([one] if one else []), *figure.options.get("arms", ())):
+            require_known("attack", attack, benchmark.attacks, where)
+        require_known("figure module", figure.module, modules, f"{where}.module")
         asked.append((f"figures.{name}.options", figure.options))
     for place, options in asked:
         for key in ("columns", "parts", "metrics", "forget", "utility", "chance"):
@@ -103,5 +97,4 @@ def _check_judges(plan: Plan, task: str) -> None:
     sequence = benchmark.sequence.metrics if benchmark.sequence else ()
     judges = {"judged_by": (*benchmark.judged_by.forget, benchmark.judged_by.utility), "sequence": sequence}
     for key, name in ((key, name) for key, names in judges.items() for name in names):
-        if name not in known:
-            raise ConfigError(f"no metric {name!r}", plan.benchmark_place(task, key), suggest(name, known))
+        require_known("metric", name, known, plan.benchmark_place(task, key))

@@ -44,6 +44,17 @@ def suggest(name: str, known: Iterable[str]) -> str:
     return f"{hint}Known: {', '.join(known) if known else 'none'}"
 
 
+def require_known(kind: str, name: str, known: Iterable[str], where: str) -> None:
+    """Refuse a name that is none of ``known``.
+
+    Raises:
+        ConfigError: names ``where`` it was typed, and the nearest known name.
+    """
+    known = list(known)
+    if name not in known:
+        raise ConfigError(f"no {kind} {name!r}", where, suggest(name, known))
+
+
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Merge mappings key by key, later ones winning; lists and values are replaced whole.
 

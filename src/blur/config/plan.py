@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from blur.config.attacks import Attacks
-from blur.config.load import Layer, read_yaml, suggest, under, validate
+from blur.config.load import Layer, read_yaml, require_known, suggest, under, validate
 from blur.config.schema import (
     AttackSelection,
     BenchmarkConfig,
@@ -115,8 +115,7 @@ class Plan:
     @cache  # noqa: B019
     def method(self, name: str) -> MethodConfig:
         """Return a method's file, validated; a name without a file is an error with the nearest name."""
-        if name not in self.methods:
-            raise ConfigError(f"no method {name!r}", str(self.folder / "methods"), suggest(name, self.methods))
+        require_known("method", name, self.methods, str(self.folder / "methods"))
         return validate(MethodConfig, self.layer(f"methods/{name}.yaml"))
 
     def runs(self, task: str) -> tuple[Run, ...]:
@@ -154,8 +153,7 @@ class Plan:
     def expand(self, task: str, selection: Selection | AttackSelection, where: str) -> list[Run]:
         """Return the runs that a selection stands for; an unknown method is blamed on ``where`` it was typed."""
         for method in selection.methods:
-            if method not in self.methods:
-                raise ConfigError(f"no method {method!r}", where, suggest(method, self.methods))
+            require_known("method", method, self.methods, where)
         return [
             Run(task, method, variant, seed)
             for method in selection.methods

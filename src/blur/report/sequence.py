@@ -36,25 +36,28 @@ def with_sequence(
     def low(metric: str) -> float | None:
         return retrained.value(floor or metric) if retrained else None
 
+    def never_forgotten(run: Run, earlier: int) -> bool:
+        metric, own = metrics[earlier], by_name.get((run.method, variants[earlier], run.seed))
+        left = share(own.value(metric), low(metric), target.value(metric)) if own and target else None
+        return left is not None and not is_forgotten(left)
+
     def told(run: Run) -> Run:
         points = {}
-        chain = [by_name.get((run.method, variant, run.seed)) for variant in variants]
         for earlier, later in places:
-            metric, own, after = metrics[earlier], chain[earlier], chain[later]
-            level, reason = low(metric) if run.method == "retrained" else run.value(metric), None
-            if not run.is_reference:
-                if after is None or target is None:
-                    continue
-                left = share(own.value(metric) if own else None, low(metric), target.value(metric))
-                reason = None if left is None or is_forgotten(left) else UNFORGOTTEN
-                level = after.value(metric)
-            points[f"{variants[later]}/{metric}"] = _point(variants[later], None if reason else level, reason)
+            metric, arm = metrics[earlier], variants[later]
+            after = run if run.is_reference else by_name.get((run.method, arm, run.seed))
+            if run.method == "retrained":
+                points[f"{arm}/{metric}"] = _point(arm, low(metric))
+            elif not run.is_reference and never_forgotten(run, earlier) and after:
+                points[f"{arm}/{metric}"] = _point(arm, None, UNFORGOTTEN)
+            elif after:
+                points[f"{arm}/{metric}"] = _point(arm, after.value(metric))
         return replace(run, attacks={**run.attacks, NAME: _attack(title, points)}) if points else run
 
     return [told(run) if run.is_reference or run.variant == DEFAULT else run for run in runs]
 
 
-def _point(arm: str, level: float | None, reason: str | None) -> dict[str, Any]:
+def _point(arm: str, level: float | None, reason: str | None = None) -> dict[str, Any]:
     told = {"arm": arm, "judged": {"all": level, "used": None, "unseen": None}}
     return {**told, "reason": reason} if reason else told
 

@@ -89,7 +89,7 @@ class Attacks:
         ]
         _check_left_out(layers)
         settings = validate(import_module(f"blur.attacks.kinds.{config.module}").Attack, *layers)
-        _check_sets(layers, import_module(f"blur.data.{plan.task(task).benchmark.module}").SET_NAMES)
+        _check_sets(layers, plan.task(task).set_names)
         return settings
 
     def measure(self, task: str, name: str) -> MeasureSettings:

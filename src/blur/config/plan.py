@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal
 
 from blur.config.attacks import Attacks
@@ -29,7 +30,6 @@ from blur.config.schema import (
 )
 from blur.config.task import Run, Task
 from blur.core.errors import ConfigError
-from blur.data.settings import DataSettings
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
 from blur.unlearn.axis import available
@@ -96,12 +96,13 @@ class Plan:
         benchmark = validate(BenchmarkConfig, bench_file)
         model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
-        data_settings = _data_settings(bench_file, benchmark.module)
+        module = _data_module(bench_file, benchmark.module)
         return Task(
             name=name,
             config=config,
             benchmark=benchmark,
-            data=validate(data_settings, *(under(layer, "data") for layer in typed)),
+            data=validate(module.Settings, *(under(layer, "data") for layer in typed)),
+            set_names=module.SET_NAMES,
             model=validate(ModelSettings, (f"{model_file[0]}: model", model_config.model)),
             model_file=model_file,
             typed=typed,
@@ -236,12 +237,16 @@ class Plan:
         )
 
 
-def _data_settings(where: Layer, module: str) -> type[DataSettings]:
-    """Return the settings class of a benchmark's data module."""
+def _data_module(where: Layer, name: str) -> ModuleType:
+    """Return a benchmark's data module: what says which settings it has, and which sets it builds."""
     names = available("blur.data")
-    found = getattr(import_module(f"blur.data.{module}"), "Settings", None) if module in names else None
-    if found is None:
-        known = [name for name in names if hasattr(import_module(f"blur.data.{name}"), "Settings")]
-        what = f"no module {module!r} of blur.data that builds sets"
-        raise ConfigError(what, f"{where[0]}: module", suggest(module, known))
+    found = import_module(f"blur.data.{name}") if name in names else None
+    if found is None or not _builds_sets(found):
+        known = [one for one in names if _builds_sets(import_module(f"blur.data.{one}"))]
+        what = f"no module {name!r} of blur.data that builds sets (with `Settings` and `SET_NAMES`)"
+        raise ConfigError(what, f"{where[0]}: module", suggest(name, known))
     return found
+
+
+def _builds_sets(module: ModuleType) -> bool:
+    return hasattr(module, "Settings") and hasattr(module, "SET_NAMES")

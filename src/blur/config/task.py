@@ -30,6 +30,7 @@ class Task:
     """A task with the files it names, as they stand at one scale.
 
     Attributes:
+        set_names: all sets that the data module builds.
         model_file: what the model's file says.
         typed: what the task's file says, and what the scale changes of it.
     """
@@ -38,6 +39,7 @@ class Task:
     config: TaskConfig
     benchmark: BenchmarkConfig
     data: DataSettings
+    set_names: tuple[str, ...]
     model: ModelSettings
     model_file: Layer
     typed: tuple[Layer, Layer]

@@ -79,7 +79,7 @@ types: env ## Check types
 	mypy
 
 unit: env ## Run the tests that need neither snakemake nor dvc
-	pytest -m "not workflow and not slurm" -n 2
+	pytest -m "not workflow and not slurm" -n 2 --dist loadfile
 
 workflow: env ## Run the tests of the graph on one finished run of scale ci
 	pytest -m "workflow and not long" $(TOGETHER)

@@ -77,7 +77,9 @@ def test_a_plan_of_nothing_reads_code_and_settings_once_and_no_result(finished: 
     done = finished.run("python", "-c", COUNTED, str(counts), "all", "--dry-run", "--config", f"scale={SCALE}")
     assert "Nothing to be done" in done.stdout + done.stderr
     opened = json.loads(counts.read_text())
+    shown = ("config/lm_eval/", "config/attacks/templates/")  # texts that models are shown: jobs' keys hash them
     read = {path: number for path, number in opened.items() if path.startswith(("src/", "config/"))}
+    read = {path: number for path, number in read.items() if not path.startswith(shown)}
     assert len(read) > 100
     assert {path for path, number in read.items() if number > 2} == set()
     assert not [path for path in opened if path.startswith(("results/", "data/"))]

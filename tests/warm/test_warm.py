@@ -145,8 +145,8 @@ def test_signals_reach_the_job(run: Run) -> None:
             assert cold.stderr
             assert "waiting for" in cold.stderr.readline()
             cold.send_signal(number)
-            assert re.sub(r".*\n", "", err) == re.sub(r".*\n", "", cold.communicate(timeout=60)[1])
-        assert warm.returncode == cold.returncode == -number
+            assert err == cold.communicate(timeout=60)[1]
+        assert warm.returncode == cold.returncode != 0
         assert not run.has_data()
         assert not run.children()
 

@@ -116,6 +116,20 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     return workspace
 
 
+@pytest.fixture(scope="session")
+def long_run(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose BLUR run is long enough to be interrupted (``tests.workflow.long_run``), finished once."""
+    from tests.workflow.long_run import MANIFEST
+
+    root = tmp_path_factory.mktemp("long").resolve() / "checkout"
+    shutil.copytree(finished.root, root, symlinks=True)
+    workspace = Workspace(root)
+    scale = root / "config/scales/ci.yaml"
+    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 150"))
+    workspace.snakemake(MANIFEST)
+    return workspace
+
+
 @pytest.fixture
 def copied(finished: Workspace, tmp_path: Path) -> Workspace:
     """A copy of the finished workspace that a test may spoil."""

@@ -92,7 +92,7 @@ class MetricContext:
         raise ArtifactError(
             f"needs the measurements of the {name} model",
             f"metric {self.name}",
-            f"evaluate that model first, or set `{name}: {{kind: none}}` in the task",
+            f"Type `blur evaluate --method {name}` with its task, or set `{name}: {{kind: none}}` in the task",
         )
 
 

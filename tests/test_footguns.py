@@ -1,4 +1,4 @@
-"""The page on footguns: each pair of snippets runs and shows that wrong is not right; each test that it names is there."""
+"""The page on footguns: each pair of snippets runs and shows that wrong is not right; the tests it names are there."""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 
 The fingerprint is taken from the syntax trees of the root modules and of every ``blur`` module that they import,
 directly or not. Configuration models, the command line, the version and module look-ups by name are left out: the
-resolved settings cover the first two, manifests the third, and what a look-up finds is named as a root. The
-serialisation skips empty fields and positions, so that Python 3.11, 3.12 and 3.13 give the same text.
+resolved settings cover the first two, manifests the third, and what a look-up finds is named as a root. So are the
+commands that errors name, which change no result. The serialisation skips empty fields and positions, so that Python
+3.11, 3.12 and 3.13 give the same text.
 """
 
 from __future__ import annotations
@@ -46,15 +47,16 @@ def _closure(roots: tuple[str, ...], source: Path) -> frozenset[str]:
     pending, seen = list(roots), set[str]()
     while pending:
         name = pending.pop()
-        if name in seen or _is_configuration(name):
+        if name in seen or _is_left_out(name):
             continue
         seen.add(name)
         pending.extend(_imports(_path(name, source), name, source))
     return frozenset(seen)
 
 
-def _is_configuration(name: str) -> bool:
-    return name in (PACKAGE, f"{PACKAGE}.cli") or name.startswith(f"{PACKAGE}.config") or name.endswith(".settings")
+def _is_left_out(name: str) -> bool:
+    exact = (PACKAGE, f"{PACKAGE}.cli", f"{PACKAGE}.core.remedy")
+    return name in exact or name.startswith(f"{PACKAGE}.config") or name.endswith(".settings")
 
 
 def _path(name: str, source: Path) -> Path:

@@ -19,11 +19,11 @@ from typing import Any
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
 from blur.core.hashing import sha256_file, sha256_json
+from blur.core.remedy import to_make, to_mend
 
 NAME = "manifest.json"
 SCHEMA_VERSION = 1
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "numpy", "scipy", "pyarrow")
-REMEDY = "Run `make verify`, then run snakemake again"
 
 
 class Clock:
@@ -90,13 +90,13 @@ def read(directory: Path) -> dict[str, Any]:
     """
     path = directory / NAME
     if not path.is_file():
-        raise ArtifactError("no manifest, so this is no finished result", str(path), "Run `snakemake` for it first")
+        raise ArtifactError("no manifest, so this is no finished result", str(path), to_make(path))
     try:
         found: dict[str, Any] = read_json(path)
         if not {"key", "files"} <= found.keys():
             raise ValueError("it has no key or no files")
     except (ValueError, AttributeError) as error:
-        raise ArtifactError(f"not a readable manifest ({error})", str(path), REMEDY) from error
+        raise ArtifactError(f"not a readable manifest ({error})", str(path), to_mend(path)) from error
     return found
 
 
@@ -112,8 +112,8 @@ def check_files(directory: Path, manifest: dict[str, Any], names: Iterable[str] 
     for name in manifest["files"] if names is None else names:
         path = directory / name
         if name not in manifest["files"]:
-            raise ArtifactError("not listed in the manifest beside it", str(path), REMEDY)
+            raise ArtifactError("not listed in the manifest beside it", str(path), to_mend(path))
         if not path.is_file():
-            raise ArtifactError("missing, though its manifest lists it", str(path), REMEDY)
+            raise ArtifactError("missing, though its manifest lists it", str(path), to_mend(path))
         if sha256_file(path) != manifest["files"][name]:
-            raise ArtifactError("content differs from the hash in its manifest", str(path), REMEDY)
+            raise ArtifactError("content differs from the hash in its manifest", str(path), to_mend(path))

@@ -12,8 +12,7 @@ import pyarrow.parquet as pq
 
 from blur.core.errors import ArtifactError
 from blur.core.files import atomic_path
-
-_REMEDY = "run the evaluation of this model again"
+from blur.core.remedy import to_mend
 
 
 def write(path: Path, rows: Iterable[Any], schema: pa.Schema, extra: Mapping[str, Sequence[Any]] | None = None) -> None:
@@ -27,12 +26,12 @@ def write(path: Path, rows: Iterable[Any], schema: pa.Schema, extra: Mapping[str
 def read(path: Path, schema: pa.Schema) -> pa.Table:
     """Read a table's columns in the order of ``schema``; ``ArtifactError`` where the file or a column is missing."""
     if not path.is_file():
-        raise ArtifactError("no such table of measurements", str(path), _REMEDY)
+        raise ArtifactError("no such table of measurements", str(path), to_mend(path))
     with open(path, "rb") as handle:
         found = pq.read_table(handle)
     missing = [name for name in schema.names if name not in found.column_names]
     if missing:
-        raise ArtifactError(f"columns {', '.join(missing)} are missing", str(path), _REMEDY)
+        raise ArtifactError(f"columns {', '.join(missing)} are missing", str(path), to_mend(path))
     return found.select(schema.names)
 
 

@@ -92,7 +92,7 @@ class MetricContext:
         raise ArtifactError(
             f"needs the measurements of the {name} model",
             f"metric {self.name}",
-            f"evaluate that model first, or set `{name}: {{kind: none}}` in the task",
+            f"Type `blur evaluate --method {name}` with its task, or set `{name}: {{kind: none}}` in the task",
         )
 
 
@@ -111,7 +111,11 @@ def mean_of(
     """
     given = [value for values in items.values() for value in values.values()]
     if not given:
-        raise DataError("no item to take a mean over", f"sets {', '.join(items)}", "evaluate those sets")
+        raise DataError(
+            "no item to take a mean over",
+            f"sets {', '.join(items)}",
+            "Name those sets under `measure` of the benchmark",
+        )
     known = [value for value in given if value is not None]
     kept = {
         name: {item: value for item, value in values.items() if value is not None and not math.isnan(value)}

@@ -37,7 +37,7 @@ def compute(context: MetricContext, set: str, truth: str, reference: str = "retr
     if own.keys() != other.keys() or not own:
         odd = next(iter(own.keys() ^ other.keys()), "none at all")
         what = f"set {set}: this model and the {reference} one were measured on different items (id {odd})"
-        raise DataError(what, f"metric {context.name}", "evaluate both on the same set")
+        raise DataError(what, f"metric {context.name}", "Type `blur evaluate` for both with the same settings")
     mine, its = np.array(list(own.values())), np.array(list(other.values()))
     undefined = int(np.isnan(mine).sum() + np.isnan(its).sum())
     items = {set: {item: value for item, value in own.items() if not np.isnan(value)}}

@@ -43,6 +43,7 @@ class Attacks:
         require_known("attack", name, self.names, str(self._plan.folder / "attacks"))
         return validate(AttackConfig, self._plan.layer(f"attacks/{name}.yaml"))
 
+    @cache  # noqa: B019
     def pairs(self, task: str) -> tuple[tuple[Run, str], ...]:
         """Return the pairs of model and attack of a task, without doubles; target and retrained beside the runs."""
         plan, resolved, runs = self._plan, self._plan.task(task), self._plan.runs(task)
@@ -75,6 +76,7 @@ class Attacks:
         self._require(task, name, self._plan.benchmark_place(task, "attacks"))
         return self._plan.task(task).benchmark.attacks[name]
 
+    @cache  # noqa: B019
     def settings(self, task: str, name: str) -> AttackBase:
         """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale, task."""
         plan, config, on = self._plan, self.config(name), self.on(task, name)
@@ -92,6 +94,7 @@ class Attacks:
         _check_sets(layers, plan.task(task).set_names)
         return settings
 
+    @cache  # noqa: B019
     def measure(self, task: str, name: str) -> MeasureSettings:
         """Return what is measured of an attacked model: the benchmark's suite, unless the attack names less."""
         chosen, suite = self.on(task, name).measure, self._plan.measure_settings(task)

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur import models
-from blur.attacks.attack import Point, Record, Sets, Victim
+from blur.attacks.attack import Sets, Victim
+from blur.attacks.point import Point, Record
 from blur.core.files import read_json, write_json
+from blur.core.paths import POINTS
 from blur.core.runtime import make_deterministic
 from blur.measure.run import measure
 from blur.measurements import Measurements, read_points, write_points
+from blur.models.io import load
 from blur.stages.fit import forget_resume_state, resume_folder
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
     from blur.attacks.attack import AttackBase
     from blur.measure.settings import MeasureSettings
-
-POINTS = "points.json"
+    from blur.models.encode import Example
+    from blur.models.io import LoadedModel
 
 
 def run(job: Job) -> None:
@@ -74,7 +76,7 @@ def _collect(attack: AttackBase, folder: Path, directory: Path) -> list[str]:
 
 def _victim(job: Job, settings: MeasureSettings) -> Victim:
     model, encoding = job.directory("models"), job.settings
-    known = models.load(model, device=job.device)
+    known = load(model, device=job.device)
     own = {name: read_sets(job.data, [name]) for name in settings.sets}
 
     def measured(
@@ -83,14 +85,14 @@ def _victim(job: Job, settings: MeasureSettings) -> Victim:
         told = (known.tokenizer, known.template, sets or own, asked or settings, encoding["max_length"])
         return measure(attacked, *told)
 
-    def encoded(loaded: models.LoadedModel, records: Iterable[Record]) -> list[models.Example]:
+    def encoded(loaded: LoadedModel, records: Iterable[Record]) -> list[Example]:
         return examples(loaded, [dict(record) for record in records], encoding)
 
     adapter = model / "adapter"
     assert job.run is not None
     return Victim(
-        load=lambda: models.load(model, device=job.device),
-        load_target=lambda: models.load(job.directory("models", job.task.target), device=job.device),
+        load=lambda: load(model, device=job.device),
+        load_target=lambda: load(job.directory("models", job.task.target), device=job.device),
         records=lambda names: read_sets(job.data, names),
         examples=encoded,
         measure=measured,

@@ -10,7 +10,7 @@ from blur import models
 from blur.attacks.attack import Point, Record, Sets, Victim
 from blur.core.files import read_json, write_json
 from blur.core.runtime import make_deterministic
-from blur.measure.run import measure
+from blur.measure.run import Suite
 from blur.measurements import Measurements, read_points, write_points
 from blur.stages.fit import forget_resume_state, resume_folder
 from blur.stages.job import Job, hashes
@@ -77,11 +77,16 @@ def _victim(job: Job, settings: MeasureSettings) -> Victim:
     known = models.load(model, device=job.device)
     own = {name: read_sets(job.data, [name]) for name in settings.sets}
 
+    def suite(sets: Sets, asked: MeasureSettings) -> Suite:
+        return Suite(known.tokenizer, known.template, sets, asked, encoding["max_length"])
+
+    usual = suite(own, settings)
+
     def measured(
         attacked: PreTrainedModel, sets: Sets | None = None, asked: MeasureSettings | None = None
     ) -> Measurements:
-        told = (known.tokenizer, known.template, sets or own, asked or settings, encoding["max_length"])
-        return measure(attacked, *told)
+        chosen = suite(sets or own, asked or settings) if sets or asked else usual
+        return chosen.measure(attacked)
 
     def encoded(loaded: models.LoadedModel, records: Iterable[Record]) -> list[models.Example]:
         return examples(loaded, [dict(record) for record in records], encoding)

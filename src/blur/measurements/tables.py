@@ -20,8 +20,13 @@ def write(path: Path, rows: Iterable[Any], schema: pa.Schema, extra: Mapping[str
     """Write rows of one dataclass, and ``extra`` columns that no row has, whole or not at all."""
     rows, extra = list(rows), extra or {}
     columns = {name: extra[name] if name in extra else [getattr(row, name) for row in rows] for name in schema.names}
+    save(path, pa.table(columns, schema=schema))
+
+
+def save(path: Path, table: pa.Table) -> None:
+    """Write a table, whole or not at all."""
     with atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def read(path: Path, schema: pa.Schema) -> pa.Table:

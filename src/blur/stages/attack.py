@@ -11,7 +11,7 @@ from blur.attacks.attack import Point, Record, Sets, Victim
 from blur.core.files import read_json, write_json
 from blur.core.runtime import make_deterministic
 from blur.measure.run import Suite
-from blur.measurements import Measurements, read_points, write_points
+from blur.measurements import Measurements, join_points, write_points
 from blur.stages.fit import forget_resume_state, resume_folder
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
@@ -63,13 +63,11 @@ def _told(arm: str, point: Point) -> dict[str, Any]:
 
 
 def _collect(attack: AttackBase, folder: Path, directory: Path) -> list[str]:
-    points: dict[str, Measurements] = {}
     told: dict[str, Any] = {}
     for arm in attack.arms:
-        points |= read_points(folder / arm)
         told |= read_json(folder / arm / POINTS)
     write_json(directory / POINTS, told)
-    return [*write_points(directory, points), POINTS]
+    return [*join_points([folder / arm for arm in attack.arms], directory), POINTS]
 
 
 def _victim(job: Job, settings: MeasureSettings) -> Victim:

@@ -34,7 +34,7 @@ def read(path: Path, schema: pa.Schema) -> pa.Table:
     if not path.is_file():
         raise ArtifactError("no such table of measurements", str(path), _REMEDY)
     with open(path, "rb") as handle:
-        found = pq.read_table(handle)
+        found = pq.ParquetFile(handle).read()
     missing = [name for name in schema.names if name not in found.column_names]
     if missing:
         raise ArtifactError(f"columns {', '.join(missing)} are missing", str(path), _REMEDY)

@@ -94,29 +94,35 @@ class Attacks:
         _check_sets(layers, plan.task(task).set_names)
         return settings
 
-    @cache  # noqa: B019
+    @cache  # noqa: B019 - a plan lives as long as its process
     def measure(self, task: str, name: str) -> MeasureSettings:
-        """Return what is measured of an attacked model: the benchmark's suite, unless the attack names less."""
-        chosen, suite = self.on(task, name).measure, self._plan.measure_settings(task)
-        if chosen is None:
-            return suite
+        """Return what is measured of an attacked model: of the benchmark's suite what the attack's metrics look up.
+
+        Raises:
+            ConfigError: the suite lacks something of it.
+        """
+        from blur.metrics.base import reads_of
+
+        wanted = reads_of(self.metrics(task, name)[0])
         try:
-            return suite.only(chosen.likelihood, chosen.generation, chosen.harness)
+            return self._plan.measure_settings(task).only(**vars(wanted))
         except ValueError as error:
-            raise ConfigError(str(error), f"{self._place(task, name)}.measure") from None
+            raise ConfigError(str(error), f"{self._place(task, name)}.metrics") from None
 
     def metrics(self, task: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
-        """Return the metrics of an attacked model, and the names of those that judge what came back.
+        """Return the metrics of an attacked model, those they are made of included, and the names of the judges.
 
         Raises:
             ConfigError: one of them is no metric of the benchmark, or not among the attack's.
         """
+        from blur.metrics.base import with_parts
+
         on, benchmark = self.on(task, name), self._plan.task(task).benchmark
         known = [spec["name"] for spec in benchmark.metrics]
         chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
         for metric, among in (*((one, known) for one in chosen), *((one, chosen) for one in judges)):
             require_known("metric", metric, among, self._place(task, name))
-        return [spec for spec in benchmark.metrics if spec["name"] in chosen], list(judges)
+        return [dict(spec) for spec in with_parts(chosen, benchmark.metrics)], list(judges)
 
     def _place(self, task: str, name: str) -> str:
         return self._plan.benchmark_place(task, f"attacks.{name}")

@@ -19,13 +19,24 @@ if TYPE_CHECKING:
     from blur.config.plan import Plan
 
 app = typer.Typer(
-    help="Make a language model forget, and prove it. Each stage of the workflow is one command.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 derive = typer.Typer(help="Compute what a method needs from another model beforehand.", no_args_is_help=True)
+
+
+@app.callback()
+def options(
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Start a new process, even where a warm one is at hand.")
+    ] = False,
+) -> None:
+    """Make a language model forget, and prove it. Each stage of the workflow is one command."""
+    # `blur.warm.client`, which runs before this module is imported, has seen to it.
+
+
 app.add_typer(derive, name="derive", rich_help_panel=None)
 
 Task = Annotated[str, typer.Option(help="A task of the scale: a file of config/tasks.")]
@@ -330,7 +341,7 @@ def _plan(scale: str | None, task: str | None = None) -> Plan:
 def main() -> None:
     """Run the command line; a fault of the input ends it with one line, not a traceback."""
     try:
-        app()
+        app(prog_name="blur")
     except BlurError as error:
         print(f"blur: error: {error}", file=sys.stderr)
         sys.exit(2)

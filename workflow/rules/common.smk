@@ -6,6 +6,7 @@ from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core.errors import BlurError
 from blur.core.paths import phase_dir
+from blur.warm.offer import offer
 from blur.workflow.records import export_provenance
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
@@ -48,6 +49,7 @@ wildcard_constraints:
 onstart:
     mark_running()
     lift_default_rate(workflow.scheduler)
+    offer(workflow.local_exec and PLAN.main.workers == "warm")
 
 
 def run_of(wildcards):

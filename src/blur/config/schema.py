@@ -29,6 +29,9 @@ class MainConfig(Strict):
     scale: str = Field(description="one file of config/scales")
     task: str | None = Field(None, description="one task of the scale instead of those it runs by default")
     tracking: Tracking = Tracking()
+    workers: Literal["warm", "cold"] = Field(
+        "warm", description="of jobs on this machine: forked from one process that has imported everything, or each new"
+    )
 
 
 class Selection(Strict):

@@ -11,6 +11,8 @@ export PATH := $(BIN):$(PATH)
 # `all` comes before --config, which takes every word after it.
 SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
 REPORT = results/$(SCALE)/report.html
+# Written at the end of each run that changed anything.
+RECORDS = results/$(SCALE)/provenance/records.json
 
 .PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
 
@@ -34,14 +36,20 @@ demo: ## A first look: one benchmark, the headline methods, table and report (8 
 	@$(MAKE) --no-print-directory all SCALE=demo
 
 all: run ## Run everything at SCALE (small: 40 minutes), then table and report
-	@$(MAKE) --no-print-directory report show
+	@if $(MAKE) --question $(REPORT); then echo "Report: $(REPORT)"; \
+	else $(MAKE) --no-print-directory report show; fi
 
 run: env ## Run the graph at SCALE, all of it or one TASK (ARGS go to snakemake)
 	$(SNAKEMAKE)
 
-report: env ## Build the self-contained HTML report of SCALE if results are newer
-	@if [ ! -e $(REPORT) ] || [ results/$(SCALE)/provenance/records.json -nt $(REPORT) ]; then \
-	  echo "Building the report"; $(SNAKEMAKE) --report $(REPORT); fi
+report: env $(REPORT) ## Build the self-contained HTML report of SCALE if results are newer
+
+$(REPORT): $(RECORDS)
+	@echo "Building the report: $@"
+	@$(SNAKEMAKE) --report $@
+
+$(RECORDS):
+	@echo "No results yet: make all SCALE=$(SCALE)"; exit 1
 
 show: env ## Print the results, and what they cost
 	@blur show --scale $(SCALE)

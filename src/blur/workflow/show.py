@@ -59,7 +59,9 @@ def _attacks(plan: Plan, task: str) -> list[Path]:
 
 def _tell(runs: Sequence[Run], judges: Judges) -> None:
     """Print whether the results mean something, and what they say first."""
-    for check in checks(runs, judges.forget, judges.utility, judges.unseen):
-        print(f"{'ok ' if check.holds else 'NO '} {check.text}")
+    held = checks(runs, judges.forget, judges.utility, judges.unseen)
+    print("\nDo these results mean something?" if held else "")
+    for check in held:
+        print(f"{'yes' if check.holds else 'NO '}  {check.text}")
     for line in findings(runs, judges.forget, judges.utility):
-        print(f"  - {line}")
+        print(f"     {line}")

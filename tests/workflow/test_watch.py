@@ -177,12 +177,12 @@ def test_the_logger_hands_on_a_run_and_leaves_snakemake_s_chatter_out(
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines] == [
         "1 job to do",
-        "job 1 of 1, about 7 s left",
+        "job 1 of 1, about 10 s left",
         "a warning",
         "Failed",
         "Its log",
         "WorkflowError",
-        "job 1 of 1, about 7 s left",
+        "job 1 of 1, about 10 s left",
         "1 job done in 1 s",
         "Complete log(s)",
     ]

@@ -176,6 +176,7 @@ class Judges(Strict):
 
     forget: tuple[str, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
     utility: str = Field(description="higher is better; below half the target's a model counts as collapsed")
+    unseen: str | None = Field(None, description="what `forget` measures, on texts that neither model saw")
 
 
 class RequestSequence(Strict):

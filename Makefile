@@ -10,14 +10,16 @@ export PATH := $(BIN):$(PATH)
 # One line that a person can read; Snakemake's own log is in .snakemake/log, that of each job in logs.
 # `all` comes before --config, which takes every word after it.
 SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
+# Two workers; tests that share more than the finished run stay together.
+TOGETHER = -n 2 --dist loadgroup --durations=12
 REPORT = results/$(SCALE)/report.html
 # Written at the end of each run that changed anything.
 RECORDS = results/$(SCALE)/provenance/records.json
 
-.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
+.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch bench clean
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
 
 env: $(ENV)/.ready ## Make the environment in .venv from the pinned requirements
 
@@ -90,11 +92,17 @@ types: env ## Check types
 unit: env ## Run the tests that need neither snakemake nor dvc
 	pytest -m "not workflow and not slurm" -n 2
 
-test: env lint types unit ## Run CI's tests; CI has `make quantization` before, `make slurm` after
-	pytest -m workflow --durations=12
+workflow: env ## Run the tests of the graph on one finished run of scale ci
+	pytest -m "workflow and not long" $(TOGETHER)
 
-slurm: env ## Start a SLURM on this machine (root), run benchmarks through it, break it, stop it; ARGS go to pytest
-	pytest -m slurm -s $(ARGS)
+test: env lint types unit workflow ## Run CI's tests; CI has `make quantization` before, `make slurm` after
+
+test-all: env lint types unit ## Run all tests there are, long ones and SLURM's faults (root) too
+	pytest -m workflow $(TOGETHER)
+	pytest -m slurm -s -rs
+
+slurm: env ## Start a SLURM on this machine (root) and run a benchmark through it; ARGS go to pytest
+	pytest -m "slurm and not long" -s $(ARGS)
 
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from blur.core.files import read_json
-from tests.workflow.conftest import SCALE, Workspace
+from tests.workflow.conftest import SCALE, Workspace, copy
 
 RUN = "tofu/blur_npo/default/seed0"
 MANIFEST = f"results/{SCALE}/models/{RUN}/manifest.json"
@@ -30,12 +29,10 @@ def weights_hash(workspace: Workspace) -> str:
 
 def start_again(long_run: Workspace, folder: Path, *command: str) -> tuple[Workspace, subprocess.Popen[bytes]]:
     """Start the long run once more, in a copy and as a process group; return once a checkpoint is behind it."""
-    root = folder.resolve() / "checkout"
-    shutil.copytree(long_run.root, root, symlinks=True)
-    workspace = Workspace(root)
-    (root / MANIFEST).unlink()
+    workspace = copy(long_run, folder.resolve() / "checkout")
+    (workspace.root / MANIFEST).unlink()
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=root, env=workspace.env, start_new_session=True, **silent)  # type: ignore[call-overload]
-    work = root / f"work/{SCALE}/unlearn/{RUN}"
+    process = subprocess.Popen(command, cwd=workspace.root, env=workspace.env, start_new_session=True, **silent)  # type: ignore[call-overload]
+    work = workspace.root / f"work/{SCALE}/unlearn/{RUN}"
     wait_for(lambda: any(int(path.name.removeprefix("step")) >= 30 for path in work.glob("*/step0*")))
     return workspace, process

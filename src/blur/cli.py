@@ -14,6 +14,7 @@ import typer
 from blur.core.errors import BlurError
 from blur.core.launch import spread
 from blur.core.runtime import set_threads
+from blur.core.usage import counted
 
 if TYPE_CHECKING:
     from blur.config.plan import Plan
@@ -78,10 +79,11 @@ def _run(
     keys.require_folders(plan, task)
     further = filter(None, (request, attack))
     key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity), *further)
-    module = {"figure": "figures"}.get(stage, stage)
+    module = import_module(f"blur.stages.{'figures' if stage == 'figure' else stage}")
     figure: str | None = names.get("figure")  # type: ignore[assignment]
     job = Job(plan, task, run, stage, key, threads, figure=figure, request=request, attack=attack)
-    import_module(f"blur.stages.{module}").run(job)
+    with counted(stage):
+        module.run(job)
 
 
 @app.command()

@@ -11,6 +11,7 @@ from blur.workflow.records import export_provenance
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
 from blur.workflow.scheduling import lift_default_rate
+from blur.workflow.useful import count, sum_up
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -49,6 +50,7 @@ wildcard_constraints:
 onstart:
     mark_running()
     lift_default_rate(workflow.scheduler)
+    count(SCALE, workflow.local_exec)
     offer(workflow.local_exec and PLAN.main.workers == "warm")
 
 

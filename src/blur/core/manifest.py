@@ -5,7 +5,6 @@ A manifest is written last. A directory without one is no result, whatever files
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import socket
@@ -19,6 +18,7 @@ from typing import Any
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
 from blur.core.hashing import sha256_file, sha256_json
+from blur.core.processes import cpu_seconds
 from blur.core.remedy import to_make, to_mend
 
 NAME = "manifest.json"
@@ -37,14 +37,9 @@ class Clock:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "wall_seconds": round(time.perf_counter() - self._start, 3),
-            "cpu_seconds": round(_cpu_seconds(), 3),
+            "cpu_seconds": round(cpu_seconds(), 3),
             "peak_memory_bytes": peak * (1 if sys.platform == "darwin" else 1024),
         }
-
-
-def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 def library_versions() -> dict[str, str]:

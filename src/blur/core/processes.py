@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import resource
+
+
+def cpu_seconds() -> float:
+    """Return the processor seconds, user and system, of this process and of its children that have ended."""
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
 
 def start_time(pid: int) -> str | None:
     """Return when a process started, in clock ticks since boot; None if it is dead.

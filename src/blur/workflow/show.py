@@ -11,6 +11,7 @@ from blur.core.paths import RESULTS, phase_dir
 from blur.report.meaning import checks, findings
 from blur.report.runs import Run, read_runs, with_attacks
 from blur.report.tables import plain
+from blur.workflow import useful
 from blur.workflow.costs import as_text, costs
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def show(plan: Plan) -> None:
     if without:
         print(f"\nNo results yet: {', '.join(without)}.")
     print(f"\n{as_text(*costs(plan.name))}")
+    if share := useful.as_text(plan.name):
+        print(share)
     report = RESULTS / plan.name / "report.html"
     print(f"\nFigures and tables: {RESULTS / plan.name}/figures")
     print(f"Report: {report}" if report.is_file() else f"No report yet: `make report SCALE={plan.name}`")

@@ -95,6 +95,8 @@ def _check_judges(plan: Plan, task: str) -> None:
     benchmark = plan.task(task).benchmark
     known = [spec["name"] for spec in benchmark.metrics]
     sequence = benchmark.sequence.metrics if benchmark.sequence else ()
-    judges = {"judged_by": (*benchmark.judged_by.forget, benchmark.judged_by.utility), "sequence": sequence}
+    judged = benchmark.judged_by
+    unseen = (judged.unseen,) if judged.unseen else ()
+    judges = {"judged_by": (*judged.forget, judged.utility, *unseen), "sequence": sequence}
     for key, name in ((key, name) for key, names in judges.items() for name in names):
         require_known("metric", name, known, plan.benchmark_place(task, key))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from blur.core.errors import DataError
 from blur.measure.batching import Progress
@@ -63,11 +64,16 @@ def passages_of(
                 for index, text in enumerate(texts):
                     example = encode_record(tokenizer, template, record, max_length, field=field, index=index)
                     raw = field in ("text", "gt")
-                    has_eos = not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
+                    has_eos = _has_eos(tokenizer, template, example, raw)
                     if len(example.input_ids) == max_length:  # perhaps cut: what was not read must not count
                         text = _read(tokenizer, example, text)
                     passages.append(Passage(request.set, field, index, text, example, has_eos))
     return passages
+
+
+def _has_eos(tokenizer: PreTrainedTokenizerBase, template: Template, example: Example, raw: bool) -> bool:
+    """Whether an example ends in the end-of-sequence token: none is appended to raw text, and a cut text lost it."""
+    return not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
 
 
 def _read(tokenizer: PreTrainedTokenizerBase, example: Example, text: str) -> str:
@@ -122,11 +128,19 @@ def _gradnorms(
     progress: Progress | None,
 ) -> list[GradnormRow]:
     asked = [(request.set, record) for request in settings.gradnorm for record in records_of(sets, request)]
-    examples = [encode_record(tokenizer, template, record, max_length) for _, record in asked]
-    norms = gradient_norms(model, examples, progress)
-    return [
-        GradnormRow(name, example.id, norm) for (name, _), example, norm in zip(asked, examples, norms, strict=True)
-    ]
+    examples = [_without_eos(tokenizer, template, record, max_length) for _, record in asked]
+    norms = gradient_norms(model, examples, settings.max_batch_tokens, progress)
+    found = zip(asked, examples, norms, strict=True)
+    return [GradnormRow(name, example.id, norm) for (name, _), example, norm in found if norm is not None]
+
+
+def _without_eos(
+    tokenizer: PreTrainedTokenizerBase, template: Template, record: Mapping[str, Any], max_length: int
+) -> Example:
+    """Encode a record; the end-of-sequence token, which no token comes after, is left out."""
+    example = encode_record(tokenizer, template, record, max_length)
+    raw = "text" in record or "gt" in record
+    return replace(example, input_ids=example.input_ids[: -1 if _has_eos(tokenizer, template, example, raw) else None])
 
 
 def _choices(

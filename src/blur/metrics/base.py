@@ -1,7 +1,8 @@
 """What a metric is, and the look-up that computes a benchmark's list of them.
 
 A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION`` and ``compute(context, **params) -> Metric``. The
-keyword parameters of ``compute``, with their annotations, are the keys that a specification may hold.
+keyword parameters of ``compute``, with their annotations, are the keys that a specification may hold. Where some of
+them exclude each other, ``check_params(params, where)`` refuses such a specification with a ``ConfigError``.
 
 Undefined values. A collapsed model gives infinities and NaN. An infinite log-probability is a limit and is computed
 with (probability 0, a last rank); NaN in any item makes the whole metric undefined (``value`` None and a reason): a
@@ -234,6 +235,8 @@ def _check_params(module: ModuleType, params: Mapping[str, Any], name: str) -> N
     missing = [key for key, item in known.items() if item.default is item.empty and key not in params]
     if missing:
         raise ConfigError(f"{metric} needs the parameter {missing[0]!r}", where)
+    if hasattr(module, "check_params"):
+        module.check_params(params, where)
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:

@@ -6,8 +6,8 @@ A Llama of two million parameters, trained briefly on TOFU's world so that its a
 of `config/benchmarks/tofu.yaml`: 40 questions to forget, 160 retained, 40 + 40 general, 40 of the holdout.
 ``floor`` is what no evaluation can do without, made plainly: each text goes through the model once, padded, in batches
 of texts of like length, and logits are made where a token is scored; answers come from transformers' own generation
-with a cache, in padded batches. No statistic over the vocabulary and no tokenizer is in it. All take turns in one process,
-so that a busy machine slows them alike; ratios are of each round, told as median, least and greatest.
+with a cache, in padded batches. No statistic over the vocabulary and no tokenizer is in it. All take turns in one
+process, so that a busy machine slows them alike; ratios are of each round, told as median, least and greatest.
 """
 
 from __future__ import annotations

@@ -23,8 +23,11 @@ def check(plan: Plan, task: str) -> None:
     from blur.metrics import check_specs
 
     resolved = plan.task(task)
-    check_specs(resolved.benchmark.metrics)
-    check_specs(resolved.benchmark.trajectory)
+    for specs in (resolved.benchmark.metrics, resolved.benchmark.trajectory):
+        try:
+            check_specs(specs)
+        except ConfigError as error:
+            raise ConfigError(error.what, plan.benchmark_place(task, str(error.where)), error.remedy) from error
     _check_names(plan, task)
     if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
         plan.training_settings(task)

@@ -2,8 +2,8 @@
 
 A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION``, ``compute(context, **params) -> Metric`` and
 ``reads(**params) -> Reads``, which says what ``compute`` looks up. The keyword parameters of ``compute``, with their
-annotations, are the keys that a specification may hold; ``reads`` names those it needs.
-Where some of them exclude each other, ``check_params(params, where)`` refuses such a specification with a ``ConfigError``.
+annotations, are the keys that a specification may hold; ``reads`` names those it needs. Where some of them exclude each
+other, ``check_params(params, where)`` refuses such a specification with a ``ConfigError``.
 
 Undefined values. A collapsed model gives infinities and NaN. An infinite log-probability is a limit and is computed
 with (probability 0, a last rank); NaN in any item makes the whole metric undefined (``value`` None and a reason): a

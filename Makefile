@@ -7,13 +7,16 @@ TORCH_PIP_ARGS ?=
 ENV := .venv
 BIN := $(CURDIR)/$(ENV)/bin
 export PATH := $(BIN):$(PATH)
+# One line that a person can read; Snakemake's own log is in .snakemake/log, that of each job in logs.
 # `all` comes before --config, which takes every word after it.
-SNAKEMAKE = snakemake all --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
+SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
 # Two workers; tests that share more than the finished run stay together.
 TOGETHER = -n 2 --dist loadgroup --durations=12
 REPORT = results/$(SCALE)/report.html
+# Written at the end of each run that changed anything.
+RECORDS = results/$(SCALE)/provenance/records.json
 
-.PHONY: help env quantization demo run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch bench clean
+.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch bench clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -31,16 +34,24 @@ $(ENV)/.ready: requirements.lock pyproject.toml
 quantization: env ## Install the libraries that some quantization attacks need (165 MB)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-quantization.lock
 
-demo: env ## Run the whole chain on a CPU at scale small, then print results and where the report is
-	$(SNAKEMAKE)
-	@$(MAKE) --no-print-directory report show
+demo: ## A first look: one benchmark, the headline methods, table and report (8 minutes)
+	@$(MAKE) --no-print-directory all SCALE=demo
 
-run: env ## Run the graph at SCALE, all of it or one TASK (ARGS are passed to snakemake)
+all: run ## Run everything at SCALE (small: 40 minutes), then table and report
+	@if $(MAKE) --question $(REPORT); then echo "Report: $(REPORT)"; \
+	else $(MAKE) --no-print-directory report show; fi
+
+run: env ## Run the graph at SCALE, all of it or one TASK (ARGS go to snakemake)
 	$(SNAKEMAKE)
 
-report: env ## Build the self-contained HTML report of SCALE if results are newer
-	@if [ ! -e $(REPORT) ] || [ results/$(SCALE)/provenance/records.json -nt $(REPORT) ]; then \
-	  snakemake all --cores $(CORES) --report $(REPORT) --config scale=$(SCALE); fi
+report: env $(REPORT) ## Build the self-contained HTML report of SCALE if results are newer
+
+$(REPORT): $(RECORDS)
+	@echo "Building the report: $@"
+	@$(SNAKEMAKE) --report $@
+
+$(RECORDS):
+	@echo "No results yet: make all SCALE=$(SCALE)"; exit 1
 
 show: env ## Print the results, and what they cost
 	@blur show --scale $(SCALE)

@@ -32,7 +32,9 @@ rule all:
 
 onsuccess:
     export_provenance(SCALE)
+    sum_up(SCALE)
 
 
 onerror:
     export_provenance(SCALE)
+    sum_up(SCALE)

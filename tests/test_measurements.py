@@ -16,6 +16,7 @@ from blur.measurements import (
     GradnormRow,
     LikelihoodRow,
     Measurements,
+    join_epochs,
     read_epochs,
     write_epochs,
 )
@@ -143,6 +144,18 @@ def test_epochs_round_trip_in_rising_order_with_every_kind_of_measurement(tmp_pa
         epochs[9].likelihood("forget", "text")
 
 
+def test_parts_joined_are_what_is_written_at_once(tmp_path: Path) -> None:
+    epochs = {0: Measurements(ROWS, GENERATIONS, GRADNORMS), 9: Measurements((), GENERATIONS), 10: Measurements(ROWS)}
+    for epoch, measured in epochs.items():
+        write_epochs(tmp_path / str(epoch), {epoch: measured})
+    files = join_epochs([tmp_path / str(epoch) for epoch in epochs], tmp_path / "joined")
+    assert files == write_epochs(tmp_path / "once", epochs)
+    for name in files:
+        assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
+    assert join_epochs([], tmp_path / "none") == files
+    assert read_epochs(tmp_path / "none") == {}
+
+
 def test_an_epoch_table_that_is_missing_is_named(tmp_path: Path) -> None:
     write_epochs(tmp_path, {0: Measurements(ROWS)})
     (tmp_path / "epochs" / "generations.parquet").unlink()
@@ -152,4 +165,13 @@ def test_an_epoch_table_that_is_missing_is_named(tmp_path: Path) -> None:
 
 def test_import_brings_neither_torch_nor_pandas() -> None:
     code = "import sys, blur.measurements; sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'scipy')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_reading_brings_no_pandas(tmp_path: Path) -> None:
+    Measurements(ROWS, GENERATIONS, GRADNORMS).write(tmp_path)
+    code = (
+        "import sys\nfrom blur.measurements import Measurements\n"
+        f"Measurements.read({str(tmp_path)!r})\nsys.exit('pandas' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

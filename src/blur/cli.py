@@ -14,18 +14,30 @@ import typer
 from blur.core.errors import BlurError
 from blur.core.launch import spread
 from blur.core.runtime import set_threads
+from blur.core.usage import counted
 
 if TYPE_CHECKING:
     from blur.config.plan import Plan
 
 app = typer.Typer(
-    help="Make a language model forget, and prove it. Each stage of the workflow is one command.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-derive = typer.Typer(help="Compute what a method needs from another model beforehand.", no_args_is_help=True)
+derive = typer.Typer(help="Compute what a method needs of another model beforehand.", no_args_is_help=True)
+
+
+@app.callback()
+def options(
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Start a new process, even where a warm one is at hand.")
+    ] = False,
+) -> None:
+    """Make a language model forget, and prove it. Each stage of the workflow is one command."""
+    # `blur.warm.client`, which runs before this module is imported, has seen to it.
+
+
 app.add_typer(derive, name="derive", rich_help_panel=None)
 
 Task = Annotated[str, typer.Option(help="A task of the scale: a file of config/tasks.")]
@@ -67,21 +79,25 @@ def _run(
     keys.require_folders(plan, task)
     further = filter(None, (request, attack))
     key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity), *further)
-    module = {"figure": "figures"}.get(stage, stage)
+    module = import_module(f"blur.stages.{'figures' if stage == 'figure' else stage}")
     figure: str | None = names.get("figure")  # type: ignore[assignment]
     job = Job(plan, task, run, stage, key, threads, figure=figure, request=request, attack=attack)
-    import_module(f"blur.stages.{module}").run(job)
+    with counted(stage):
+        module.run(job)
 
 
 @app.command()
 def data(task: Task, scale: Scale = None) -> None:
-    """Download or generate a task's data, normalise, split, check and hash it."""
+    """Build a task's data: fetch or generate, split, check."""
     _run("data", scale=scale, task=task)
 
 
 @app.command()
 def base(task: Task, scale: Scale = None) -> None:
-    """Fetch the base model, or build it from its architecture with a tokenizer trained on the task's text."""
+    """Fetch or build a task's base model.
+
+    One that is built from its architecture gets a tokenizer trained on the task's text.
+    """
     _run("base", scale=scale, task=task, method="base")
 
 
@@ -94,7 +110,10 @@ def train(
     threads: Threads = 1,
     gpus: Gpus = 1,
 ) -> None:
-    """Fine-tune the target model, or the retrained one that never sees the forget set."""
+    """Fine-tune the target or the retrained model.
+
+    The retrained one never sees the forget set.
+    """
     spread(gpus, sys.argv[1:])
     _run("train", threads, scale=scale, task=task, method=role, seed=seed)
 
@@ -109,7 +128,10 @@ def reference_sums(
     scale: Scale = None,
     threads: Threads = 1,
 ) -> None:
-    """Compute the log-likelihood of each forget text under the model before unlearning (NPO reads it)."""
+    """Compute each forget text's likelihood before unlearning.
+
+    Its logarithm, summed over the text's tokens, is what NPO reads.
+    """
     names: dict[str, Any] = {"method": method, "variant": variant, "seed": seed}
     _run("reference_sums", threads, scale=scale, task=task, request=request, **names)
 
@@ -122,7 +144,10 @@ def matched_lambda(
     seed: Seed = 0,
     scale: Scale = None,
 ) -> None:
-    """Compute 1 / mean(xi) of a BLUR run: the constant weight that comes nearest to it."""
+    """Compute the constant weight nearest to a BLUR run.
+
+    It is 1 / mean(xi).
+    """
     _run("matched_lambda", 1, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
@@ -136,7 +161,10 @@ def unlearn(
     threads: Threads = 1,
     gpus: Gpus = 1,
 ) -> None:
-    """Unlearn the forget set with one method; carries on from the last epoch after an interruption."""
+    """Unlearn the forget set with one method.
+
+    After an interruption it carries on from the last epoch.
+    """
     if gpus > 1 and _is_sharded(scale, task, method, variant, seed):
         spread(gpus, sys.argv[1:])
     _run("unlearn", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
@@ -151,7 +179,7 @@ def evaluate(
     scale: Scale = None,
     threads: Threads = 1,
 ) -> None:
-    """Write a model's raw measurements: token log-probabilities, generations, gradient norms."""
+    """Measure a model: likelihoods, answers, gradient norms."""
     _run("evaluate", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
@@ -163,7 +191,7 @@ def metrics(
     seed: Seed = 0,
     scale: Scale = None,
 ) -> None:
-    """Sum a model's measurements up into metrics; runs no model."""
+    """Compute metrics from a model's measurements."""
     _run("metrics", 1, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
 
@@ -177,7 +205,10 @@ def attack(
     scale: Scale = None,
     threads: Threads = 1,
 ) -> None:
-    """Attack a copy of a model in one way and measure what comes back; carries on from the last arm."""
+    """Attack a copy of a model, and measure what comes back.
+
+    After an interruption it carries on from the last arm.
+    """
     _run("attack", threads, scale=scale, task=task, attack=attack, method=method, variant=variant, seed=seed)
 
 
@@ -190,7 +221,7 @@ def attack_metrics(
     seed: Seed = 0,
     scale: Scale = None,
 ) -> None:
-    """Sum an attack's measurements up; runs no model."""
+    """Compute metrics from an attack's measurements."""
     _run("attack_metrics", 1, scale=scale, task=task, attack=attack, method=method, variant=variant, seed=seed)
 
 
@@ -206,13 +237,16 @@ def figures(
 
 @app.command()
 def table(task: Task, scale: Scale = None) -> None:
-    """Write a task's results table as Markdown, CSV, LaTeX and JSON."""
+    """Write a task's results table.
+
+    As Markdown, CSV and LaTeX, and a summary in JSON.
+    """
     _run("table", scale=scale, task=task)
 
 
 @app.command()
 def robustness(task: Task, scale: Scale = None) -> None:
-    """Write the table of what survives the attacks on a task's models."""
+    """Write the table of what survives a task's attacks."""
     _run("robustness", scale=scale, task=task)
 
 
@@ -220,7 +254,7 @@ def robustness(task: Task, scale: Scale = None) -> None:
 def show(
     task: Annotated[str | None, typer.Option(help="One task instead of the scale's.")] = None, scale: Scale = None
 ) -> None:
-    """Print the results tables, what each kind of job cost, and where the report is."""
+    """Print results, what they cost, and where the report is."""
     from blur.workflow.show import show as print_results
 
     print_results(_plan(scale, task))
@@ -228,7 +262,10 @@ def show(
 
 @app.command()
 def verify(scale: Scale = None) -> None:
-    """Check all results against their manifests and drop the manifests that are wrong."""
+    """Check all results, and drop the manifests of bad ones.
+
+    The producer of a result without a manifest is planned again.
+    """
     from blur.workflow.verify import verify as check
 
     problems = check(_plan(scale).name)
@@ -253,7 +290,7 @@ def pull(
     remote: Annotated[str | None, typer.Option(help="DVC remote: URL or folder; the default remote if absent.")] = None,
     scale: Scale = None,
 ) -> None:
-    """Fetch committed results so that nothing they hold is run again."""
+    """Fetch committed results, so that they need not run again."""
     from blur.workflow.store import pull as fetch
 
     dropped = fetch(_plan(scale).name, remote)
@@ -264,7 +301,7 @@ def pull(
 
 @app.command()
 def unlock() -> None:
-    """Clear Snakemake's lock after proving that its owner is dead."""
+    """Clear Snakemake's lock if its owner is proven dead."""
     from blur.workflow.resume import clear_stale_lock
 
     print("stale lock cleared" if clear_stale_lock() else "not locked")
@@ -276,7 +313,10 @@ def plan(
     task: Annotated[str | None, typer.Option(help="One task of the scale; all by default.")] = None,
     gpu: Annotated[str, typer.Option(help="A GPU of config/planner.yaml.")] = "h100-80g",
 ) -> None:
-    """Print what fits on a GPU, method by method, and how many jobs, GPU-hours and gigabytes a scale takes."""
+    """Print what fits on a GPU, and what a scale will cost.
+
+    Memory by method; jobs, GPU-hours and gigabytes of the scale.
+    """
     from blur.planner.table import show as table
 
     print(table(_plan(scale, task), gpu))
@@ -284,7 +324,7 @@ def plan(
 
 @app.command()
 def check(scale: Scale = None) -> None:
-    """Check every configuration file that a scale uses, and write nothing."""
+    """Check every configuration file of a scale; write nothing."""
     from blur.config.check import check as check_task
     from blur.config.keys import require_folders
 
@@ -299,7 +339,10 @@ def check(scale: Scale = None) -> None:
 
 @app.command()
 def sweep(task: Task, scale: Scale = "tune") -> None:
-    """Print a sweep as CSV, the best variant of each method marked (docs/sweeps holds those behind the settings)."""
+    """Print a sweep as CSV, each method's best variant marked.
+
+    The sweeps behind the settings are in docs/sweeps.
+    """
     from blur.workflow.sweep import as_csv
     from blur.workflow.sweep import sweep as read_sweep
 
@@ -308,7 +351,7 @@ def sweep(task: Task, scale: Scale = "tune") -> None:
 
 @app.command()
 def schemas() -> None:
-    """Write workflow/schemas/*.json from the typed configuration models."""
+    """Write workflow/schemas/*.json from the typed settings."""
     from blur.config.export import write_schemas
 
     write_schemas()
@@ -330,7 +373,7 @@ def _plan(scale: str | None, task: str | None = None) -> Plan:
 def main() -> None:
     """Run the command line; a fault of the input ends it with one line, not a traceback."""
     try:
-        app()
+        app(prog_name="blur")
     except BlurError as error:
         print(f"blur: error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -141,6 +141,18 @@ def finished(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Works
     return copy(made, tmp_path_factory.mktemp("finished") / "checkout")
 
 
+@pytest.fixture(scope="session")
+def long_run(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose BLUR run is long enough to be interrupted (``tests.workflow.long_run``), finished once."""
+    from tests.workflow.long_run import MANIFEST
+
+    workspace = copy(made, tmp_path_factory.mktemp("long").resolve() / "checkout")
+    scale = workspace.root / "config/scales/ci.yaml"
+    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 60"))
+    workspace.snakemake(MANIFEST)
+    return workspace
+
+
 @pytest.fixture
 def copied(made: Workspace, tmp_path: Path) -> Workspace:
     """A finished workspace that a test may spoil."""

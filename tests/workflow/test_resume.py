@@ -5,32 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from blur.core.files import read_json
-from tests.workflow.conftest import SCALE, Workspace, copy
+from tests.workflow.conftest import SCALE, Workspace
+from tests.workflow.long_run import MANIFEST, start_again, wait_for, weights_hash
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
-RUN = "tofu/blur_npo/default/seed0"
-MANIFEST = f"results/{SCALE}/models/{RUN}/manifest.json"
 LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
-COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}")
-
-
-def weights_hash(workspace: Workspace) -> str:
-    manifest = read_json(workspace.root / MANIFEST)
-    return manifest["files"]["model.safetensors"]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
+COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}", "workers=cold")
 
 
 def workers(workspace: Workspace) -> list[int]:
@@ -46,27 +31,10 @@ def workers(workspace: Workspace) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def long_run(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace whose BLUR run is long enough to be killed in, finished once without interruption."""
-    workspace = copy(made, tmp_path_factory.mktemp("long").resolve() / "checkout")
-    scale = workspace.root / "config/scales/ci.yaml"
-    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 60"))
-    workspace.run(*COMMAND)
-    return workspace
-
-
 @pytest.fixture
 def interrupted(long_run: Workspace, tmp_path: Path) -> tuple[Workspace, subprocess.Popen[bytes], str]:
     """The long run started again, with a checkpoint behind it; and the hash of the weights it must end with."""
-    workspace = copy(long_run, tmp_path.resolve() / "checkout")
-    (workspace.root / MANIFEST).unlink()
-    process = subprocess.Popen(
-        COMMAND, cwd=workspace.root, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    work = workspace.root / f"work/{SCALE}/unlearn/{RUN}"
-    wait_for(lambda: any(int(path.name.removeprefix("step")) >= 30 for path in work.glob("*/step0*")))
-    return workspace, process, weights_hash(long_run)
+    return *start_again(long_run, tmp_path, *COMMAND), weights_hash(long_run)
 
 
 def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:

@@ -6,10 +6,12 @@ from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core.errors import BlurError
 from blur.core.paths import phase_dir
+from blur.warm.offer import offer
 from blur.workflow.records import export_provenance
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
 from blur.workflow.scheduling import lift_default_rate
+from blur.workflow.useful import count, sum_up
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -27,8 +29,11 @@ NEEDS = Needs(PLAN)
 FIGURES = sorted({figure for task in PLAN.tasks for figure in PLAN.task(task).benchmark.figures})
 
 # SIGTERM (preemption, the end of a job's time) reaches every process of a job. The stage finishes its step and saves;
-# the shell has to wait for that, and `tee` has to take its last lines.
-shell.prefix("set -euo pipefail; trap : TERM; tee() {{ trap '' TERM; exec tee \"$@\"; }}; ")
+# the shell has to wait for that, and `tee` has to take its last lines. Under `--logger blur` they go to the log only.
+shell.prefix(
+    "set -euo pipefail; trap : TERM;"
+    ' tee() {{ trap \'\' TERM; [ -z "${{BLUR_LOGS_ONLY:-}}" ] || exec >/dev/null; exec tee "$@"; }}; '
+)
 
 
 wildcard_constraints:
@@ -45,6 +50,8 @@ wildcard_constraints:
 onstart:
     mark_running()
     lift_default_rate(workflow.scheduler)
+    count(SCALE, workflow.local_exec)
+    offer(workflow.local_exec and PLAN.main.workers == "warm")
 
 
 def run_of(wildcards):

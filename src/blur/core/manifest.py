@@ -5,7 +5,6 @@ A manifest is written last. A directory without one is no result, whatever files
 
 from __future__ import annotations
 
-import os
 import platform
 import resource
 import socket
@@ -19,11 +18,12 @@ from typing import Any
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
 from blur.core.hashing import sha256_file, sha256_json
+from blur.core.processes import cpu_seconds
+from blur.core.remedy import to_make, to_mend
 
 NAME = "manifest.json"
 SCHEMA_VERSION = 1
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "numpy", "scipy", "pyarrow")
-REMEDY = "Run `make verify`, then run snakemake again"
 
 
 class Clock:
@@ -37,14 +37,9 @@ class Clock:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "wall_seconds": round(time.perf_counter() - self._start, 3),
-            "cpu_seconds": round(_cpu_seconds(), 3),
+            "cpu_seconds": round(cpu_seconds(), 3),
             "peak_memory_bytes": peak * (1 if sys.platform == "darwin" else 1024),
         }
-
-
-def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 def library_versions() -> dict[str, str]:
@@ -90,13 +85,13 @@ def read(directory: Path) -> dict[str, Any]:
     """
     path = directory / NAME
     if not path.is_file():
-        raise ArtifactError("no manifest, so this is no finished result", str(path), "Run `snakemake` for it first")
+        raise ArtifactError("no manifest, so this is no finished result", str(path), to_make(path))
     try:
         found: dict[str, Any] = read_json(path)
         if not {"key", "files"} <= found.keys():
             raise ValueError("it has no key or no files")
     except (ValueError, AttributeError) as error:
-        raise ArtifactError(f"not a readable manifest ({error})", str(path), REMEDY) from error
+        raise ArtifactError(f"not a readable manifest ({error})", str(path), to_mend(path)) from error
     return found
 
 
@@ -112,8 +107,8 @@ def check_files(directory: Path, manifest: dict[str, Any], names: Iterable[str] 
     for name in manifest["files"] if names is None else names:
         path = directory / name
         if name not in manifest["files"]:
-            raise ArtifactError("not listed in the manifest beside it", str(path), REMEDY)
+            raise ArtifactError("not listed in the manifest beside it", str(path), to_mend(path))
         if not path.is_file():
-            raise ArtifactError("missing, though its manifest lists it", str(path), REMEDY)
+            raise ArtifactError("missing, though its manifest lists it", str(path), to_mend(path))
         if sha256_file(path) != manifest["files"][name]:
-            raise ArtifactError("content differs from the hash in its manifest", str(path), REMEDY)
+            raise ArtifactError("content differs from the hash in its manifest", str(path), to_mend(path))

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from blur.core.errors import ArtifactError
 from blur.core.hashing import sha256_file
+from blur.core.remedy import to_make, to_mend
 from blur.data.records import read_lines, write_records
 
 if TYPE_CHECKING:
     from blur.models.template import Template
-
-_REMEDY = "Run `make verify`, then run snakemake again"
 
 
 def file_name(name: str) -> str:
@@ -42,7 +41,7 @@ def read_set(directory: Path, name: str, manifest: Mapping[str, Any] | None = No
     path = directory / file_name(name)
     if not path.is_file():
         has = ", ".join(sorted(p.stem for p in directory.glob("*.jsonl"))) or "none"
-        raise ArtifactError(f"no such set (there are: {has})", str(path), "Build the data, or name one of these sets")
+        raise ArtifactError(f"no such set (there are: {has})", str(path), f"{to_make(path)}, or name one of these sets")
     if manifest is not None:
         _verify(path, manifest["files"])
     return list(read_lines(path))
@@ -50,9 +49,9 @@ def read_set(directory: Path, name: str, manifest: Mapping[str, Any] | None = No
 
 def _verify(path: Path, files: Mapping[str, str]) -> None:
     if path.name not in files:
-        raise ArtifactError("not listed in the manifest beside it", str(path), _REMEDY)
+        raise ArtifactError("not listed in the manifest beside it", str(path), to_mend(path))
     if sha256_file(path) != files[path.name]:
-        raise ArtifactError("content differs from the hash in its manifest", str(path), _REMEDY)
+        raise ArtifactError("content differs from the hash in its manifest", str(path), to_mend(path))
 
 
 def texts_of(records: Iterable[Mapping[str, Any]], template: Template) -> list[str]:

@@ -100,7 +100,9 @@ class Measurements:
     def _pick(self, table: Mapping[Any, Any], key: Any, what: str) -> Any:
         if key not in table:
             there = ", ".join("/".join(name) if isinstance(name, tuple) else name for name in table) or "nothing"
-            raise ArtifactError(f"{what}; there is: {there}", self.where, "evaluate that set or drop the metric")
+            raise ArtifactError(
+                f"{what}; there is: {there}", self.where, "Name it under `measure` of the benchmark, or drop the metric"
+            )
         return table[key]
 
     def _grouped(self, table: str, key: str) -> dict[str, list[Any]]:

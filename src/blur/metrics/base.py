@@ -1,7 +1,9 @@
 """What a metric is, and the look-up that computes a benchmark's list of them.
 
-A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION`` and ``compute(context, **params) -> Metric``. The
-keyword parameters of ``compute``, with their annotations, are the keys that a specification may hold.
+A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION``, ``compute(context, **params) -> Metric`` and
+``reads(**params) -> Reads``, which says what ``compute`` looks up. The keyword parameters of ``compute``, with their
+annotations, are the keys that a specification may hold; ``reads`` names those it needs. Where some of them exclude each
+other, ``check_params(params, where)`` refuses such a specification with a ``ConfigError``.
 
 Undefined values. A collapsed model gives infinities and NaN. An infinite log-probability is a limit and is computed
 with (probability 0, a last rank); NaN in any item makes the whole metric undefined (``value`` None and a reason): a
@@ -33,6 +35,29 @@ DIRECTIONS = ("higher", "lower", "zero", "match")
 PACKAGE = "blur.metrics"
 RESERVED = ("name", "metric", "direction")
 NO_RECORDS = "the task has no records of set"
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What metrics look up in a model's measurements: fields of sets, sets, and harness requests."""
+
+    likelihoods: frozenset[tuple[str, str]] = frozenset()  # set, field
+    generations: frozenset[str] = frozenset()
+    gradnorm: frozenset[str] = frozenset()
+    choices: frozenset[str] = frozenset()
+
+    def __or__(self, other: Reads) -> Reads:
+        return Reads(
+            self.likelihoods | other.likelihoods,
+            self.generations | other.generations,
+            self.gradnorm | other.gradnorm,
+            self.choices | other.choices,
+        )
+
+
+def likelihoods(sets: Iterable[str], *fields: str) -> Reads:
+    """Return that likelihoods of these fields of each set are looked up."""
+    return Reads(frozenset((name, field) for name in sets for field in fields))
 
 
 class NotDefinedError(BlurError):
@@ -92,7 +117,7 @@ class MetricContext:
         raise ArtifactError(
             f"needs the measurements of the {name} model",
             f"metric {self.name}",
-            f"evaluate that model first, or set `{name}: {{kind: none}}` in the task",
+            f"Type `blur evaluate --method {name}` with its task, or set `{name}: {{kind: none}}` in the task",
         )
 
 
@@ -111,7 +136,11 @@ def mean_of(
     """
     given = [value for values in items.values() for value in values.values()]
     if not given:
-        raise DataError("no item to take a mean over", f"sets {', '.join(items)}", "evaluate those sets")
+        raise DataError(
+            "no item to take a mean over",
+            f"sets {', '.join(items)}",
+            "Name those sets under `measure` of the benchmark",
+        )
     known = [value for value in given if value is not None]
     kept = {
         name: {item: value for item, value in values.items() if value is not None and not math.isnan(value)}
@@ -194,6 +223,32 @@ def check_specs(specs: Sequence[Mapping[str, Any]]) -> None:
         seen.append(name)
 
 
+def reads_of(specs: Sequence[Mapping[str, Any]]) -> Reads:
+    """Return what the metrics of ``specs`` look up in the measurements of the model they are about.
+
+    Raises:
+        ConfigError: see ``check_specs``.
+    """
+    check_specs(specs)
+    found = Reads()
+    for spec in specs:
+        module = _module(spec["metric"], spec["name"])
+        given = {name: item.default for name, item in inspect.signature(module.compute).parameters.items()} | _params(
+            spec
+        )
+        found |= module.reads(**{name: given[name] for name in inspect.signature(module.reads).parameters})
+    return found
+
+
+def with_parts(names: Iterable[str], specs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the specifications of the metrics named, and of those that they are built ``of``, in their order."""
+    wanted = set(names)
+    for spec in reversed(specs):
+        if spec["name"] in wanted:
+            wanted |= set(spec.get("of", ()))
+    return [spec for spec in specs if spec["name"] in wanted]
+
+
 def sets_of(spec: Mapping[str, Any]) -> set[str]:
     """Return the names of the sets, or of the request, that a metric reads."""
     single = {spec[key] for key in ("set", "members", "nonmembers", "request") if key in spec}
@@ -234,6 +289,8 @@ def _check_params(module: ModuleType, params: Mapping[str, Any], name: str) -> N
     missing = [key for key, item in known.items() if item.default is item.empty and key not in params]
     if missing:
         raise ConfigError(f"{metric} needs the parameter {missing[0]!r}", where)
+    if hasattr(module, "check_params"):
+        module.check_params(params, where)
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
 from blur.metrics.scores import known
 from blur.metrics.truth_ratio import log_truth_ratios
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 DIRECTION: Direction = "higher"
 
 
+def reads(set: str, truth: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods([set], truth, "perturbed_answer")
+
+
 def compute(context: MetricContext, set: str, truth: str, reference: str = "retrained", eos: bool = True) -> Metric:
     """Return the p-value against ``reference`` on ``set``; see the module. ``DataError`` if the items differ."""
     other = known(log_truth_ratios(context.reference(reference), set, truth, eos))
@@ -37,7 +42,7 @@ def compute(context: MetricContext, set: str, truth: str, reference: str = "retr
     if own.keys() != other.keys() or not own:
         odd = next(iter(own.keys() ^ other.keys()), "none at all")
         what = f"set {set}: this model and the {reference} one were measured on different items (id {odd})"
-        raise DataError(what, f"metric {context.name}", "evaluate both on the same set")
+        raise DataError(what, f"metric {context.name}", "Type `blur evaluate` for both with the same settings")
     mine, its = np.array(list(own.values())), np.array(list(other.values()))
     undefined = int(np.isnan(mine).sum() + np.isnan(its).sum())
     items = {set: {item: value for item, value in own.items() if not np.isnan(value)}}

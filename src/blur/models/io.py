@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, ConfigError
 from blur.core.files import read_json, write_json
+from blur.core.remedy import to_make, to_mend
 from blur.models.template import Template
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def load(
     folder = Path(directory)
     for name in ("config.json", TEMPLATE):
         if not (folder / name).is_file():
-            raise ArtifactError(f"no {name}, so this is no model directory", str(folder), "Run the stage that makes it")
+            raise ArtifactError(f"no {name}, so this is no model directory", str(folder), to_make(folder))
     _refuse_pickles(folder)
     if manifest is None and (folder / manifests.NAME).is_file():
         manifest = manifests.read(folder)
@@ -174,7 +175,7 @@ def _hide_progress_bars() -> None:
 def _not_found(name: str, error: OSError) -> ConfigError | ArtifactError:
     what = str(error).strip().splitlines()[0].rstrip(".")
     if Path(name).is_dir():
-        return ArtifactError(f"cannot be loaded: {what}", name, "Run `make verify`, then run snakemake again")
+        return ArtifactError(f"cannot be loaded: {what}", name, to_mend(Path(name)))
     return ConfigError(
         f"cannot be had from the Hugging Face hub or its cache: {what}",
         f"model {name!r}",

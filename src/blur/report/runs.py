@@ -15,6 +15,7 @@ from typing import Any
 from blur.core import manifest
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json
+from blur.core.remedy import to_make, to_mend
 
 REFERENCES = {"base": "Base", "target": "Target", "retrained": "Retrained"}
 DEFAULT = "default"
@@ -78,7 +79,7 @@ class Run:
         if self.models is None or self.is_reference:
             return []
         if not self.models.is_dir():
-            raise ArtifactError("no such model directory", str(self.models), "Figures of steps need the models tree")
+            raise ArtifactError("no such model directory", str(self.models), to_make(self.models))
         path = self.models / "steps.jsonl"
         if not path.exists():
             return []
@@ -219,7 +220,7 @@ def _find(path: Path) -> list[Path]:
         return [path]
     found = [path / "metrics.json"] if (path / "metrics.json").exists() else sorted(path.rglob("metrics.json"))
     if not found:
-        raise ArtifactError("no metrics.json here or below", str(path), "Run the metrics stage first")
+        raise ArtifactError("no metrics.json here or below", str(path), to_make(path))
     return found
 
 
@@ -236,7 +237,7 @@ def _read(path: Path, titles: Mapping[str, str]) -> Run:
         method, variant, seed = record["method"], record["variant"], int(record["seed"])
         metrics = {name: finite(value) for name, value in record["metrics"].items()}
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ArtifactError(f"not a metrics file ({error!r})", str(path), "Run its metrics job again") from error
+        raise ArtifactError(f"not a metrics file ({error!r})", str(path), to_mend(path)) from error
     settings = record.get("settings") or {}
     title = titles.get(method) or settings.get("title") or REFERENCES.get(method) or method.replace("_", "-").upper()
     return Run(

@@ -106,7 +106,7 @@ def restore(directory: Path, identity: str, trainable: Trainable, optimizer: Opt
             raise ArtifactError(
                 "the checkpoint was made with other settings, data or start weights",
                 where=str(path),
-                remedy="Remove the folder, or go back to the settings it was made with",
+                remedy=f"Type `rm -r {directory}` to start the run again, or go back to the settings it was made with",
             )
         _load(loaded, trainable, optimizer)
         return state["step"]

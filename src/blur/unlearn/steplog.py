@@ -24,7 +24,7 @@ class StepLog:
             raise ArtifactError(
                 f"{len(lines)} step records, but the checkpoint is at step {start}",
                 where=str(self.path),
-                remedy="Remove the checkpoint folder to start the run again",
+                remedy=f"Type `rm -r {directory}` to start the run again",
             )
         self.records = [json.loads(line) for line in lines]
         atomic_write_text(self.path, "".join(f"{line}\n" for line in lines))

@@ -10,6 +10,7 @@ from pathlib import Path
 from blur.core.errors import BlurError
 from blur.core.files import read_json, write_json
 from blur.core.paths import WORK
+from blur.core.processes import start_time
 
 OWNER = WORK / "snakemake.json"
 LOCKS = Path(".snakemake/locks")
@@ -18,7 +19,7 @@ LOCKS = Path(".snakemake/locks")
 def mark_running() -> None:
     """Note which process runs the workflow here; the Snakefile calls it at the start of a run."""
     pid = os.getpid()
-    write_json(OWNER, {"pid": pid, "started": _start_time(pid), "host": socket.gethostname()})
+    write_json(OWNER, {"pid": pid, "started": start_time(pid), "host": socket.gethostname()})
 
 
 def clear_stale_lock() -> bool:
@@ -34,16 +35,7 @@ def clear_stale_lock() -> bool:
         raise BlurError("locked by an unknown process", str(LOCKS), "If none runs, type `snakemake --unlock`")
     if owner["host"] != socket.gethostname():
         raise BlurError(f"locked by a process on {owner['host']}", str(LOCKS), "Type `make resume` there")
-    if _start_time(owner["pid"]) == owner["started"]:
+    if start_time(owner["pid"]) == owner["started"]:
         raise BlurError(f"Snakemake is still running as process {owner['pid']}", str(LOCKS), "Wait for it or stop it")
     subprocess.run(["snakemake", "--unlock"], check=True)
     return True
-
-
-def _start_time(pid: int) -> str | None:
-    """Start of a process in clock ticks since boot, which tells it from a later one of the same number."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields[19]

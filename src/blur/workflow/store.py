@@ -31,7 +31,7 @@ def commit(scale: str) -> None:
     """
     problems = verify(scale)
     if problems:
-        raise BlurError("; ".join(problems), f"results/{scale}", "Run snakemake again, then commit")
+        raise BlurError("; ".join(problems), f"results/{scale}", f"Type `make run commit SCALE={scale}`")
     export_provenance(scale)
     _dvc("commit", "--force", *stages(scale))
 
@@ -50,7 +50,11 @@ def pull(scale: str, remote: str | None) -> list[str]:
     """
     locked = [name for name in stages(scale) if name in _locked_stages()]
     if not locked:
-        raise BlurError(f"no results of scale {scale!r} are recorded", "dvc.lock", "Run `make commit` where they are")
+        raise BlurError(
+            f"no results of scale {scale!r} are recorded",
+            "dvc.lock",
+            f"Type `make commit SCALE={scale}` where they are",
+        )
     _refuse_unsaved(scale)
     if remote:
         url = str(Path(remote).resolve()) if Path(remote).is_dir() else remote
@@ -85,7 +89,7 @@ def _refuse_unsaved(scale: str) -> None:
     if ours:
         shown = "\n  ".join(ours[:20]) + (f"\n  and {len(ours) - 20} more" if len(ours) > 20 else "")
         what = f"unsaved results would be lost:\n  {shown}\n"
-        raise BlurError(what, f"results/{scale}", "`make commit` them first, or move them away")
+        raise BlurError(what, f"results/{scale}", f"Type `make commit SCALE={scale}` first, or move them away")
 
 
 def _modified(item: str | dict[str, str]) -> str:

@@ -148,7 +148,7 @@ def long_run(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Works
 
     workspace = copy(made, tmp_path_factory.mktemp("long").resolve() / "checkout")
     scale = workspace.root / "config/scales/ci.yaml"
-    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 60"))
+    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 30"))
     workspace.snakemake(MANIFEST)
     return workspace
 

@@ -19,6 +19,8 @@ from blur.core.usage import VARIABLE
 from blur.warm.client import usage
 from blur.warm.offer import Address
 
+TOTAL = "usage.json"
+
 
 def count(scale: str, is_local: bool) -> None:
     """Forget the run before and, if jobs run on this machine, have them say what they spend; at the start of a run."""
@@ -56,10 +58,11 @@ def as_text(scale: str) -> str | None:
     spent: dict[str, Any] = read_json(_total(scale))
     total, useful, jobs, number = spent["total"], spent["useful"], spent["jobs"], spent["num_jobs"]
     return (
-        f"The last run ({number} job{'s' if number != 1 else ''}) took {total:.0f} CPU seconds: {useful / total:.0%} useful "
-        f"work, {(jobs - useful) / total:.0%} start-up of jobs, {(total - jobs) / total:.0%} Snakemake and the warm process"
+        f"The last run ({number} job{'s' if number != 1 else ''}) took {total:.0f} CPU seconds: "
+        f"{useful / total:.0%} useful work, {(jobs - useful) / total:.0%} start-up of jobs, "
+        f"{(total - jobs) / total:.0%} Snakemake and the warm process"
     )
 
 
 def _total(scale: str) -> Path:
-    return work_dir(scale, "usage.json")
+    return work_dir(scale, TOTAL)

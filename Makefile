@@ -7,14 +7,19 @@ TORCH_PIP_ARGS ?=
 ENV := .venv
 BIN := $(CURDIR)/$(ENV)/bin
 export PATH := $(BIN):$(PATH)
+# One line that a person can read; Snakemake's own log is in .snakemake/log, that of each job in logs.
 # `all` comes before --config, which takes every word after it.
-SNAKEMAKE = snakemake all --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
+SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
+# Two workers; tests that share more than the finished run stay together.
+TOGETHER = -n 2 --dist loadgroup --durations=12
 REPORT = results/$(SCALE)/report.html
+# Written at the end of each run that changed anything.
+RECORDS = results/$(SCALE)/provenance/records.json
 
-.PHONY: help env quantization demo run report resume show verify commit push pull check lint format types unit test slurm fetch bench clean
+.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch bench clean
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
 
 env: $(ENV)/.ready ## Make the environment in .venv from the pinned requirements
 
@@ -29,16 +34,24 @@ $(ENV)/.ready: requirements.lock pyproject.toml
 quantization: env ## Install the libraries that some quantization attacks need (165 MB)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-quantization.lock
 
-demo: env ## Run the whole chain on a CPU at scale small, then print results and where the report is
-	$(SNAKEMAKE)
-	@$(MAKE) --no-print-directory report show
+demo: ## A first look: one benchmark, the headline methods, table and report (8 minutes)
+	@$(MAKE) --no-print-directory all SCALE=demo
 
-run: env ## Run the graph at SCALE, all of it or one TASK (ARGS are passed to snakemake)
+all: run ## Run everything at SCALE (small: 40 minutes), then table and report
+	@if $(MAKE) --question $(REPORT); then echo "Report: $(REPORT)"; \
+	else $(MAKE) --no-print-directory report show; fi
+
+run: env ## Run the graph at SCALE, all of it or one TASK (ARGS go to snakemake)
 	$(SNAKEMAKE)
 
-report: env ## Build the self-contained HTML report of SCALE if results are newer
-	@if [ ! -e $(REPORT) ] || [ results/$(SCALE)/provenance/records.json -nt $(REPORT) ]; then \
-	  snakemake all --cores $(CORES) --report $(REPORT) --config scale=$(SCALE); fi
+report: env $(REPORT) ## Build the self-contained HTML report of SCALE if results are newer
+
+$(REPORT): $(RECORDS)
+	@echo "Building the report: $@"
+	@$(SNAKEMAKE) --report $@
+
+$(RECORDS):
+	@echo "No results yet: make all SCALE=$(SCALE)"; exit 1
 
 show: env ## Print the results, and what they cost
 	@blur show --scale $(SCALE)
@@ -79,16 +92,22 @@ types: env ## Check types
 unit: env ## Run the tests that need neither snakemake nor dvc
 	pytest -m "not workflow and not slurm" -n 2
 
-test: env lint types unit ## Run CI's tests; CI has `make quantization` before, `make slurm` after
-	pytest -m workflow --durations=12
+workflow: env ## Run the tests of the graph on one finished run of scale ci
+	pytest -m "workflow and not long" $(TOGETHER)
 
-slurm: env ## Start a SLURM on this machine (root), run benchmarks through it, break it, stop it; ARGS go to pytest
-	pytest -m slurm -s $(ARGS)
+test: env lint types unit workflow ## Run CI's tests; CI has `make quantization` before, `make slurm` after
+
+test-all: env lint types unit ## Run all tests there are, long ones and SLURM's faults (root) too
+	pytest -m workflow $(TOGETHER)
+	pytest -m slurm -s -rs
+
+slurm: env ## Start a SLURM on this machine (root) and run a benchmark through it; ARGS go to pytest
+	pytest -m "slurm and not long" -s $(ARGS)
 
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 
-bench: env ## Time the BLUR step against the weighted sum; on a GPU, tokens per second and utilisation too
+bench: env ## Print what a step, an evaluation, a job's start, a plan and a run cost, as ratios (and a step on a GPU)
 	python -m blur.unlearn.bench
 	python -m blur.unlearn.throughput
 

@@ -16,6 +16,7 @@ from blur.measurements import (
     GradnormRow,
     LikelihoodRow,
     Measurements,
+    join_epochs,
     read_epochs,
     write_epochs,
 )
@@ -141,6 +142,18 @@ def test_epochs_round_trip_in_rising_order_with_every_kind_of_measurement(tmp_pa
     assert epochs[10].choices("craft")[0] == CHOICES[0]
     with pytest.raises(ArtifactError, match="epoch 9: no likelihood"):
         epochs[9].likelihood("forget", "text")
+
+
+def test_parts_joined_are_what_is_written_at_once(tmp_path: Path) -> None:
+    epochs = {0: Measurements(ROWS, GENERATIONS, GRADNORMS), 9: Measurements((), GENERATIONS), 10: Measurements(ROWS)}
+    for epoch, measured in epochs.items():
+        write_epochs(tmp_path / str(epoch), {epoch: measured})
+    files = join_epochs([tmp_path / str(epoch) for epoch in epochs], tmp_path / "joined")
+    assert files == write_epochs(tmp_path / "once", epochs)
+    for name in files:
+        assert (tmp_path / "joined" / name).read_bytes() == (tmp_path / "once" / name).read_bytes()
+    assert join_epochs([], tmp_path / "none") == files
+    assert read_epochs(tmp_path / "none") == {}
 
 
 def test_an_epoch_table_that_is_missing_is_named(tmp_path: Path) -> None:

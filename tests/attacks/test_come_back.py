@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from blur.attacks.attack import UNKNOWN
 from blur.attacks.come_back import told_of_points
+from blur.attacks.point import UNKNOWN
 from blur.measurements import GenerationRow, LikelihoodRow, Measurements
 
 SPECS = [{"name": "leak", "metric": "rouge_l_f1", "set": "forget", "direction": "lower"}]

@@ -114,3 +114,47 @@ def test_an_attack_that_a_scale_misspells_is_refused(tmp_path: Path) -> None:
     file.write_text(file.read_text() + "attacks:\n  relern: {at: [3]}\n")
     with pytest.raises(ConfigError, match=r"small.yaml: attacks: no attack 'relern'. Did you mean 'relearn'"):
         check(Plan(tmp_path / "config", {"scale": "small"}), "tofu")
+
+
+def test_an_attacked_model_is_measured_for_the_metrics_of_its_attack_and_no_more() -> None:
+    plan = Plan(ROOT / "config", {"scale": "small"})
+
+    def asked(task: str, attack: str) -> dict[str, Any]:
+        measure = plan.attacks.measure(task, attack)
+        return {
+            "likelihood": {(one.set, field) for one in measure.likelihood for field in one.fields},
+            "generation": [one.set for one in measure.generation],
+            "gradnorm": [one.set for one in measure.gradnorm],
+            "harness": [one.name for one in measure.harness],
+        }
+
+    nothing: dict[str, Any] = {"likelihood": set(), "generation": [], "gradnorm": [], "harness": []}
+    answers = {("eval_forget", "answer"), ("eval_retain", "answer")}
+    assert asked("tofu", "relearn") == nothing | {"likelihood": answers}
+    assert asked("tofu", "prompts") == nothing | {"generation": ["eval_forget"]}
+    assert asked("muse_news", "relearn") == nothing | {"generation": ["verbmem", "forget_qa"]}
+    assert asked("wmdp", "parts") == nothing | {"harness": ["wmdp_bio_text", "wmdp_cyber_text"]}
+    quantized = asked("tofu", "quantization")
+    assert not quantized["gradnorm"]
+    assert not {name for name, _ in quantized["likelihood"]} & {f"request_{n}" for n in (1, 2, 3, 4)}
+    assert ("world_facts", "perturbed_answer") in quantized["likelihood"]
+    assert plan.attacks.measure("tofu", "relearn").likelihood[0].limit is None
+
+
+def test_metrics_that_an_attack_is_made_of_come_along() -> None:
+    metrics, judges = Plan(ROOT / "config", {"scale": "small"}).attacks.metrics("tofu", "quantization")
+    names = [spec["name"] for spec in metrics]
+    assert "model_utility" in names
+    assert "world_facts_truth_ratio" in names
+    assert "mia_gradnorm" not in names
+    assert judges == ["forget_probability"]
+
+
+def test_a_metric_of_what_the_suite_lacks_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    file = tmp_path / "config/benchmarks/tofu.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["measure"]["generation"] = [{"set": "eval_retain"}]
+    file.write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match=r"attacks.prompts.metrics: .*not measure generations of eval_forget"):
+        Plan(tmp_path / "config", {"scale": "small"}).attacks.measure("tofu", "prompts")

@@ -32,7 +32,14 @@ def package(tmp_path: Path) -> Path:
 
 
 def clear() -> None:
-    for cached in (module._closure, module._tree, module._imports, module._module_digest):
+    for cached in (
+        module._fingerprint,
+        module._closure,
+        module._find,
+        module._tree,
+        module._imports,
+        module._module_digest,
+    ):
         cached.cache_clear()
 
 

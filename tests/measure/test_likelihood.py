@@ -70,16 +70,18 @@ def test_result_does_not_depend_on_batches_or_order(any_model, passages, max_bat
             np.testing.assert_allclose(getattr(one, name), getattr(other, name), atol=1e-5, rtol=0)
 
 
-def test_each_text_is_in_exactly_one_forward_pass(llama, passages):
+def test_each_text_without_shared_prompts_is_in_exactly_one_forward_pass(llama, passages, monkeypatch):
+    """Its last token is only predicted."""
     seen: list[tuple[int, ...]] = []
 
     def record(_, args, kwargs):
         for ids, mask in zip(kwargs["input_ids"], kwargs["attention_mask"], strict=True):
             seen.append(tuple(ids[mask.bool()].tolist()))
 
+    monkeypatch.setattr(likelihood, "can_branch", lambda *_: False)
     llama.register_forward_pre_hook(record, with_kwargs=True)
     score(llama, passages, 200)
-    assert sorted(seen) == sorted(tuple(passage.example.input_ids) for passage in passages)
+    assert sorted(seen) == sorted(tuple(passage.example.input_ids[:-1]) for passage in passages)
 
 
 def test_rows_say_what_was_scored(llama, tokenizer, passages):
@@ -121,14 +123,27 @@ def test_text_that_was_not_read_is_not_told(tokenizer):
 
 def test_statistics_at_the_edges_and_in_pieces(monkeypatch):
     uniform, sure = torch.zeros(1, 8), torch.tensor([[100.0] + [0.0] * 7])
-    targets = torch.tensor([3, 0])
-    whole = likelihood._statistics(torch.cat([uniform, sure]), targets)
-    torch.testing.assert_close(whole[0], torch.tensor([-np.log(8), 0.0], dtype=torch.float32))
-    torch.testing.assert_close(whole[2], torch.tensor([-np.log(8), 0.0], dtype=torch.float32))
-    torch.testing.assert_close(whole[3], torch.zeros(2))
+    logits, which, targets = torch.cat([uniform, sure]), torch.tensor([0, 1, 1]), torch.tensor([3, 0, 2])
+    whole = likelihood._statistics(logits, which, targets)
+    torch.testing.assert_close(whole[0], torch.tensor([-np.log(8), 0.0, -100.0], dtype=torch.float32))
+    assert whole[1].tolist() == [False, True, False]
+    torch.testing.assert_close(whole[2], torch.tensor([-np.log(8), 0.0, 0.0], dtype=torch.float32))
+    torch.testing.assert_close(whole[3], torch.zeros(3))
     monkeypatch.setattr(likelihood, "CACHED", 1)
-    for one, other in zip(whole, likelihood._statistics(torch.cat([uniform, sure]), targets), strict=True):
+    for one, other in zip(whole, likelihood._statistics(logits, which, targets), strict=True):
         assert torch.equal(one, other)
+
+
+def test_statistics_are_those_of_log_softmax_also_of_a_collapsed_model():
+    torch.manual_seed(0)
+    logits = torch.randn(7, 50) * 10
+    logits[3, 4], logits[4], logits[5, 2] = -torch.inf, torch.nan, torch.inf
+    which, targets = torch.arange(7).repeat(2), torch.cat([torch.full((7,), 4), torch.full((7,), 2)])
+    found, expected = likelihood._statistics(logits, which, targets), logits.log_softmax(-1)
+    torch.testing.assert_close(found[0], expected[which, targets], equal_nan=True)
+    torch.testing.assert_close(found[1], logits.argmax(-1)[which] == targets)
+    assert found[0][3] == -torch.inf
+    assert found[0][[4, 5, 11]].isnan().all()
 
 
 def test_no_passages_no_rows(llama):

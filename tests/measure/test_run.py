@@ -68,11 +68,12 @@ def test_generation_and_likelihood_share_the_prefix_for_a_template_that_ends_in_
     seen: list[list[int]] = []
     settings = MeasureSettings.model_validate({"generation": [{"set": "people", "max_new_tokens": 1}]})
     template = Template(prompt="Question: {question}\nAnswer: ", separator="")
-    original = llama.generate
-    llama.generate = lambda ids, attention_mask, **kw: (
-        seen.extend(row[mask.bool()].tolist() for row, mask in zip(ids, attention_mask, strict=True))
-        or original(ids, attention_mask=attention_mask, **kw)
-    )
+
+    def record(_, args, kwargs):
+        pairs = zip(kwargs["input_ids"], kwargs["attention_mask"], strict=True)
+        seen.extend(row[mask.bool()].tolist() for row, mask in pairs)
+
+    llama.register_forward_pre_hook(record, with_kwargs=True)
     measure(llama, tokenizer, template, SETS, settings, 100)
     asked = MeasureSettings.model_validate({"likelihood": [{"set": "people"}]})
     examples = [passage.example for passage in passages_of(tokenizer, template, SETS, asked, 100)]

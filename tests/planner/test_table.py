@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
-import time
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from blur.config import plan as plans
 from blur.config.plan import Plan
 from blur.core.errors import ConfigError
 from blur.planner.catalogue import load_catalogue
@@ -17,16 +19,37 @@ from blur.planner.workplace import Workplace, fitting
 TOFU = {"scale": "paper", "task": "tofu_llama_1b"}
 
 
-def test_the_paper_scale_is_planned_in_seconds_and_without_torch() -> None:
+def test_the_paper_scale_is_planned_without_torch() -> None:
     code = (
         "import sys, blur.planner.table as t; from blur.config.plan import Plan;"
         "print(t.show(Plan('config', {'scale': 'paper'}))); sys.exit('torch' in sys.modules)"
     )
-    began = time.perf_counter()
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
-    assert time.perf_counter() - began < 20  # 1 to 3 seconds; a busy machine is no failure
     assert "GPU-hours" in made.stdout
+
+
+def test_a_file_is_read_once_a_task_and_settings_are_resolved_once_a_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What planning costs, on any machine: resolving settings and searching layouts for a job is nearly all of it."""
+    calls: Counter[str] = Counter()
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            calls[f"{name} {arguments[0]}" if name == "read" else name] += 1
+            return function(*arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(plans, "read_yaml", counted("read", plans.read_yaml))
+    monkeypatch.setattr(Plan, "unlearn_settings", counted("settings", Plan.unlearn_settings))
+    catalogue = load_catalogue("config")
+    plan = Plan("config", {"scale": "paper"})
+    number = len(jobs(plan, catalogue, catalogue.gpu("h100-80g")))
+    assert number > 500
+    assert max(count for name, count in calls.items() if name.startswith("read")) <= len(plan.tasks)
+    assert calls["settings"] <= number
 
 
 def test_each_method_has_a_row_with_its_terms() -> None:

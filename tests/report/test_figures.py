@@ -10,6 +10,7 @@ from matplotlib.text import Text
 
 from blur.core.errors import ConfigError
 from blur.report import figures, style
+from blur.report.rows import to_csv
 from blur.report.runs import Run, read_runs
 from tests.report.drawn import Results, lines, texts
 from tests.report.made_up import METHODS
@@ -70,7 +71,7 @@ def test_text_is_at_least_eight_points(name: str, bench: str, all_runs: Results)
 @pytest.mark.parametrize("name", NAMES)
 def test_csv_has_the_rows_in_full_precision(name: str, all_runs: Results) -> None:
     rows = data(name, all_runs["tofu"])
-    read = list(csv.DictReader(io.StringIO(figures.to_csv(rows))))
+    read = list(csv.DictReader(io.StringIO(to_csv(rows))))
     assert len(read) == len(rows) > 0
     for text, row in zip(read, rows, strict=True):
         for key, value in row.items():

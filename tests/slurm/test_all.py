@@ -11,9 +11,9 @@ from tests.slurm.conftest import GPUS, SlurmWorkspace, accounted
 pytestmark = pytest.mark.slurm
 
 
-@pytest.fixture(params=["short", "finished"])
+@pytest.fixture(params=["short", pytest.param("finished", marks=pytest.mark.long)])
 def whole(request: pytest.FixtureRequest) -> tuple[SlurmWorkspace, float]:
-    """A workspace in which everything was made, and when that began. CI runs the short one (`-k short`)."""
+    """A workspace in which everything was made, and when that began. CI runs the short one."""
     made: tuple[SlurmWorkspace, float] = request.getfixturevalue(request.param)
     return made
 

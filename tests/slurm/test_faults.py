@@ -13,7 +13,7 @@ import pytest
 from tests.slurm.cluster import Cluster, run, wait_for
 from tests.slurm.conftest import LONG, SCALE, SlurmWorkspace, accounted, jobs, signal_all
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.long]
 METHODS = ("npo", "graddiff", "simnpo", "ga_klr", "blur_npo")
 TABLE: list[tuple[str, str, float]] = []
 

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
-from blur.attacks.attack import AttackBase, Point
+from blur.attacks.attack import AttackBase
+from blur.attacks.point import Point
+from blur.core.paths import POINTS
 from blur.measurements import GenerationRow, Measurements, read_points
-from blur.stages.attack import POINTS, _collect, _strike
+from blur.stages.attack import _collect, _strike
 
 
 def said(text):

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from blur.core.errors import ArtifactError
+from blur.measure import run
 from blur.measure.settings import MeasureSettings
-from blur.measurements import read_epochs
+from blur.measurements import read_epochs, tables
 from blur.metrics.store import trajectory
 from blur.models import Template, build_from_config, train_tokenizer
 from blur.stages import epochs
@@ -73,3 +75,34 @@ def test_files_are_named_within_the_models_folder(measured, tmp_path):
     names = measurements.collect(tmp_path / "model")
     assert names == [f"epochs/{table}.parquet" for table in ("likelihood", "generations", "gradnorm", "choices")]
     assert all((tmp_path / "model" / name).is_file() for name in names)
+
+
+def test_an_epoch_cut_short_while_it_is_written_is_measured_again(measured, tmp_path, monkeypatch):
+    model, make = measured
+    first = make()
+    first(0, model)
+    with monkeypatch.context() as patch:
+        patch.setattr(tables.pq, "write_table", lambda table, path, **_: killed(path))
+        with pytest.raises(KeyboardInterrupt):
+            first(1, model)
+    (tmp_path / "work/epoch0001/epochs/.likelihood.parquet.1.tmp").write_bytes(b"PAR1 half")
+    with pytest.raises(ArtifactError, match="no such table"):
+        make().collect(tmp_path / "model")
+    resumed = make()
+    resumed(1, model)
+    resumed.collect(tmp_path / "model")
+    assert list(read_epochs(tmp_path / "model")) == [0, 1]
+
+
+def killed(path):
+    path.write_bytes(b"half")
+    raise KeyboardInterrupt
+
+
+def test_texts_are_encoded_once(measured, monkeypatch):
+    model, make = measured
+    measurements = make()
+    monkeypatch.setattr(run, "encode_record", lambda *_, **__: pytest.fail("encoded again"))
+    monkeypatch.setattr(run, "prompts_of", lambda *_: pytest.fail("encoded again"))
+    measurements(0, model)
+    measurements(1, model)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import replace
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 
 from blur.unlearn.batches import split
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.step import Sources
+from tests.unlearn.parallel import in_two_processes
 from tests.unlearn.support import Capture, flat, flat_gradient, loss, settings, streams, tiny_model, value
 
 STREAMS = streams()
@@ -60,21 +58,13 @@ def results():
     return found
 
 
-def work(rank, port, folder):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
-    torch.save(results(), f"{folder}/rank{rank}.pt")
-    dist.destroy_process_group()
+def work(folder):
+    return results()
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    mp.spawn(work, (port, str(folder)), nprocs=2)
-    return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
+    return in_two_processes(work, tmp_path_factory.mktemp("ranks"))
 
 
 def test_two_processes_make_the_update_of_one(ranks):

@@ -1,4 +1,4 @@
-"""A finished run of the `ci` scale in a copy of the checkout, made once and shared by the workflow tests."""
+"""A finished run of the `ci` scale in a copy of the checkout, made once for all workers of pytest."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from blur.core.locking import exclusive
+from tests.workflow.forked import snakemake
 
 ROOT = Path(__file__).resolve().parents[2]
 SCALE = "ci"
@@ -30,9 +33,15 @@ class Workspace:
             raise AssertionError(f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
         return done
 
-    def snakemake(self, *arguments: str, check: bool = True, timeout: int = 1200) -> subprocess.CompletedProcess[str]:
+    def forked(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Do what the command `snakemake` with these arguments does, without paying for its start-up."""
+        done = snakemake(self.root, self.env, arguments)
+        assert not (check and done.returncode), f"{done.args} gave {done.returncode}\n{done.stdout[-12000:]}"
+        return done
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run snakemake at the test's scale."""
-        return self.run("snakemake", *arguments, "--config", f"scale={SCALE}", check=check, timeout=timeout)
+        return self.forked(*arguments, "--config", f"scale={SCALE}", check=check)
 
     def plan(self, *arguments: str) -> set[str]:
         """Return the jobs a dry run plans, as ``rule task/method/variant/seed`` or ``rule task``."""
@@ -105,31 +114,56 @@ def copy_checkout(target: Path) -> None:
         subprocess.run(["git", *command], cwd=target, check=True, capture_output=True)
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace in which `snakemake all --config scale=ci` has run to its end."""
-    root = tmp_path_factory.mktemp("finished") / "checkout"
-    root.mkdir()
-    copy_checkout(root)
-    workspace = Workspace(root)
-    workspace.snakemake("all")
-    return workspace
-
-
-@pytest.fixture
-def copied(finished: Workspace, tmp_path: Path) -> Workspace:
-    """A copy of the finished workspace that a test may spoil."""
-    root = tmp_path / "checkout"
-    shutil.copytree(finished.root, root, symlinks=True)
+def copy(workspace: Workspace, root: Path) -> Workspace:
+    """Copy a workspace with all that git ignores."""
+    shutil.copytree(workspace.root, root, symlinks=True)
     return Workspace(root)
 
 
 @pytest.fixture(scope="session")
-def committed(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A copy of the finished workspace with its results recorded in DVC and in git, and pushed to a folder."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace in which `snakemake all --config scale=ci` has run to its end. The first worker makes it for all."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "made"
+    workspace, done = Workspace(folder / "checkout"), folder / "done"
+    with exclusive(folder):
+        if not done.exists():
+            workspace.root.mkdir()
+            copy_checkout(workspace.root)
+            workspace.run("snakemake", "all", "--config", f"scale={SCALE}", timeout=1200)
+            done.touch()
+    return workspace
+
+
+@pytest.fixture(scope="session")
+def finished(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """This worker's finished workspace: a test may change its files for as long as it runs."""
+    return copy(made, tmp_path_factory.mktemp("finished") / "checkout")
+
+
+@pytest.fixture(scope="session")
+def long_run(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace whose BLUR run is long enough to be interrupted (``tests.workflow.long_run``), finished once."""
+    from tests.workflow.long_run import MANIFEST
+
+    workspace = copy(made, tmp_path_factory.mktemp("long").resolve() / "checkout")
+    scale = workspace.root / "config/scales/ci.yaml"
+    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 60"))
+    workspace.snakemake(MANIFEST)
+    return workspace
+
+
+@pytest.fixture
+def copied(made: Workspace, tmp_path: Path) -> Workspace:
+    """A finished workspace that a test may spoil."""
+    return copy(made, tmp_path / "checkout")
+
+
+@pytest.fixture(scope="session")
+def committed(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A finished workspace with its results recorded in DVC and in git, and pushed to a folder."""
     base = tmp_path_factory.mktemp("committed")
-    shutil.copytree(finished.root, base / "checkout", symlinks=True)
-    workspace = Workspace(base / "checkout")
+    workspace = copy(made, base / "checkout")
     workspace.run("blur", "commit", "--scale", SCALE)
     workspace.run("dvc", "remote", "add", "--local", "--default", "store", str(base / "store"))
     workspace.run("dvc", "push")

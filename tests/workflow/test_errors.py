@@ -56,10 +56,10 @@ def test_a_configuration_fault_is_named_before_any_job(finished: Workspace, faul
 
 
 def test_unknown_scale_and_task(finished: Workspace) -> None:
-    done = finished.run("snakemake", "all", "-n", "--config", "scale=smal", check=False)
+    done = finished.forked("all", "-n", "--config", "scale=smal", check=False)
     assert done.returncode != 0
     assert "Did you mean 'small'" in done.stdout + done.stderr
-    done = finished.run("snakemake", "all", "-n", "--config", "scale=ci", "task=tofo", check=False)
+    done = finished.forked("all", "-n", "--config", "scale=ci", "task=tofo", check=False)
     assert "Did you mean 'tofu'" in done.stdout + done.stderr
 
 

@@ -32,7 +32,7 @@ def weights(folder: Path) -> torch.Tensor:
     return torch.cat([tensors[name].double().flatten() for name in sorted(tensors)])
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param("ddp", marks=pytest.mark.long), "fsdp2"])
 def test_two_processes_make_the_model_of_one(way: str, copied: Workspace) -> None:
     run = copied.root / RUN
     single, target = weights(run), weights(copied.root / MODELS / "target/default/seed0")
@@ -66,6 +66,7 @@ def test_sigterm_to_one_process_saves_once_and_ends_all(copied: Workspace) -> No
     assert read_json(run / "manifest.json")["training"]["resumed_from"] == done
 
 
+@pytest.mark.long
 def test_a_stage_of_one_process_says_so(copied: Workspace) -> None:
     command = [part.replace("unlearn", "evaluate") for part in launched("ddp")]
     done = copied.run(*command, check=False)

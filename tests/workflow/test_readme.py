@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from tests.workflow.conftest import ROOT, Workspace
+from tests.workflow.conftest import ROOT, Workspace, parse_jobs
 
 pytestmark = pytest.mark.workflow
 
@@ -16,7 +16,7 @@ def commands() -> list[str]:
     pages = [(ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/attacks.md")]
     blocks = [block for page in pages for block in re.findall(r"```bash\n(.*?)```", page, re.S)]
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and not line.startswith("source")]
+    return list(dict.fromkeys(line for line in lines if line and not line.startswith("source")))
 
 
 def test_the_readme_shows_commands() -> None:
@@ -36,5 +36,18 @@ def test_a_command_of_the_readme_works(finished: Workspace, command: str) -> Non
         finished.run("ln", "-sfn", str(ROOT.parent / "shared"), str(finished.root.parent / "shared"))
     if words[:2] == ["blur", "show"]:
         words += ["--scale", "ci"]
-    done = finished.run(*words)
-    assert "Error" not in done.stdout + done.stderr
+    done = finished.forked(*words[1:]) if words[0] == "snakemake" else finished.run(*words)
+    output = done.stdout + done.stderr
+    assert "Error" not in output
+    if command == "snakemake --profile slurm all":
+        assert re.search(r"^unlearn\s+\d+", output, re.M)
+        assert "scale=paper" in output
+        assert "results/ci" not in output
+
+
+def test_the_command_itself_plans_what_its_child_does(finished: Workspace) -> None:
+    """Other tests fork `snakemake` from a process that has imported it (forked.py)."""
+    done = finished.run(*shlex.split("snakemake all --dry-run --forceall --config scale=ci task=rtt"))
+    jobs = set(parse_jobs(done.stdout + done.stderr))
+    assert jobs == set(parse_jobs(finished.forked(*done.args[1:]).stdout))
+    assert "unlearn rtt/blur_npo/default/seed0" in jobs

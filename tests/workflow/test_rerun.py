@@ -6,7 +6,6 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import pytest
 from tests.workflow.cases import ALL_RUNS, CASES, Case, drawn, unlearned
 from tests.workflow.conftest import Workspace
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("stored")]
 Places = dict[str, Workspace]
 
 
@@ -26,14 +25,13 @@ def places(finished: Workspace, pulled: Workspace) -> Places:
 
 
 def planned(places: Places, change: Callable[[Workspace], AbstractContextManager[Any]] = nullcontext) -> Any:
-    """Return what each place plans while it is changed; the places side by side, since a plan takes one core."""
+    """Return what each place plans while it is changed."""
 
     def plan(workspace: Workspace) -> set[str]:
         with change(workspace):
             return workspace.plan()
 
-    with ThreadPoolExecutor(len(places)) as pool:
-        return dict(zip(places, pool.map(plan, places.values()), strict=True))
+    return {name: plan(workspace) for name, workspace in places.items()}
 
 
 def everywhere(places: Places, jobs: set[str]) -> dict[str, set[str]]:

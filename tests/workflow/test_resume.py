@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from blur.core.files import read_json
 from tests.workflow.conftest import SCALE, Workspace
+from tests.workflow.long_run import MANIFEST, start_again, wait_for, weights_hash
 
-pytestmark = pytest.mark.workflow
-RUN = "tofu/blur_npo/default/seed0"
-MANIFEST = f"results/{SCALE}/models/{RUN}/manifest.json"
-COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}")
-
-
-def weights_hash(workspace: Workspace) -> str:
-    manifest = read_json(workspace.root / MANIFEST)
-    return manifest["files"]["model.safetensors"]
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
+LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
+COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}", "workers=cold")
 
 
 def workers(workspace: Workspace) -> list[int]:
@@ -46,31 +31,10 @@ def workers(workspace: Workspace) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def long_run(finished: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """A workspace whose BLUR run is long enough to be killed in, finished once without interruption."""
-    root = tmp_path_factory.mktemp("long").resolve() / "checkout"
-    shutil.copytree(finished.root, root, symlinks=True)
-    workspace = Workspace(root)
-    scale = root / "config/scales/ci.yaml"
-    scale.write_text(scale.read_text().replace("epochs: 3", "epochs: 150"))
-    workspace.run(*COMMAND)
-    return workspace
-
-
 @pytest.fixture
 def interrupted(long_run: Workspace, tmp_path: Path) -> tuple[Workspace, subprocess.Popen[bytes], str]:
     """The long run started again, with a checkpoint behind it; and the hash of the weights it must end with."""
-    root = tmp_path.resolve() / "checkout"
-    shutil.copytree(long_run.root, root, symlinks=True)
-    workspace = Workspace(root)
-    (root / MANIFEST).unlink()
-    process = subprocess.Popen(
-        COMMAND, cwd=root, env=workspace.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    work = root / f"work/{SCALE}/unlearn/{RUN}"
-    wait_for(lambda: any(int(path.name.removeprefix("step")) >= 30 for path in work.glob("*/step0*")))
-    return workspace, process, weights_hash(long_run)
+    return *start_again(long_run, tmp_path, *COMMAND), weights_hash(long_run)
 
 
 def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
@@ -88,6 +52,10 @@ def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, s
     workspace, process, before = interrupted
     (orphan,) = workers(workspace)
     os.kill(orphan, signal.SIGSTOP)
+    refused = workspace.run("blur", "unlock", check=False)
+    assert refused.returncode == 2
+    assert f"process {process.pid}" in refused.stderr, "it refuses while Snakemake lives"
+
     process.kill()
     process.wait(timeout=60)
     locked = workspace.run(*COMMAND, check=False)
@@ -99,22 +67,12 @@ def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, s
         COMMAND, cwd=workspace.root, env=workspace.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     wait_for(lambda: len(workers(workspace)) == 2)
-    time.sleep(8)
-    assert resumed.poll() is None, "the second writer waits for the first"
+    wait_for(lambda: "waiting for" in (workspace.root / LOG).read_text(encoding="utf-8"))
+    assert resumed.poll() is None
     os.kill(orphan, signal.SIGCONT)
     output, _ = resumed.communicate(timeout=300)
     assert resumed.returncode == 0, output
     assert "waiting for" in output
     assert weights_hash(workspace) == before
     wait_for(lambda: not workers(workspace))
-    done = workspace.run(*COMMAND, "--dry-run")
-    assert "Nothing to be done" in done.stdout + done.stderr
-
-
-def test_unlock_refuses_while_snakemake_lives(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
-    workspace, process, _ = interrupted
-    done = workspace.run("blur", "unlock", check=False)
-    assert done.returncode == 2
-    assert f"process {process.pid}" in done.stderr
-    process.terminate()
-    process.wait(timeout=120)
+    assert "Nothing to be done" in workspace.snakemake(MANIFEST, "--dry-run").stdout

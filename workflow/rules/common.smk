@@ -29,8 +29,11 @@ NEEDS = Needs(PLAN)
 FIGURES = sorted({figure for task in PLAN.tasks for figure in PLAN.task(task).benchmark.figures})
 
 # SIGTERM (preemption, the end of a job's time) reaches every process of a job. The stage finishes its step and saves;
-# the shell has to wait for that, and `tee` has to take its last lines.
-shell.prefix("set -euo pipefail; trap : TERM; tee() {{ trap '' TERM; exec tee \"$@\"; }}; ")
+# the shell has to wait for that, and `tee` has to take its last lines. Under `--logger blur` they go to the log only.
+shell.prefix(
+    "set -euo pipefail; trap : TERM;"
+    ' tee() {{ trap \'\' TERM; [ -z "${{BLUR_LOGS_ONLY:-}}" ] || exec >/dev/null; exec tee "$@"; }}; '
+)
 
 
 wildcard_constraints:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import field_validator
 
+from blur.attacks.point import Point, Record
 from blur.unlearn.axis import Strict
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from blur.models.encode import Example
     from blur.unlearn.settings import UnlearnSettings
 
-WORST = "worst_of"  # in ``about``: item by item, only the worst of an arm's points with this mark counts
-UNKNOWN = "entities_unknown"  # in ``about``: records without a `group` were used, so nobody knows whom they are about
-Record = Mapping[str, Any]
 Sets = Mapping[str, Sequence[Record]]
 
 
@@ -52,21 +50,6 @@ class Victim:
     adapter: Path | None
     is_reference: bool
     progress: Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Point:
-    """The model at one point of an attack.
-
-    Attributes:
-        measured: its raw measurements; None where the attack does not apply, or cannot be made on this machine.
-        about: numbers and words that tables and figures read: a step, a bit width, ``reason`` where not measured.
-        used: entities (``group``, else ``id``) whose records the attacker used.
-    """
-
-    measured: Measurements | None
-    about: dict[str, Any] = field(default_factory=dict)
-    used: frozenset[str] = frozenset()
 
 
 class AttackBase(Strict):
@@ -108,13 +91,3 @@ class AttackBase(Strict):
     def modules(self) -> list[str]:
         """Modules that the settings name, for the code fingerprint (which leaves settings out)."""
         return [type(self).__module__]
-
-
-def unknown(records: Iterable[Record]) -> dict[str, bool]:
-    """Return the mark of a point that used ``records``, where one of them does not say whom it is about."""
-    return {} if all(record.get("group") for record in records) else {UNKNOWN: True}
-
-
-def entity(record: Record) -> str:
-    """Return whom a record is about: its ``group``, or itself where it has none."""
-    return str(record.get("group") or record["id"])

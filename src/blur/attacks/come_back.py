@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from blur.attacks.attack import UNKNOWN, WORST
+from blur.attacks.point import UNKNOWN, WORST
 from blur.measurements import Measurements
 from blur.metrics import compute_all
 from blur.metrics.base import Metric, sets_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from blur.attacks.attack import Point, Record, Victim
+from blur.attacks.attack import Victim
+from blur.attacks.point import Point, Record
 from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:

@@ -43,6 +43,7 @@ class Attacks:
         require_known("attack", name, self.names, str(self._plan.folder / "attacks"))
         return validate(AttackConfig, self._plan.layer(f"attacks/{name}.yaml"))
 
+    @cache  # noqa: B019
     def pairs(self, task: str) -> tuple[tuple[Run, str], ...]:
         """Return the pairs of model and attack of a task, without doubles; target and retrained beside the runs."""
         plan, resolved, runs = self._plan, self._plan.task(task), self._plan.runs(task)
@@ -75,6 +76,7 @@ class Attacks:
         self._require(task, name, self._plan.benchmark_place(task, "attacks"))
         return self._plan.task(task).benchmark.attacks[name]
 
+    @cache  # noqa: B019
     def settings(self, task: str, name: str) -> AttackBase:
         """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale, task."""
         plan, config, on = self._plan, self.config(name), self.on(task, name)
@@ -92,28 +94,35 @@ class Attacks:
         _check_sets(layers, plan.task(task).set_names)
         return settings
 
+    @cache  # noqa: B019 - a plan lives as long as its process
     def measure(self, task: str, name: str) -> MeasureSettings:
-        """Return what is measured of an attacked model: the benchmark's suite, unless the attack names less."""
-        chosen, suite = self.on(task, name).measure, self._plan.measure_settings(task)
-        if chosen is None:
-            return suite
+        """Return what is measured of an attacked model: of the benchmark's suite what the attack's metrics look up.
+
+        Raises:
+            ConfigError: the suite lacks something of it.
+        """
+        from blur.metrics.base import reads_of
+
+        wanted = reads_of(self.metrics(task, name)[0])
         try:
-            return suite.only(chosen.likelihood, chosen.generation, chosen.harness)
+            return self._plan.measure_settings(task).only(**vars(wanted))
         except ValueError as error:
-            raise ConfigError(str(error), f"{self._place(task, name)}.measure") from None
+            raise ConfigError(str(error), f"{self._place(task, name)}.metrics") from None
 
     def metrics(self, task: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
-        """Return the metrics of an attacked model, and the names of those that judge what came back.
+        """Return the metrics of an attacked model, those they are made of included, and the names of the judges.
 
         Raises:
             ConfigError: one of them is no metric of the benchmark, or not among the attack's.
         """
+        from blur.metrics.base import with_parts
+
         on, benchmark = self.on(task, name), self._plan.task(task).benchmark
         known = [spec["name"] for spec in benchmark.metrics]
         chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
         for metric, among in (*((one, known) for one in chosen), *((one, chosen) for one in judges)):
             require_known("metric", metric, among, self._place(task, name))
-        return [spec for spec in benchmark.metrics if spec["name"] in chosen], list(judges)
+        return [dict(spec) for spec in with_parts(chosen, benchmark.metrics)], list(judges)
 
     def _place(self, task: str, name: str) -> str:
         return self._plan.benchmark_place(task, f"attacks.{name}")

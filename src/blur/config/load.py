@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
+from yaml import YAMLError
 
+from blur.core import yaml
 from blur.core.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -26,8 +27,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         others = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise ConfigError("no such file", str(path), suggest(path.stem, others))
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        content = yaml.load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"not valid YAML ({getattr(error, 'problem', error)})", f"{path}{line}", "Mend it") from error

@@ -119,6 +119,7 @@ class Plan:
         require_known("method", name, self.methods, str(self.folder / "methods"))
         return validate(MethodConfig, self.layer(f"methods/{name}.yaml"))
 
+    @cache  # noqa: B019
     def runs(self, task: str) -> tuple[Run, ...]:
         """Return the unlearning runs of a task, without doubles, in a fixed order; each after those it starts from."""
         resolved = self.task(task)
@@ -176,6 +177,7 @@ class Plan:
                 raise ConfigError(f"no variant of {method!r} matches {pattern!r}", where, suggest(pattern, known))
         return [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
+    @cache  # noqa: B019
     def evaluated(self, task: str) -> tuple[Run, ...]:
         """Return every model of a task that is evaluated: target, retrained where there is one, all unlearned ones."""
         resolved = self.task(task)
@@ -190,6 +192,7 @@ class Plan:
             raise ConfigError(f"the task has no {run.path}", task.file, "See its seed and kind")
         self._variants(run.task, run.method, (run.variant,))
 
+    @cache  # noqa: B019
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""
         return validate(UnlearnSettings, FINE_TUNING, *self._common(task, "train"))
@@ -199,6 +202,7 @@ class Plan:
         resolved = self.task(task)
         return [self.scale_layer(key), under(resolved.model_file, key), *resolved.said(key)]
 
+    @cache  # noqa: B019
     def unlearn_settings(self, run: Run) -> UnlearnSettings:
         """Return the resolved settings of an unlearning run.
 
@@ -218,6 +222,7 @@ class Plan:
             ("seed of the run", {"seed": run.seed}),
         )
 
+    @cache  # noqa: B019
     def measure_settings(self, task: str) -> MeasureSettings:
         """Return what is measured of each finished model."""
         benchmark = self.task(task).benchmark
@@ -228,6 +233,7 @@ class Plan:
             *self.task(task).said("measure"),
         )
 
+    @cache  # noqa: B019
     def epoch_settings(self, task: str) -> MeasureSettings:
         """Return what is measured at each epoch's end while unlearning."""
         return validate(

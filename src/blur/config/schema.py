@@ -176,6 +176,7 @@ class Judges(Strict):
 
     forget: tuple[str, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
     utility: str = Field(description="higher is better; below half the target's a model counts as collapsed")
+    unseen: str | None = Field(None, description="what `forget` measures, on texts that neither model saw")
 
 
 class RequestSequence(Strict):
@@ -204,20 +205,13 @@ class AttackConfig(Strict):
     settings: Partial = Field(description="the module's Settings")
 
 
-class MeasureChoice(Strict):
-    """A part of the benchmark's measurements; what each of them is, the suite says."""
-
-    likelihood: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="fields by set")
-    generation: SetNames = Field((), description="sets")
-    harness: SetNames = Field((), description="names of requests")
-
-
 class BenchmarkAttack(Strict):
     """What an attack does on a benchmark, and what is read off the attacked model."""
 
     settings: Partial = Field(default_factory=dict, description="changes to the attack's settings, such as its sets")
-    measure: MeasureChoice | None = Field(None, description="of the benchmark's suite; by default all of it")
-    metrics: tuple[str, ...] = Field((), description="of the benchmark's; by default all of them")
+    metrics: tuple[str, ...] = Field(
+        (), description="of the benchmark's, by default all of them; what they look up is what is measured"
+    )
     judged_by: tuple[str, ...] = Field((), description="metrics, 0-1, whose mean came back; the benchmark's by default")
     items: Literal["all", "unseen"] = Field(
         "all", description="over which items: all of them, or those of entities that the attacker never saw"

@@ -3,8 +3,9 @@
 The fingerprint is taken from the syntax trees of the root modules and of every ``blur`` module that they import,
 directly or not. Configuration models, the command line, the version and module look-ups by name are left out: the
 resolved settings cover the first two, manifests the third, and what a look-up finds is named as a root. So are the
-commands that errors name, which change no result. The serialisation skips empty fields and positions, so that Python
-3.11, 3.12 and 3.13 give the same text.
+commands that errors name, which change no result, and imports under ``if TYPE_CHECKING``: they never run, and whoever
+makes an object imports its class. The serialisation skips empty fields and positions, so that Python 3.11, 3.12 and
+3.13 give the same text.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ PACKAGE = "blur"
 SOURCE = Path(__file__).resolve().parents[1]
 NUMERICS_EPOCH = 1  # raise it when a library update changes results and every job has to run again
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
 _SKIPPED_FIELDS = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
 
 
@@ -32,14 +34,19 @@ def fingerprint(roots: Iterable[str], source: Path = SOURCE) -> str:
     Raises:
         ModuleNotFoundError: a root is no module of the package.
     """
-    modules = sorted(_closure(tuple(sorted(set(roots))), source))
-    text = "\n".join(f"{name} {_module_digest(_path(name, source))}" for name in modules)
-    return hashlib.sha256(f"{NUMERICS_EPOCH}\n{text}".encode()).hexdigest()[:16]
+    return _fingerprint(tuple(sorted(set(roots))), source)
 
 
 def closure(roots: Iterable[str], source: Path = SOURCE) -> set[str]:
     """Return the names of the modules that the fingerprint of ``roots`` covers."""
     return set(_closure(tuple(sorted(set(roots))), source))
+
+
+@lru_cache(maxsize=512)
+def _fingerprint(roots: tuple[str, ...], source: Path) -> str:
+    modules = sorted(_closure(roots, source))
+    text = "\n".join(f"{name} {_module_digest(_path(name, source))}" for name in modules)
+    return hashlib.sha256(f"{NUMERICS_EPOCH}\n{text}".encode()).hexdigest()[:16]
 
 
 @lru_cache(maxsize=512)
@@ -60,16 +67,32 @@ def _is_left_out(name: str) -> bool:
 
 
 def _path(name: str, source: Path) -> Path:
+    found = _find(name, source)
+    if found is None:
+        raise ModuleNotFoundError(f"no module named {name!r} in {source}", name=name)
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _find(name: str, source: Path) -> Path | None:
+    """Return a module's file; None where the package has no module of that name."""
     base = source.joinpath(*name.split(".")[1:])
     for path in (base.with_suffix(".py"), base / "__init__.py"):
         if path.is_file() and name.split(".")[0] == PACKAGE:
             return path
-    raise ModuleNotFoundError(f"no module named {name!r} in {source}", name=name)
+    return None
 
 
 @lru_cache(maxsize=512)
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    """Return a module's syntax tree without what it imports for types only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    tree.body = [node for node in tree.body if not _is_for_types(node)]
+    return tree
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 @lru_cache(maxsize=512)
@@ -78,14 +101,22 @@ def _imports(path: Path, name: str, source: Path) -> tuple[str, ...]:
 
 
 def _imported_modules(tree: ast.Module, name: str, is_package: bool, source: Path) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, name, is_package)
             if base.split(".")[0] == PACKAGE:
                 yield base
-                yield from (f"{base}.{a.name}" for a in node.names if _exists(f"{base}.{a.name}", source))
+                yield from (f"{base}.{a.name}" for a in node.names if _find(f"{base}.{a.name}", source))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements (and the handlers and cases around some): imports stand nowhere else."""
+    for field in _BLOCKS:
+        for node in getattr(tree, field, ()):
+            yield node
+            yield from _statements(node)
 
 
 def _absolute(node: ast.ImportFrom, name: str, is_package: bool) -> str:
@@ -96,41 +127,34 @@ def _absolute(node: ast.ImportFrom, name: str, is_package: bool) -> str:
     return ".".join([*parts, node.module] if node.module else parts)
 
 
-def _exists(name: str, source: Path) -> bool:
-    try:
-        _path(name, source)
-    except ModuleNotFoundError:
-        return False
-    return True
-
-
 @lru_cache(maxsize=512)
 def _module_digest(path: Path) -> str:
-    return hashlib.sha256("".join(_serialise(_tree(path))).encode()).hexdigest()
+    parts: list[str] = []
+    _serialise(_tree(path), parts)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
-def _serialise(node: object) -> Iterator[str]:
+def _serialise(node: object, parts: list[str]) -> None:
+    """Append the text of ``node`` to ``parts``."""
     if isinstance(node, ast.AST):
-        yield f"({type(node).__name__}"
+        parts.append(f"({type(node).__name__}")
         for field, value in ast.iter_fields(node):
             value = _without_docstring(node, field, value)
             if isinstance(node, ast.JoinedStr) and isinstance(value, list):
                 value = _join_literals(value)
             if field in _SKIPPED_FIELDS or value is None or value == []:
                 continue
-            yield f" {field}="
-            yield from _serialise(value)
-        if isinstance(node, ast.Constant) and node.value is None:
-            yield " None"
-        yield ")"
+            parts.append(f" {field}=")
+            _serialise(value, parts)
+        parts.append(" None)" if isinstance(node, ast.Constant) and node.value is None else ")")
     elif isinstance(node, list):
-        yield "["
+        parts.append("[")
         for item in node:
-            yield from _serialise(item)
-            yield ","
-        yield "]"
+            _serialise(item, parts)
+            parts.append(",")
+        parts.append("]")
     else:
-        yield f"{type(node).__name__}:{node!r}"
+        parts.append(f"{type(node).__name__}:{node!r}")
 
 
 def _join_literals(values: list[ast.expr]) -> list[ast.expr]:

@@ -8,6 +8,11 @@ RESULTS = Path("results")
 DATA = Path("data")
 WORK = Path("work")
 
+# Files that one stage writes and another reads.
+MATCHED_LAMBDA = "matched_lambda.json"
+POINTS = "points.json"  # beside an attack's measurements: what each point is
+REFERENCE_SUMS = "reference_sums.json"
+
 
 def data_dir(scale: str, task: str) -> Path:
     """Folder of a task's sets."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 SHARED_FROM = 32  # tokens; a shorter common beginning is not worth a forward pass of its own
 
@@ -33,6 +34,28 @@ class RoomyLayer(DynamicLayer):
         self.keys, self.values = (room[:, :, :end] for room in self.room)
         return self.keys, self.values
 
+    def batch_select_indices(self, indices: Tensor) -> None:
+        """Keep these rows only."""
+        end = self.get_seq_length()
+        keys, values = (room[:, :, :end].index_select(0, indices) for room in self.room)
+        self.is_initialized = False
+        self.update(keys, values)
+
+
+def reach(model: Any) -> float:
+    """Return how many tokens, itself included, each token of a text attends to: a window's size, or all (infinity).
+
+    0 for models whose state is no cache of keys and values, or not that alone.
+    """
+    if not model._supports_default_dynamic_cache():
+        return 0
+    seen = [math.inf]
+    for layer in DynamicCache(config=model.config).layers:
+        if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer):
+            return 0
+        seen.append(getattr(layer, "sliding_window", math.inf))
+    return min(seen)
+
 
 def prepared_cache(model: Any, prompts: Sequence[Sequence[int]], capacity: int) -> tuple[DynamicCache | None, int]:
     """Return a cache for a batch of prompts, and how many tokens it holds: those that all prompts begin with.
@@ -43,9 +66,9 @@ def prepared_cache(model: Any, prompts: Sequence[Sequence[int]], capacity: int) 
     Args:
         capacity: tokens of the longest prompt and the new ones.
     """
-    cache = DynamicCache(config=model.config)
-    if not model._supports_default_dynamic_cache() or any(type(layer) is not DynamicLayer for layer in cache.layers):
+    if reach(model) < math.inf:
         return None, 0
+    cache = DynamicCache(config=model.config)
     layers = [RoomyLayer(capacity) for _ in cache.layers]
     cache.layers = [*layers]
     alike = (len(set(tokens)) == 1 for tokens in zip(*(prompt[:-1] for prompt in prompts), strict=False))

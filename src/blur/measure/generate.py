@@ -11,9 +11,13 @@ from torch import Tensor
 
 from blur.measure.batching import Progress, buckets, evaluation_mode
 from blur.measure.sampling import GREEDY, Draws, Sampling
+from blur.models.forward import logits_at, takes_positions
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+    from transformers.cache_utils import DynamicCache
+
+CROWDED = 0.8  # where less of a batch is still to be decoded, the others leave it: the cache is copied without them
 
 
 @dataclass(frozen=True)
@@ -67,24 +71,70 @@ def max_positions(model: PreTrainedModel) -> int | None:
 def _continue(
     model: Any, prompts: Sequence[Sequence[int]], max_new_tokens: int, stops: list[int], sampling: Sampling
 ) -> list[list[int]]:
-    from transformers import GenerationConfig, LogitsProcessorList
-
+    """Return the new tokens of each prompt of a batch; what follows a stop token means nothing."""
     from blur.measure.cache import prepared_cache
 
     device = next(model.parameters()).device
     cache, shared = prepared_cache(model, prompts, max(len(prompt) for prompt in prompts) + max_new_tokens)
     input_ids, mask = (tensor.to(device) for tensor in _padded(prompts, shared))
+    draws = Draws(sampling, prompts) if sampling.temperature > 0 else None
+    if cache is None:
+        return _by_transformers(model, input_ids, mask, max_new_tokens, stops, draws)
+    return _decode(model, input_ids, mask, cache, max_new_tokens, stops, draws)
+
+
+def _decode(
+    model: Any,
+    input_ids: Tensor,
+    mask: Tensor,
+    cache: DynamicCache,
+    max_new_tokens: int,
+    stops: list[int],
+    draws: Draws | None,
+) -> list[list[int]]:
+    """Decode ids [B, T], of which ``cache`` holds the first; rows that have ended leave the batch in groups."""
+    new: list[list[int]] = [[] for _ in input_ids]
+    rows, ended, told = list(range(len(new))), set[int](), takes_positions(model)
+    positions = (mask.cumsum(1) - 1).clamp(min=0)
+    fed, positions = (tensor[:, cache.get_seq_length() :] for tensor in (input_ids, positions))
+    for _ in range(max_new_tokens):
+        last = torch.arange(1, len(rows) + 1, device=fed.device) * fed.shape[1] - 1
+        inputs = {"input_ids": fed, "attention_mask": mask, **({"position_ids": positions} if told else {})}
+        logits = logits_at(model, last, **inputs, past_key_values=cache, use_cache=True)
+        chosen = (draws(fed, logits) if draws else logits).argmax(-1)
+        for row, token in zip(rows, chosen.tolist(), strict=True):
+            new[row].append(token)
+            if token in stops:
+                ended.add(row)
+        left = [place for place, row in enumerate(rows) if row not in ended]
+        if not left:
+            break
+        fed, positions, mask = chosen[:, None], positions[:, -1:] + 1, torch.nn.functional.pad(mask, (0, 1), value=1)
+        if len(left) < len(rows) * CROWDED:
+            kept = torch.tensor(left, device=fed.device)
+            fed, positions, mask = (tensor.index_select(0, kept) for tensor in (fed, positions, mask))
+            cache.batch_select_indices(kept)
+            rows = [rows[place] for place in left]
+            if draws:
+                draws.keep(left)
+    return new
+
+
+def _by_transformers(
+    model: Any, input_ids: Tensor, mask: Tensor, max_new_tokens: int, stops: list[int], draws: Draws | None
+) -> list[list[int]]:
+    """Decode ids [B, T] with a cache of the model's own kind; each row stays until the last has ended."""
+    from transformers import GenerationConfig, LogitsProcessorList
+
     options: dict[str, Any] = {"eos_token_id": stops, "pad_token_id": stops[0]} if stops else {}
     config = GenerationConfig(max_new_tokens=max_new_tokens, do_sample=False, **options)
-    drawn = [Draws(sampling, prompts)] if sampling.temperature > 0 else []
     own, model.generation_config = model.generation_config, config
     try:
         made = model.generate(
             input_ids,
             attention_mask=mask,
             generation_config=config,
-            past_key_values=cache,
-            logits_processor=LogitsProcessorList(drawn),
+            logits_processor=LogitsProcessorList([draws] if draws else []),
         )
     finally:
         model.generation_config = own

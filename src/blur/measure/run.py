@@ -1,9 +1,10 @@
-"""All raw measurements that a benchmark asks for, of one model in memory."""
+"""All raw measurements that a benchmark asks for, of models in memory."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blur.core.errors import DataError
@@ -13,13 +14,97 @@ from blur.measure.gradnorm import gradient_norms
 from blur.measure.likelihood import Passage, score
 from blur.measure.prompts import Prompt, Sets, prompts_of, records_of, texts_of
 from blur.measure.sampling import Sampling
-from blur.measure.settings import GenerationRequest, MeasureSettings
+from blur.measure.settings import MeasureSettings
 from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, Measurements
 from blur.models.encode import Example, encode_record
 from blur.models.template import Template
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Prompts that are answered together, since they are answered alike."""
+
+    prompts: Sequence[Prompt]
+    max_new_tokens: int
+    sampling: Sampling
+
+
+class Suite:
+    """All that is measured of a model, as tokens: encoded once, for any number of models with the same tokenizer.
+
+    Args:
+        sets: records by the name of their set; all that ``settings`` names.
+        max_length: most tokens of a scored text, prompt included; longer ones lose their end.
+
+    Raises:
+        ConfigError: the settings name a set that is not among ``sets``, or something that does not apply to it.
+        DataError: a record lacks a field that is asked for, or does not fit into ``max_length``.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        template: Template,
+        sets: Sets,
+        settings: MeasureSettings,
+        max_length: int,
+    ) -> None:
+        self._tokenizer, self._sets, self._settings = tokenizer, sets, settings
+        self._passages = passages_of(tokenizer, template, sets, settings, max_length)
+        self._questions = _questions(tokenizer, template, sets, settings)
+        self._texts = [
+            (request.set, encode_record(tokenizer, template, record, max_length))
+            for request in settings.gradnorm
+            for record in records_of(sets, request)
+        ]
+
+    def measure(self, model: PreTrainedModel, progress: Progress | None = None) -> Measurements:
+        """Measure ``model``, which is left as it was found.
+
+        Args:
+            progress: called with (done, total, what) after each batch.
+
+        Raises:
+            DataError: a prompt and its answer do not fit into the model.
+        """
+        return Measurements(
+            likelihood=score(model, self._passages, self._settings.max_batch_tokens, progress),
+            generations=self._generations(model, progress),
+            gradnorm=self._gradnorms(model, progress),
+            choices=self._choices(model, progress),
+        )
+
+    def _generations(self, model: PreTrainedModel, progress: Progress | None) -> list[GenerationRow]:
+        rows: dict[str, list[GenerationRow]] = {request.set: [] for request in self._settings.generation}
+        for asked in self._questions:
+            _check_room(asked, max_positions(model))
+            ids = [prompt.input_ids for prompt in asked.prompts]
+            limit, eos = self._settings.max_cache_tokens, self._tokenizer.eos_token_id
+            made = generate(model, ids, asked.max_new_tokens, limit, eos, progress, asked.sampling)
+            for one, new in zip(asked.prompts, made, strict=True):
+                said = str(self._tokenizer.decode(new.tokens, skip_special_tokens=True))
+                row = GenerationRow(one.set, one.id, one.text, one.reference, said, len(new.tokens), new.finished)
+                rows[one.set].append(row)
+        return [row for found in rows.values() for row in found]
+
+    def _gradnorms(self, model: PreTrainedModel, progress: Progress | None) -> list[GradnormRow]:
+        norms = gradient_norms(model, [example for _, example in self._texts], progress)
+        return [GradnormRow(name, example.id, norm) for (name, example), norm in zip(self._texts, norms, strict=True)]
+
+    def _choices(self, model: PreTrainedModel, progress: Progress | None) -> list[ChoiceRow]:
+        if not self._settings.harness:
+            return []
+        from blur.measure.harness import ask
+
+        rows = []
+        for done, request in enumerate(self._settings.harness, start=1):
+            rows += ask(model, self._tokenizer, self._sets, request)
+            if progress:
+                progress(done, len(self._settings.harness), f"lm-eval, {request.name}")
+        return rows
 
 
 def measure(
@@ -31,24 +116,8 @@ def measure(
     max_length: int,
     progress: Progress | None = None,
 ) -> Measurements:
-    """Measure ``model``, which is left as it was found.
-
-    Args:
-        sets: records by the name of their set; all that ``settings`` names.
-        max_length: most tokens of a scored text, prompt included; longer ones lose their end.
-        progress: called with (done, total, what) after each batch.
-
-    Raises:
-        ConfigError: the settings name a set that is not among ``sets``, or something that does not apply to it.
-        DataError: a record lacks a field that is asked for, or does not fit into the model.
-    """
-    passages = passages_of(tokenizer, template, sets, settings, max_length)
-    return Measurements(
-        likelihood=score(model, passages, settings.max_batch_tokens, progress),
-        generations=_generations(model, tokenizer, template, sets, settings, progress),
-        gradnorm=_gradnorms(model, tokenizer, template, sets, settings, max_length, progress),
-        choices=_choices(model, tokenizer, sets, settings, progress),
-    )
+    """Measure one model; see ``Suite``."""
+    return Suite(tokenizer, template, sets, settings, max_length).measure(model, progress)
 
 
 def passages_of(
@@ -77,72 +146,21 @@ def _read(tokenizer: PreTrainedTokenizerBase, example: Example, text: str) -> st
     return text[: lead + len(decoded.strip().rstrip("\ufffd"))]
 
 
-def _generations(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    template: Template,
-    sets: Sets,
-    settings: MeasureSettings,
-    progress: Progress | None,
-) -> list[GenerationRow]:
-    """Generate for all sets; those with the same ``max_new_tokens``, examples and sampling share batches."""
-    groups: dict[tuple[int, str | None, Sampling], list[GenerationRequest]] = defaultdict(list)
+def _questions(
+    tokenizer: PreTrainedTokenizerBase, template: Template, sets: Sets, settings: MeasureSettings
+) -> list[Questions]:
+    """Encode all prompts; sets with the same ``max_new_tokens``, examples and sampling share batches."""
+    groups: dict[tuple[int, str | None, Sampling], list[Prompt]] = defaultdict(list)
     for request in settings.generation:
-        sampling = Sampling(request.temperature, request.seed)
-        groups[request.max_new_tokens, request.examples, sampling].append(request)
-    rows: dict[str, list[GenerationRow]] = {request.set: [] for request in settings.generation}
-    for (size, _, sampling), requests in groups.items():
-        asked = [prompt for request in requests for prompt in prompts_of(tokenizer, template, sets, request)]
-        _check_room(asked, size, max_positions(model))
-        ids = [prompt.input_ids for prompt in asked]
-        made = generate(model, ids, size, settings.max_cache_tokens, tokenizer.eos_token_id, progress, sampling)
-        for one, new in zip(asked, made, strict=True):
-            said = str(tokenizer.decode(new.tokens, skip_special_tokens=True))
-            row = GenerationRow(one.set, one.id, one.text, one.reference, said, len(new.tokens), new.finished)
-            rows[one.set].append(row)
-    return [row for found in rows.values() for row in found]
+        alike = request.max_new_tokens, request.examples, Sampling(request.temperature, request.seed)
+        groups[alike] += prompts_of(tokenizer, template, sets, request)
+    return [Questions(prompts, size, sampling) for (size, _, sampling), prompts in groups.items()]
 
 
-def _check_room(prompts: Sequence[Prompt], max_new_tokens: int, limit: int | None) -> None:
-    for prompt in prompts:
-        size = len(prompt.input_ids)
-        if limit is not None and size + max_new_tokens > limit:
-            what = f"a prompt of {size} tokens and {max_new_tokens} new ones exceed the model's {limit} positions"
+def _check_room(asked: Questions, limit: int | None) -> None:
+    for prompt in asked.prompts:
+        size, more = len(prompt.input_ids), asked.max_new_tokens
+        if limit is not None and size + more > limit:
+            what = f"a prompt of {size} tokens and {more} new ones exceed the model's {limit} positions"
             remedy = "Use fewer examples, a lower `max_new_tokens`, or a model with more positions"
             raise DataError(what, f"set {prompt.set!r}, record {prompt.id!r}", remedy)
-
-
-def _gradnorms(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    template: Template,
-    sets: Sets,
-    settings: MeasureSettings,
-    max_length: int,
-    progress: Progress | None,
-) -> list[GradnormRow]:
-    asked = [(request.set, record) for request in settings.gradnorm for record in records_of(sets, request)]
-    examples = [encode_record(tokenizer, template, record, max_length) for _, record in asked]
-    norms = gradient_norms(model, examples, progress)
-    return [
-        GradnormRow(name, example.id, norm) for (name, _), example, norm in zip(asked, examples, norms, strict=True)
-    ]
-
-
-def _choices(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    sets: Sets,
-    settings: MeasureSettings,
-    progress: Progress | None,
-) -> list[ChoiceRow]:
-    if not settings.harness:
-        return []
-    from blur.measure.harness import ask
-
-    rows = []
-    for done, request in enumerate(settings.harness, start=1):
-        rows += ask(model, tokenizer, sets, request)
-        if progress:
-            progress(done, len(settings.harness), f"lm-eval, {request.name}")
-    return rows

@@ -42,3 +42,7 @@ class Draws:
         for row, generator in zip(draws, self._generators, strict=True):
             row.exponential_(generator=generator)
         return scores.double() / self._temperature - draws.log().to(scores.device)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only."""
+        self._generators = [self._generators[row] for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -109,37 +109,47 @@ class MeasureSettings(Strict):
         return frozenset((*sets, *(request.name for request in self.harness)))
 
     def only(
-        self, likelihood: Mapping[str, Sequence[str]], generation: Sequence[str], harness: Sequence[str]
+        self,
+        likelihoods: Collection[tuple[str, str]] = (),
+        generations: Collection[str] = (),
+        gradnorm: Collection[str] = (),
+        choices: Collection[str] = (),
     ) -> MeasureSettings:
         """Return a part of the measurements.
 
         Args:
-            likelihood: fields by set.
-            generation: sets.
-            harness: names of requests.
+            likelihoods: pairs of set and field.
+            generations: sets.
+            gradnorm: sets.
+            choices: names of harness requests.
 
         Raises:
             ValueError: one of them is not measured.
         """
-        fields = {(one.set, field) for one in self.likelihood for field in one.fields}
-        asked = {(name, field) for name, found in likelihood.items() for field in found}
-        unknown = {
-            *(f"{field} of {name}" for name, field in asked - fields),
-            *({*generation} - {one.set for one in self.generation}),
-            *({*harness} - {one.name for one in self.harness}),
+        there = {
+            *(f"{field} of {one.set}" for one in self.likelihood for field in one.fields),
+            *(f"generations of {one.set}" for one in self.generation),
+            *(f"gradient norms of {one.set}" for one in self.gradnorm),
+            *(f"harness request {one.name}" for one in self.harness),
         }
-        if unknown:
-            raise ValueError(f"the benchmark does not measure {', '.join(sorted(unknown))}")
+        asked = {
+            *(f"{field} of {name}" for name, field in likelihoods),
+            *(f"generations of {name}" for name in generations),
+            *(f"gradient norms of {name}" for name in gradnorm),
+            *(f"harness request {name}" for name in choices),
+        }
+        if asked - there:
+            raise ValueError(f"the benchmark does not measure {', '.join(sorted(asked - there))}")
         scored = [
-            one.model_copy(update={"fields": tuple(field for field in one.fields if (one.set, field) in asked)})
+            one.model_copy(update={"fields": tuple(field for field in one.fields if (one.set, field) in likelihoods)})
             for one in self.likelihood
         ]
         return self.model_copy(
             update={
                 "likelihood": tuple(one for one in scored if one.fields),
-                "generation": tuple(one for one in self.generation if one.set in generation),
-                "gradnorm": (),
-                "harness": tuple(one for one in self.harness if one.name in harness),
+                "generation": tuple(one for one in self.generation if one.set in generations),
+                "gradnorm": tuple(one for one in self.gradnorm if one.set in gradnorm),
+                "harness": tuple(one for one in self.harness if one.name in choices),
             }
         )
 

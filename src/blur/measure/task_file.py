@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
+from yaml import YAMLError
 
+from blur.core import yaml
 from blur.core.errors import ConfigError
 
 _DATA_KEYS = ("dataset_path", "dataset_name", "dataset_kwargs", "custom_dataset")
@@ -20,11 +21,11 @@ def read_task(path: str) -> dict[str, Any]:
             that names its own data.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         remedy = "Name a file of config/lm_eval, or a task of lm-eval without `set`"
         raise ConfigError(f"cannot be read ({error.strerror})", path, remedy) from error
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise ConfigError(f"not plain YAML ({error})", path, "Use templates in place of `!function`") from error
     if not isinstance(content, dict) or content.get("output_type") != "multiple_choice":
         raise ConfigError("no multiple-choice task of lm-eval", path, "Set `output_type: multiple_choice`")

@@ -5,9 +5,9 @@ Four Parquet tables per evaluated model: ``likelihood`` (one row per scored text
 question). Logarithms are natural.
 """
 
-from blur.measurements.epochs import read_epochs, write_epochs
+from blur.measurements.epochs import join_epochs, read_epochs, write_epochs
 from blur.measurements.measured import Measurements
-from blur.measurements.points import read_points, write_points
+from blur.measurements.points import join_points, read_points, write_points
 from blur.measurements.rows import (
     Bools,
     ChoiceRow,
@@ -27,6 +27,8 @@ __all__ = [
     "LikelihoodRow",
     "Measurements",
     "TextScore",
+    "join_epochs",
+    "join_points",
     "read_epochs",
     "read_points",
     "write_epochs",

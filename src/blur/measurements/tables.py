@@ -19,8 +19,13 @@ def write(path: Path, rows: Iterable[Any], schema: pa.Schema, extra: Mapping[str
     """Write rows of one dataclass, and ``extra`` columns that no row has, whole or not at all."""
     rows, extra = list(rows), extra or {}
     columns = {name: extra[name] if name in extra else [getattr(row, name) for row in rows] for name in schema.names}
+    save(path, pa.table(columns, schema=schema))
+
+
+def save(path: Path, table: pa.Table) -> None:
+    """Write a table, whole or not at all."""
     with atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns, schema=schema), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def read(path: Path, schema: pa.Schema) -> pa.Table:
@@ -28,7 +33,7 @@ def read(path: Path, schema: pa.Schema) -> pa.Table:
     if not path.is_file():
         raise ArtifactError("no such table of measurements", str(path), to_mend(path))
     with open(path, "rb") as handle:
-        found = pq.read_table(handle)
+        found = pq.ParquetFile(handle).read()
     missing = [name for name in schema.names if name not in found.column_names]
     if missing:
         raise ArtifactError(f"columns {', '.join(missing)} are missing", str(path), to_mend(path))

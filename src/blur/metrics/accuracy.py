@@ -18,13 +18,18 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
 
 if TYPE_CHECKING:
     from blur.measurements import ChoiceRow
 
 DIRECTION: Direction = "higher"
 Norm = Literal["none", "characters", "bytes"]
+
+
+def reads(request: str) -> Reads:
+    """Return what it looks up."""
+    return Reads(choices=frozenset([request]))
 
 
 def compute(context: MetricContext, request: str, norm: Norm = "none") -> Metric:

@@ -1,7 +1,8 @@
 """What a metric is, and the look-up that computes a benchmark's list of them.
 
-A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION`` and ``compute(context, **params) -> Metric``. The
-keyword parameters of ``compute``, with their annotations, are the keys that a specification may hold.
+A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION``, ``compute(context, **params) -> Metric`` and
+``reads(**params) -> Reads``, which says what ``compute`` looks up. The keyword parameters of ``compute``, with their
+annotations, are the keys that a specification may hold; ``reads`` names those it needs.
 
 Undefined values. A collapsed model gives infinities and NaN. An infinite log-probability is a limit and is computed
 with (probability 0, a last rank); NaN in any item makes the whole metric undefined (``value`` None and a reason): a
@@ -33,6 +34,29 @@ DIRECTIONS = ("higher", "lower", "zero", "match")
 PACKAGE = "blur.metrics"
 RESERVED = ("name", "metric", "direction")
 NO_RECORDS = "the task has no records of set"
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What metrics look up in a model's measurements: fields of sets, sets, and harness requests."""
+
+    likelihoods: frozenset[tuple[str, str]] = frozenset()  # set, field
+    generations: frozenset[str] = frozenset()
+    gradnorm: frozenset[str] = frozenset()
+    choices: frozenset[str] = frozenset()
+
+    def __or__(self, other: Reads) -> Reads:
+        return Reads(
+            self.likelihoods | other.likelihoods,
+            self.generations | other.generations,
+            self.gradnorm | other.gradnorm,
+            self.choices | other.choices,
+        )
+
+
+def likelihoods(sets: Iterable[str], *fields: str) -> Reads:
+    """Return that likelihoods of these fields of each set are looked up."""
+    return Reads(frozenset((name, field) for name in sets for field in fields))
 
 
 class NotDefinedError(BlurError):
@@ -196,6 +220,32 @@ def check_specs(specs: Sequence[Mapping[str, Any]]) -> None:
             if other not in seen:
                 raise ConfigError(f"no metric {other!r} before this one", f"metric {name}", _nearest(other, seen))
         seen.append(name)
+
+
+def reads_of(specs: Sequence[Mapping[str, Any]]) -> Reads:
+    """Return what the metrics of ``specs`` look up in the measurements of the model they are about.
+
+    Raises:
+        ConfigError: see ``check_specs``.
+    """
+    check_specs(specs)
+    found = Reads()
+    for spec in specs:
+        module = _module(spec["metric"], spec["name"])
+        given = {name: item.default for name, item in inspect.signature(module.compute).parameters.items()} | _params(
+            spec
+        )
+        found |= module.reads(**{name: given[name] for name in inspect.signature(module.reads).parameters})
+    return found
+
+
+def with_parts(names: Iterable[str], specs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the specifications of the metrics named, and of those that they are built ``of``, in their order."""
+    wanted = set(names)
+    for spec in reversed(specs):
+        if spec["name"] in wanted:
+            wanted |= set(spec.get("of", ()))
+    return [spec for spec in specs if spec["name"] in wanted]
 
 
 def sets_of(spec: Mapping[str, Any]) -> set[str]:

@@ -16,13 +16,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import by_id
 
 if TYPE_CHECKING:
     from blur.measurements import Bools
 
 DIRECTION: Direction = "lower"
+
+
+def reads(set: str, field: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods([set], field)
 
 
 def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = False) -> Metric:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
 from blur.metrics.scores import known
 from blur.metrics.truth_ratio import log_truth_ratios
 
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from blur.measurements import Floats
 
 DIRECTION: Direction = "higher"
+
+
+def reads(set: str, truth: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods([set], truth, "perturbed_answer")
 
 
 def compute(context: MetricContext, set: str, truth: str, reference: str = "retrained", eos: bool = True) -> Metric:

@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext, Reads
 
 DIRECTION: Direction = "higher"
+
+
+def reads() -> Reads:
+    """Return nothing: it is made of other metrics."""
+    return Reads()
 
 
 def compute(context: MetricContext, of: list[str]) -> Metric:

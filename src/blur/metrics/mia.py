@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
 from blur.metrics.scores import by_id, known, mean_logprob
 
 if TYPE_CHECKING:
@@ -36,6 +36,13 @@ if TYPE_CHECKING:
 DIRECTION: Direction = "match"
 MIN_VARIANCE = 1e-6
 Attack = Literal["loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference"]
+
+
+def reads(attack: Attack, members: str, nonmembers: str, field: str) -> Reads:
+    """Return what it looks up."""
+    if attack == "gradnorm":
+        return Reads(gradnorm=frozenset([members, nonmembers]))
+    return likelihoods([members, nonmembers], field)
 
 
 def compute(

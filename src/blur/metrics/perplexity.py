@@ -13,10 +13,15 @@ import math
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
 from blur.metrics.scores import by_id, mean_logprob
 
 DIRECTION: Direction = "lower"
+
+
+def reads(sets: list[str], field: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods(sets, field)
 
 
 def compute(context: MetricContext, sets: list[str], field: str = "answer", eos: bool = True) -> Metric:

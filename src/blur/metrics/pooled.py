@@ -7,9 +7,14 @@ values are in ``details``. Not defined where one of the parts is not.
 from __future__ import annotations
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "higher"
+
+
+def reads() -> Reads:
+    """Return nothing: it is made of other metrics."""
+    return Reads()
 
 
 def compute(context: MetricContext, of: list[str]) -> Metric:

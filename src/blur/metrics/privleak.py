@@ -20,10 +20,15 @@ from dataclasses import replace
 from typing import Literal
 
 from blur.metrics import mia
-from blur.metrics.base import Direction, Metric, MetricContext
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
 
 DIRECTION: Direction = "zero"
 PUBLISHED = {"muse_news": 0.4772, "muse_books": 0.5393}
+
+
+def reads(members: str, nonmembers: str, field: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods([members, nonmembers], field)
 
 
 def compute(

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import mean_logprobs
 
 DIRECTION: Direction = "higher"
+
+
+def reads(set: str, field: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods([set], field)
 
 
 def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = True) -> Metric:

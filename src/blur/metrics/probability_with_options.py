@@ -15,10 +15,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import true_and_false
 
 DIRECTION: Direction = "higher"
+
+
+def reads(set: str, truth: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods([set], truth, "perturbed_answer")
 
 
 def compute(context: MetricContext, set: str, truth: str = "answer", eos: bool = True) -> Metric:

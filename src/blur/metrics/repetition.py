@@ -14,10 +14,15 @@ import re
 from collections.abc import Sequence
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "lower"
 WORD = re.compile(r"\w+|[^\w\s]")
+
+
+def reads(sets: list[str]) -> Reads:
+    """Return what it looks up."""
+    return Reads(generations=frozenset(sets))
 
 
 def compute(context: MetricContext, sets: list[str], n: int = 4) -> Metric:

@@ -15,9 +15,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blur.metrics import rouge
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "higher"
+
+
+def reads(set: str) -> Reads:
+    """Return what it looks up."""
+    return Reads(generations=frozenset([set]))
 
 
 def compute(context: MetricContext, set: str, stemmer: bool = False, stop: list[str] | None = None) -> Metric:

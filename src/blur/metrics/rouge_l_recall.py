@@ -10,9 +10,14 @@ An answer without any letter or digit cannot be recalled and is left out.
 from __future__ import annotations
 
 from blur.metrics import rouge
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "higher"
+
+
+def reads(set: str) -> Reads:
+    """Return what it looks up."""
+    return Reads(generations=frozenset([set]))
 
 
 def compute(context: MetricContext, set: str) -> Metric:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, mean_of
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import true_and_false
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 
 DIRECTION: Direction = "higher"
 Aggregate = Literal["closeness", "utility", "share"]
+
+
+def reads(set: str, truth: str) -> Reads:
+    """Return what it looks up."""
+    return likelihoods([set], truth, "perturbed_answer")
 
 
 def compute(context: MetricContext, set: str, truth: str, aggregate: Aggregate, eos: bool = True) -> Metric:

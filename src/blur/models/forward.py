@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,12 +57,26 @@ def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
     """Run ``model`` on ``batch`` and return logits at the positions of ``kind`` (``scored`` or ``attended``)."""
     keep = batch.positions(kind)
     chosen = keep.flatten().nonzero().squeeze(1)
-    with head_at(model, chosen, keep.shape):
-        logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
-    if logits.shape[:2] == keep.shape:
-        logits = logits.flatten(0, 1).index_select(0, chosen)
+    inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "use_cache": False}
+    logits = logits_at(model, chosen, **inputs)
     targets = batch.input_ids.roll(-1, 1).flatten()[chosen]
-    return Outputs(logits.reshape(-1, logits.shape[-1]), chosen // keep.shape[1], targets, keep.shape[0])
+    return Outputs(logits, chosen // keep.shape[1], targets, keep.shape[0])
+
+
+def logits_at(model: nn.Module, chosen: Tensor, **inputs: Any) -> Tensor:
+    """Return logits [N, V] at N ``chosen`` places of the flattened ``input_ids`` [B, T]; none elsewhere are made."""
+    shape = inputs["input_ids"].shape
+    with head_at(model, chosen, shape):
+        logits = model(**inputs).logits
+    if logits.shape[:2] == shape:
+        logits = logits.flatten(0, 1).index_select(0, chosen)
+    return logits.reshape(-1, logits.shape[-1])
+
+
+def takes_positions(model: Any) -> bool:
+    """Whether a model, adapters around it set aside, is told its tokens' positions (``position_ids``)."""
+    bare = getattr(model, "get_base_model", lambda: model)()
+    return "position_ids" in inspect.signature(bare.forward).parameters
 
 
 @contextmanager

@@ -8,9 +8,9 @@ from typing import Any
 
 from blur.core.files import atomic_write_text
 from blur.report import sequence
-from blur.report.figures import to_csv
 from blur.report.recovery import FORGOTTEN, KEPT, UNINFORMATIVE
 from blur.report.robustness import Verdict, attack_titles, verdicts
+from blur.report.rows import to_csv
 from blur.report.runs import Run, names, rank
 
 NOTES = (

@@ -10,7 +10,7 @@ from blur.core.files import atomic_write_text
 from blur.report import wording
 from blur.report.cells import Cell, Section, TableRow, all_metrics, rows, sections
 from blur.report.escape import escape
-from blur.report.figures import to_csv
+from blur.report.rows import to_csv
 from blur.report.runs import Run, by_method
 from blur.report.settings import TableSettings
 from blur.report.summary import summarise

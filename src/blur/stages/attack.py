@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur import models
-from blur.attacks.attack import Point, Record, Sets, Victim
+from blur.attacks.attack import Sets, Victim
+from blur.attacks.point import Point, Record
 from blur.core.files import read_json, write_json
+from blur.core.paths import POINTS
 from blur.core.runtime import make_deterministic
-from blur.measure.run import measure
-from blur.measurements import Measurements, read_points, write_points
+from blur.measure.run import Suite
+from blur.measurements import Measurements, join_points, write_points
+from blur.models.io import load
 from blur.stages.fit import forget_resume_state, resume_folder
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
     from blur.attacks.attack import AttackBase
     from blur.measure.settings import MeasureSettings
-
-POINTS = "points.json"
+    from blur.models.encode import Example
+    from blur.models.io import LoadedModel
 
 
 def run(job: Job) -> None:
@@ -63,34 +65,37 @@ def _told(arm: str, point: Point) -> dict[str, Any]:
 
 
 def _collect(attack: AttackBase, folder: Path, directory: Path) -> list[str]:
-    points: dict[str, Measurements] = {}
     told: dict[str, Any] = {}
     for arm in attack.arms:
-        points |= read_points(folder / arm)
         told |= read_json(folder / arm / POINTS)
     write_json(directory / POINTS, told)
-    return [*write_points(directory, points), POINTS]
+    return [*join_points([folder / arm for arm in attack.arms], directory), POINTS]
 
 
 def _victim(job: Job, settings: MeasureSettings) -> Victim:
     model, encoding = job.directory("models"), job.settings
-    known = models.load(model, device=job.device)
+    known = load(model, device=job.device)
     own = {name: read_sets(job.data, [name]) for name in settings.sets}
+
+    def suite(sets: Sets, asked: MeasureSettings) -> Suite:
+        return Suite(known.tokenizer, known.template, sets, asked, encoding["max_length"])
+
+    usual = suite(own, settings)
 
     def measured(
         attacked: PreTrainedModel, sets: Sets | None = None, asked: MeasureSettings | None = None
     ) -> Measurements:
-        told = (known.tokenizer, known.template, sets or own, asked or settings, encoding["max_length"])
-        return measure(attacked, *told)
+        chosen = suite(sets or own, asked or settings) if sets or asked else usual
+        return chosen.measure(attacked)
 
-    def encoded(loaded: models.LoadedModel, records: Iterable[Record]) -> list[models.Example]:
+    def encoded(loaded: LoadedModel, records: Iterable[Record]) -> list[Example]:
         return examples(loaded, [dict(record) for record in records], encoding)
 
     adapter = model / "adapter"
     assert job.run is not None
     return Victim(
-        load=lambda: models.load(model, device=job.device),
-        load_target=lambda: models.load(job.directory("models", job.task.target), device=job.device),
+        load=lambda: load(model, device=job.device),
+        load_target=lambda: load(job.directory("models", job.task.target), device=job.device),
         records=lambda names: read_sets(job.data, names),
         examples=encoded,
         measure=measured,

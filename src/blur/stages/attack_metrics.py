@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from blur.attacks.attack import entity
 from blur.attacks.come_back import told_of_points
+from blur.attacks.point import entity
 from blur.core import manifest as manifests
 from blur.core.files import read_json, write_json
+from blur.core.paths import POINTS
 from blur.measurements import read_points
-from blur.stages.attack import POINTS
 from blur.stages.job import Job
 from blur.stages.metrics import read
 from blur.stages.sets import read_sets

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur import models
 from blur.core.runtime import make_deterministic
 from blur.data.dataset import texts_of
+from blur.models.build import build_from_config
+from blur.models.io import load_pretrained, save
+from blur.models.tokenizer import train_tokenizer
 from blur.stages.card import card
 from blur.stages.job import Job
 from blur.stages.sets import read_sets
@@ -24,7 +26,7 @@ def run(job: Job) -> None:
         make_deterministic(job.threads, job.device)
         model, tokenizer = _made(job)
         text = card(job, "The base model, before any of the task's data.")
-        files = models.save(model, tokenizer, job.task.model.template, directory, text)
+        files = save(model, tokenizer, job.task.model.template, directory, text)
         job.close(directory, files, inputs, num_parameters=sum(p.numel() for p in model.parameters()))
 
 
@@ -32,12 +34,12 @@ def _made(job: Job) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Fetch or build the model and its tokenizer."""
     settings = job.task.model
     if settings.name_or_path is not None:
-        loaded = models.load_pretrained(
+        loaded = load_pretrained(
             settings.name_or_path, settings.revision, template=settings.template, dtype=settings.dtype
         )
         return loaded.model, loaded.tokenizer
     assert settings.architecture is not None
     assert settings.tokenizer is not None
     texts = texts_of(read_sets(job.data, job.settings["texts"]), settings.template)
-    tokenizer = models.train_tokenizer(texts, settings.tokenizer.vocab_size)
-    return models.build_from_config(settings.architecture, tokenizer, seed=0, dtype=settings.dtype), tokenizer
+    tokenizer = train_tokenizer(texts, settings.tokenizer.vocab_size)
+    return build_from_config(settings.architecture, tokenizer, seed=0, dtype=settings.dtype), tokenizer

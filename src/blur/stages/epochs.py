@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.measure.run import measure
-from blur.measurements import Measurements, write_epochs
+from blur.measure.run import Suite
+from blur.measurements import join_epochs, write_epochs
 from blur.stages.job import Job
 from blur.stages.sets import read_sets
 
@@ -15,21 +15,22 @@ if TYPE_CHECKING:
 
 
 class EpochMeasurements:
-    """Measures a cheap subset at each epoch's end; each epoch is a folder of its own until the run is done."""
+    """Measures a cheap subset at each epoch's end.
+
+    Each epoch is a part of its own until the run is done, so that a run that is killed keeps all it has measured. An
+    epoch that is cut short while it is written is trained, and measured, again: its checkpoint comes later.
+    """
 
     def __init__(self, job: Job, loaded: LoadedModel, folder: Path) -> None:
-        self._settings = job.plan.epoch_settings(job.task_name)
-        self._sets = {name: read_sets(job.data, [name]) for name in self._settings.sets}
-        self._encoding = (loaded.tokenizer, loaded.template)
-        self._max_length, self._folder = job.settings["max_length"], folder
+        settings = job.plan.epoch_settings(job.task_name)
+        sets = {name: read_sets(job.data, [name]) for name in settings.sets}
+        self._suite = Suite(loaded.tokenizer, loaded.template, sets, settings, job.settings["max_length"])
+        self._folder = folder
 
     def __call__(self, epoch: int, model: Any) -> None:
         """Measure ``model`` after ``epoch`` epochs."""
-        measured = measure(model, *self._encoding, self._sets, self._settings, self._max_length)
-        measured.write(self._folder / f"epoch{epoch:04d}")
+        write_epochs(self._folder / f"epoch{epoch:04d}", {epoch: self._suite.measure(model)})
 
     def collect(self, directory: Path) -> list[str]:
-        """Write all epochs beside the model; return the names of the files."""
-        folders = sorted(self._folder.glob("epoch[0-9]*"))
-        epochs = {int(folder.name.removeprefix("epoch")): Measurements.read(folder) for folder in folders}
-        return write_epochs(directory, epochs)
+        """Join all epochs beside the model; return the names of the files."""
+        return join_epochs(sorted(self._folder.glob("epoch[0-9]*")), directory)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from blur import models
 from blur.core.runtime import make_deterministic
 from blur.measure.run import measure
+from blur.models.io import load
 from blur.stages.job import Job
 from blur.stages.sets import read_sets
 
@@ -18,7 +18,7 @@ def run(job: Job) -> None:
             return
         make_deterministic(job.threads, job.device)
         settings = job.plan.measure_settings(job.task_name)
-        loaded = models.load(model, device=job.device)
+        loaded = load(model, device=job.device)
         sets = {name: read_sets(job.data, [name]) for name in settings.sets}
         length = job.settings["max_length"]
         measured = measure(loaded.model, loaded.tokenizer, loaded.template, sets, settings, length, job.progress)

@@ -11,9 +11,8 @@ from statistics import fmean
 
 from blur.core.errors import ArtifactError
 from blur.core.files import write_json
+from blur.core.paths import MATCHED_LAMBDA
 from blur.stages.job import Job
-
-NAME = "matched_lambda.json"
 
 
 def run(job: Job) -> None:
@@ -33,5 +32,5 @@ def run(job: Job) -> None:
         mean = fmean(values) if values else 0.0
         if mean <= 0:
             raise ArtifactError(f"mean(xi) = {mean:.3g} over {len(values)} steps", str(path), "Match another run")
-        write_json(directory / NAME, {"lambda": 1 / mean, "mean_xi": mean, "num_steps": len(values)})
-        job.close(directory, [NAME], inputs)
+        write_json(directory / MATCHED_LAMBDA, {"lambda": 1 / mean, "mean_xi": mean, "num_steps": len(values)})
+        job.close(directory, [MATCHED_LAMBDA], inputs)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from blur import models
 from blur.core.files import write_json
+from blur.core.paths import REFERENCE_SUMS
 from blur.core.runtime import make_deterministic
+from blur.models.io import load
 from blur.stages.job import Job
 from blur.stages.sets import examples, read_sets
-
-NAME = "reference_sums.json"
 
 
 def run(job: Job) -> None:
@@ -21,7 +20,7 @@ def run(job: Job) -> None:
         if done:
             return
         make_deterministic(job.threads, job.device)
-        loaded = models.load(model, device=job.device)
+        loaded = load(model, device=job.device)
         forget = examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings)
-        write_json(directory / NAME, reference_sums(loaded.model, forget))
-        job.close(directory, [NAME], inputs)
+        write_json(directory / REFERENCE_SUMS, reference_sums(loaded.model, forget))
+        job.close(directory, [REFERENCE_SUMS], inputs)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from blur import models
 from blur.core import launch
 from blur.core.runtime import make_deterministic
+from blur.models.io import load, load_pretrained, save
 from blur.stages.card import card
 from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, start_device
 from blur.stages.job import Job, hashes
@@ -36,7 +36,7 @@ def _fetch(job: Job) -> list[str]:
     if launch.rank() > 0:
         return []
     source, settings = job.settings["from"], job.task.model
-    loaded = models.load_pretrained(
+    loaded = load_pretrained(
         source["name"],
         source["revision"],
         template=settings.template,
@@ -44,13 +44,13 @@ def _fetch(job: Job) -> list[str]:
         dtype=settings.dtype,
     )
     directory = job.directory("models")
-    return models.save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
+    return save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
 
 
 def _train(job: Job) -> tuple[list[str], dict[str, int | str]]:
     assert job.run is not None
     directory, base = job.directory("models"), job.directory("models", job.base)
-    loaded = models.load(base, device=start_device(job))
+    loaded = load(base, device=start_device(job))
     streams = {"retain": examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings)}
     settings = job.plan.training_settings(job.task_name).model_copy(update={"seed": job.run.seed})
     inputs = hashes({"data": job.data, "base": base})
@@ -58,5 +58,5 @@ def _train(job: Job) -> tuple[list[str], dict[str, int | str]]:
     if launch.rank() > 0:
         return [], {}
     text = card(job, SUMMARY[job.run.method])
-    files = models.save(result.model, loaded.tokenizer, loaded.template, directory, text)
+    files = save(result.model, loaded.tokenizer, loaded.template, directory, text)
     return files + adopt_log(job, inputs, directory), facts(result, settings)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur import models
 from blur.config.keys import derived_inputs
 from blur.core import launch
 from blur.core.errors import DataError
 from blur.core.files import atomic_path, read_json
-from blur.core.paths import phase_dir
+from blur.core.paths import MATCHED_LAMBDA, REFERENCE_SUMS, phase_dir
 from blur.core.runtime import make_deterministic
-from blur.stages import matched_lambda, reference_sums
+from blur.models.io import load, save
 from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
 from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, resume_folder, start_device
@@ -37,7 +36,7 @@ def run(job: Job) -> None:
 def _unlearn(job: Job, inputs: dict[str, Path]) -> None:
     assert job.run is not None
     directory, settings, start = job.directory("models"), _settings(job, inputs), hashes(inputs)
-    loaded = models.load(inputs["start"], device=start_device(job))
+    loaded = load(inputs["start"], device=start_device(job))
     epochs = EpochMeasurements(job, loaded, resume_folder(job, start))
     if launch.rank() == 0:
         epochs(0, loaded.model)
@@ -45,7 +44,7 @@ def _unlearn(job: Job, inputs: dict[str, Path]) -> None:
     if launch.rank() > 0:
         return
     summary = f"{job.plan.method(job.run.method).title}, starting from {job.plan.start(job.run).path}."
-    files = models.save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary))
+    files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary))
     if result.adapter:
         files += _adopt_adapter(result.adapter, directory)
     files += adopt_log(job, start, directory) + epochs.collect(directory)
@@ -67,7 +66,7 @@ def _settings(job: Job, inputs: dict[str, Path]) -> UnlearnSettings:
     settings = job.plan.unlearn_settings(job.run)
     if "matched_lambda" not in inputs:
         return settings
-    value = read_json(inputs["matched_lambda"] / matched_lambda.NAME)["lambda"]
+    value = read_json(inputs["matched_lambda"] / MATCHED_LAMBDA)["lambda"]
     return settings.model_copy(update={"combine": settings.combine.model_copy(update={"lam": value})})
 
 
@@ -97,9 +96,9 @@ def _references(settings: UnlearnSettings, inputs: dict[str, Path]) -> dict[str,
     """Load what the losses need of the original model: sums from a file, or the model itself."""
     references: dict[str, Any] = {}
     if "reference_sums" in settings.needs:
-        references["reference_sums"] = read_json(inputs["reference_sums"] / reference_sums.NAME)
+        references["reference_sums"] = read_json(inputs["reference_sums"] / REFERENCE_SUMS)
     if settings.needs & {"reference_logits", "reference_hidden"}:
-        references["reference_model"] = models.load(inputs["start"]).model.requires_grad_(False)
+        references["reference_model"] = load(inputs["start"]).model.requires_grad_(False)
     return references
 
 

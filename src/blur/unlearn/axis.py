@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
@@ -23,9 +24,10 @@ class Choice(Strict):
     name: str
 
 
-def available(package: str) -> list[str]:
+@cache
+def available(package: str) -> tuple[str, ...]:
     """Return the names of an axis's values, sorted, importing none of them."""
-    return sorted(module.name for module in iter_modules(import_module(package).__path__))
+    return tuple(sorted(module.name for module in iter_modules(import_module(package).__path__)))
 
 
 def build(package: str, class_name: str, value: Any) -> Choice:
@@ -81,8 +83,8 @@ class Axis:
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
         names = available(self.package)
-        settings = {"type": "object", "properties": {"name": {"enum": names}}, "required": ["name"]}
-        return {"anyOf": [{"enum": names}, settings]}
+        settings = {"type": "object", "properties": {"name": {"enum": list(names)}}, "required": ["name"]}
+        return {"anyOf": [{"enum": list(names)}, settings]}
 
     def _validate(self, value: Any, handler: ModelWrapValidatorHandler[Any]) -> Choice:
         return build(self.package, self.class_name, value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from blur.core.files import read_json
 from blur.core.manifest import NAME as MANIFEST
@@ -28,20 +30,33 @@ def costs(scale: str) -> tuple[dict[str, Cost], float]:
     Wall time is Snakemake's, start-up included; processor time and memory are the stage's own, and None for rules that
     write no manifest.
     """
-    path = provenance_file(scale)
-    records = read_json(path)["records"] if path.is_file() else {}
     by_rule: dict[str, Cost] = defaultdict(Cost)
-    seen, starts, ends = set(), [], []
-    for output, entry in records.items():
-        record = entry["record"]
-        job = (record["rule"], tuple(record["log"]))
-        if job in seen:
-            continue
-        seen.add(job)
+    starts, ends = [], []
+    for output, record in _jobs(scale):
         starts.append(record["starttime"])
         ends.append(record["endtime"])
         _add(by_rule[record["rule"]], Path(output).with_name(MANIFEST), record["endtime"] - record["starttime"])
     return dict(by_rule), (max(ends) - min(starts) if starts else 0.0)
+
+
+def seconds_by_rule(scale: str) -> dict[str, float]:
+    """Return the mean wall seconds of the jobs whose outputs are here, by rule."""
+    seconds = defaultdict(list)
+    for _, record in _jobs(scale):
+        seconds[record["rule"]].append(max(record["endtime"] - record["starttime"], 0.0))
+    return {rule: sum(taken) / len(taken) for rule, taken in seconds.items()}
+
+
+def _jobs(scale: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (one output, record) for each job in the exported records of a scale."""
+    path = provenance_file(scale)
+    seen = set()
+    for output, entry in (read_json(path)["records"] if path.is_file() else {}).items():
+        record = entry["record"]
+        job = (record["rule"], tuple(record["log"]))
+        if job not in seen:
+            seen.add(job)
+            yield output, record
 
 
 def _add(cost: Cost, manifest: Path, seconds: float) -> None:

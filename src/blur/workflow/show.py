@@ -8,13 +8,18 @@ from blur.config.keys import table_options
 from blur.core.errors import ArtifactError
 from blur.core.manifest import NAME as MANIFEST
 from blur.core.paths import RESULTS, phase_dir
-from blur.report.runs import read_runs
+from blur.report.meaning import checks, findings
+from blur.report.runs import Run, read_runs, with_attacks
 from blur.report.tables import plain
 from blur.workflow import useful
 from blur.workflow.costs import as_text, costs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from blur.config.plan import Plan
+    from blur.config.schema import Judges
 
 
 def show(plan: Plan) -> None:
@@ -32,7 +37,9 @@ def show(plan: Plan) -> None:
             without.append(name)
             continue
         print(f"\n{task.config.title}\n")
-        print(plain(read_runs(done), **table_options(task)))
+        runs = read_runs(done)
+        print(plain(runs, **table_options(task)))
+        _tell(with_attacks(runs, _attacks(plan, name)), task.benchmark.judged_by)
         if len(done) < len(folders):
             print(f"\n{len(folders) - len(done)} of {len(folders)} runs are not done yet.")
     if len(without) == len(plan.tasks):
@@ -45,3 +52,19 @@ def show(plan: Plan) -> None:
     report = RESULTS / plan.name / "report.html"
     print(f"\nFigures and tables: {RESULTS / plan.name}/figures")
     print(f"Report: {report}" if report.is_file() else f"No report yet: `make report SCALE={plan.name}`")
+
+
+def _attacks(plan: Plan, task: str) -> list[Path]:
+    """Return the folders of what came back in the attacks that are done."""
+    folders = [phase_dir("attack_metrics", plan.name, run.path) / attack for run, attack in plan.attacks.pairs(task)]
+    return [folder for folder in folders if (folder / MANIFEST).is_file()]
+
+
+def _tell(runs: Sequence[Run], judges: Judges) -> None:
+    """Print whether the results mean something, and what they say first."""
+    held = checks(runs, judges.forget, judges.utility, judges.unseen)
+    print("\nDo these results mean something?" if held else "")
+    for check in held:
+        print(f"{'yes' if check.holds else 'NO '}  {check.text}")
+    for line in findings(runs, judges.forget, judges.utility):
+        print(f"     {line}")

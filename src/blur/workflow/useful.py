@@ -57,11 +57,13 @@ def as_text(scale: str) -> str | None:
         return None
     spent: dict[str, Any] = read_json(_total(scale))
     total, useful, jobs, number = spent["total"], spent["useful"], spent["jobs"], spent["num_jobs"]
-    return (
-        f"The last run ({number} job{'s' if number != 1 else ''}) took {total:.0f} CPU seconds: "
-        f"{useful / total:.0%} useful work, {(jobs - useful) / total:.0%} start-up of jobs, "
-        f"{(total - jobs) / total:.0%} Snakemake and the warm process"
-    )
+    shares = {
+        "useful work": useful,
+        "start-up of jobs": jobs - useful,
+        "Snakemake and the warm process": total - jobs,
+    }
+    told = ", ".join(f"{seconds / total:.0%} {name}" for name, seconds in shares.items())
+    return f"The last run ({number} job{'s' if number != 1 else ''}) took {total:.0f} CPU seconds: {told}"
 
 
 def _total(scale: str) -> Path:

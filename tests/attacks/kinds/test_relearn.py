@@ -11,8 +11,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from blur.attacks.attack import UNKNOWN
 from blur.attacks.kinds.relearn import Attack, part_of
+from blur.attacks.point import UNKNOWN
 from tests.attacks.same import plain
 
 SETTINGS = {

@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 from tokenizers import processors
 
-from blur.attacks.attack import WORST
 from blur.attacks.kinds.prompts import Attack
+from blur.attacks.point import WORST
 from blur.measure.prompts import prompts_of
 from blur.measure.settings import GenerationRequest
 from blur.models import Template

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from blur.attacks.attack import AttackBase, Point, Victim
+from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.point import Point
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from blur.attacks.attack import AttackBase, Point, Victim
+from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.point import Point
 from blur.attacks.way import WayBase
 from blur.unlearn.axis import Axis
 

@@ -10,7 +10,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from blur.attacks.attack import AttackBase, Point, Victim
+from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.point import Point
 from blur.attacks.quantizer import QuantizerBase, collision_rate
 from blur.unlearn.axis import Axis
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from blur.attacks.attack import AttackBase, Point, Victim, entity, unknown
+from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.point import Point, entity, unknown
 from blur.unlearn.axis import Axis, Strict
 from blur.unlearn.optimizer import OptimizerBase
 from blur.unlearn.schedule import Schedule

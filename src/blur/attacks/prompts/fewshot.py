@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from blur.attacks.attack import Point, Victim, entity, unknown
+from blur.attacks.attack import Victim
+from blur.attacks.point import Point, entity, unknown
 from blur.attacks.way import WayBase, asked_with
 
 SHOTS = "shots"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from blur.attacks.attack import Record
+from blur.attacks.point import Record
 from blur.attacks.way import WayBase
 
 if TYPE_CHECKING:

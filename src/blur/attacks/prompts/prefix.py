@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from blur.attacks.attack import Record, Victim
+from blur.attacks.attack import Victim
+from blur.attacks.point import Record
 from blur.attacks.way import WayBase, asked_with
 
 if TYPE_CHECKING:

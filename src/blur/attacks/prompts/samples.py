@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from blur.attacks.attack import WORST, Point, Victim
+from blur.attacks.attack import Victim
+from blur.attacks.point import WORST, Point
 from blur.attacks.way import WayBase, asked_with
 
 

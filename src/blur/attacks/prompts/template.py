@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from blur.attacks.attack import Record
+from blur.attacks.point import Record
 from blur.attacks.way import WayBase
 
 if TYPE_CHECKING:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import inspect
-import io
 import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 from blur.core.errors import ConfigError
 from blur.core.files import atomic_path, atomic_write_text
 from blur.report import style
+from blur.report.rows import to_csv
 from blur.report.runs import Run
 
 # Nothing that changes between two drawings of the same numbers may get into a file.
@@ -91,13 +90,3 @@ def save(
                 figure.savefig(temporary, format=ending, metadata=metadata, dpi=150, bbox_inches="tight")
     atomic_write_text(paths[2], table)
     return paths
-
-
-def to_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as CSV: columns in the order of their first appearance, full precision, None as an empty cell."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows({key: repr(v) if isinstance(v, float) else v for key, v in row.items()} for row in rows)
-    return buffer.getvalue()

@@ -1,0 +1,91 @@
+"""What a metric says it looks up is what it looks up: attacks measure nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from blur.core.errors import ConfigError
+from blur.measurements import ChoiceRow, GradnormRow, Measurements
+from blur.metrics.base import Reads, _known, compute_all, reads_of, with_parts
+from tests.metrics.builders import measured, row, said
+
+SETS, FIELDS = ("s", "t", "u"), ("answer", "paraphrased_answer", "perturbed_answer", "text")
+SPECS = [
+    {"metric": "probability", "set": "s"},
+    {"metric": "probability", "set": "s", "field": "text"},
+    {"metric": "exact_memorization", "set": "t"},
+    {"metric": "extraction_strength", "set": "s", "field": "text"},
+    {"metric": "probability_with_options", "set": "s"},
+    {"metric": "truth_ratio", "set": "s", "truth": "paraphrased_answer", "aggregate": "closeness"},
+    {"metric": "forget_quality", "set": "s", "truth": "paraphrased_answer"},
+    {"metric": "perplexity", "sets": ["s", "t"], "field": "text"},
+    {"metric": "privleak", "members": "s", "nonmembers": "t"},
+    *(
+        {"metric": "mia", "attack": attack, "members": "s", "nonmembers": "t"}
+        for attack in ("loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference")
+    ),
+    {"metric": "rouge_l_recall", "set": "s"},
+    {"metric": "rouge_l_f1", "set": "t"},
+    {"metric": "repetition", "sets": ["s", "t"]},
+    {"metric": "accuracy", "request": "s"},
+]
+PART = {"name": "part", "metric": "probability", "set": "s"}
+
+
+class Watched(Measurements):
+    """Remembers what is looked up."""
+
+    def __init__(self, whole: Measurements) -> None:
+        super().__init__(**whole.rows)
+        self.seen = Reads()
+
+    def likelihood(self, set, field):
+        self.seen |= Reads(likelihoods=frozenset([(set, field)]))
+        return super().likelihood(set, field)
+
+    def generations(self, set):
+        self.seen |= Reads(generations=frozenset([set]))
+        return super().generations(set)
+
+    def gradnorm(self, set):
+        self.seen |= Reads(gradnorm=frozenset([set]))
+        return super().gradnorm(set)
+
+    def choices(self, request):
+        self.seen |= Reads(choices=frozenset([request]))
+        return super().choices(request)
+
+
+def everything():
+    rows = []
+    for name in SETS:
+        rows += [row(item, [-1.0, -2.0], set=name, field=field) for item in "ab" for field in FIELDS]
+        rows += [said(item, "one two three four five", "one two", set=name) for item in "ab"]
+        rows += [GradnormRow(name, item, 1.0) for item in "ab"]
+        rows += [ChoiceRow(name, item, "", "Q", ["x", "y"], [-1.0, -2.0], 0) for item in "ab"]
+    return measured(*rows)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: "-".join([spec["metric"], spec.get("attack", "")]))
+def test_a_metric_looks_up_what_it_says(spec):
+    model, spec = Watched(everything()), {"name": "it", **spec}
+    compute_all([spec], model, {"retrained": everything()})
+    assert reads_of([spec]) == model.seen != Reads()
+
+
+def test_every_metric_is_among_them_or_made_of_others():
+    assert {spec["metric"] for spec in SPECS} | {"harmonic_mean", "pooled"} == {*_known()}
+    for metric in ("harmonic_mean", "pooled"):
+        assert reads_of([PART, {"name": "it", "metric": metric, "of": ["part"]}]) == reads_of([PART])
+
+
+def test_parts_come_with_what_is_made_of_them():
+    specs = [{"name": "other"}, PART, {"name": "mean", "of": ["part"]}, {"name": "whole", "of": ["mean"]}]
+    assert [spec["name"] for spec in with_parts(["whole"], specs)] == ["part", "mean", "whole"]
+    assert with_parts(["part"], specs) == [PART]
+    assert with_parts([], specs) == []
+
+
+def test_a_wrong_parameter_is_refused_first():
+    with pytest.raises(ConfigError, match="no parameter 'sett'"):
+        reads_of([{"name": "it", "metric": "probability", "sett": "s"}])

@@ -1,0 +1,38 @@
+"""A run that is long enough to be interrupted."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from blur.core.files import read_json
+from tests.workflow.conftest import SCALE, Workspace, copy
+
+RUN = "tofu/blur_npo/default/seed0"
+MANIFEST = f"results/{SCALE}/models/{RUN}/manifest.json"
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.02)
+
+
+def weights_hash(workspace: Workspace) -> str:
+    """Hash of the long run's weights."""
+    return str(read_json(workspace.root / MANIFEST)["files"]["model.safetensors"])
+
+
+def start_again(long_run: Workspace, folder: Path, *command: str) -> tuple[Workspace, subprocess.Popen[bytes]]:
+    """Start the long run once more, in a copy and as a process group; return once a checkpoint is behind it."""
+    workspace = copy(long_run, folder.resolve() / "checkout")
+    (workspace.root / MANIFEST).unlink()
+    silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=workspace.root, env=workspace.env, start_new_session=True, **silent)  # type: ignore[call-overload]
+    work = workspace.root / f"work/{SCALE}/unlearn/{RUN}"
+    wait_for(lambda: any(int(path.name.removeprefix("step")) >= 30 for path in work.glob("*/step0*")))
+    return workspace, process

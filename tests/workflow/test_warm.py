@@ -1,0 +1,157 @@
+"""Warm jobs in a run of the graph: whatever is killed or edited, no stale result, no orphan, nothing finished lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from blur.core.files import read_json
+from blur.core.processes import start_time
+from blur.measurements import Measurements
+from tests.workflow.conftest import SCALE, Workspace
+from tests.workflow.long_run import MANIFEST, RUN, start_again, wait_for, weights_hash
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
+COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}")
+LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
+OWN_PROCESS = "blur: a process of its own for this job: "
+
+
+def processes(workspace: Workspace, word: str) -> list[int]:
+    """Living processes in this workspace with a word in their command."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            if os.readlink(folder / "cwd") != str(workspace.root) or not any(word.encode() in part for part in command):
+                continue
+        except OSError:
+            continue
+        if start_time(int(folder.name)):
+            found.append(int(folder.name))
+    return found
+
+
+class Interrupted:
+    """A long run under way: what can be killed, and the hash of the weights it must end with."""
+
+    def __init__(self, workspace: Workspace, snakemake: subprocess.Popen[bytes], before: str) -> None:
+        self.workspace, self.snakemake, self.before = workspace, snakemake, before
+
+    @property
+    def job(self) -> int:
+        """The process that unlearns: it holds the run's lock."""
+        lock = self.workspace.root / f"work/{SCALE}/unlearn/{RUN}/lock"
+        return int(lock.read_text().strip().rpartition(":")[2])
+
+    @property
+    def server(self) -> int:
+        """The process that forked it."""
+        (found,) = {pid for pid in processes(self.workspace, "blur.warm.server") if pid != self.job}
+        return found
+
+    @property
+    def client(self) -> int:
+        """The command that the rule typed."""
+        (found,) = processes(self.workspace, "bin/blur")
+        return found
+
+    def log(self) -> str:
+        return (self.workspace.root / LOG).read_text()
+
+    def ends_as_it_was(self) -> None:
+        """The weights are those of a quiet run, the run went on from a checkpoint, and no process is left."""
+        assert weights_hash(self.workspace) == self.before
+        assert read_json(self.workspace.root / MANIFEST)["training"]["resumed_from"] > 0
+        wait_for(lambda: not processes(self.workspace, "blur"))
+        done = self.workspace.run(*COMMAND, "--dry-run")
+        assert "Nothing to be done" in done.stdout + done.stderr
+
+
+@pytest.fixture
+def under_way(long_run: Workspace, tmp_path: Path) -> Interrupted:
+    return Interrupted(*start_again(long_run, tmp_path, *COMMAND), weights_hash(long_run))
+
+
+def test_kill_of_the_job(under_way: Interrupted) -> None:
+    os.kill(under_way.job, signal.SIGKILL)
+    assert under_way.snakemake.wait(timeout=120) != 0
+    assert not (under_way.workspace.root / MANIFEST).exists()
+    under_way.workspace.run(*COMMAND)
+    under_way.ends_as_it_was()
+
+
+def test_kill_of_the_client_ends_its_job(under_way: Interrupted) -> None:
+    job = under_way.job
+    os.kill(under_way.client, signal.SIGKILL)
+    assert under_way.snakemake.wait(timeout=120) != 0
+    wait_for(lambda: not start_time(job))
+    assert not (under_way.workspace.root / MANIFEST).exists()
+    under_way.workspace.run(*COMMAND)
+    under_way.ends_as_it_was()
+
+
+def test_kill_of_the_warm_process_costs_nothing_but_time(under_way: Interrupted) -> None:
+    os.kill(under_way.server, signal.SIGKILL)
+    assert under_way.snakemake.wait(timeout=240) == 0
+    assert OWN_PROCESS + "the warm process ended" in under_way.log()
+    under_way.ends_as_it_was()
+
+
+def test_kill_of_snakemake_leaves_the_job_to_finish(under_way: Interrupted) -> None:
+    under_way.snakemake.kill()
+    under_way.snakemake.wait(timeout=60)
+    wait_for((under_way.workspace.root / MANIFEST).exists, seconds=240)
+    assert weights_hash(under_way.workspace) == under_way.before
+    wait_for(lambda: not processes(under_way.workspace, "blur"))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_interrupt_from_the_keyboard(under_way: Interrupted, times: int) -> None:
+    """A terminal sends SIGINT to the whole process group."""
+    for _ in range(times):
+        os.killpg(under_way.snakemake.pid, signal.SIGINT)
+        time.sleep(0.3)
+    assert under_way.snakemake.wait(timeout=120) != 0
+    wait_for(lambda: not processes(under_way.workspace, "blur"))
+    assert not (under_way.workspace.root / MANIFEST).exists()
+    under_way.workspace.run("blur", "unlock")
+    under_way.workspace.run(*COMMAND)
+    under_way.ends_as_it_was()
+
+
+def test_two_graphs_at_once(under_way: Interrupted) -> None:
+    """Each Snakemake has a warm process of its own."""
+    workspace = under_way.workspace
+    figure = "results/ci/metrics/tofu/target/default/seed0/metrics.json"
+    (workspace.root / figure).unlink(missing_ok=True)
+    (workspace.root / figure).with_name("manifest.json").unlink(missing_ok=True)
+    workspace.run("snakemake", figure, "--nolock", "--config", f"scale={SCALE}")
+    assert (workspace.root / figure).is_file()
+    assert under_way.snakemake.poll() is None
+    assert under_way.snakemake.wait(timeout=240) == 0
+    assert weights_hash(workspace) == under_way.before
+    wait_for(lambda: not processes(workspace, "blur"))
+
+
+def test_a_source_file_edited_in_mid_run_gives_no_stale_result(long_run: Workspace, tmp_path: Path) -> None:
+    """The running job keeps its old code; the next one is not forked from a process that has it in memory."""
+    evaluation = f"results/{SCALE}/evaluation/{RUN}/manifest.json"
+    command = ("snakemake", evaluation, "--config", f"scale={SCALE}")
+    workspace, snakemake = start_again(long_run, tmp_path, *command)
+    (workspace.root / evaluation).unlink(missing_ok=True)
+    with workspace.changed(
+        "src/blur/measure/likelihood.py", "vocab_mean=mean.numpy()", "vocab_mean=mean.numpy() * 0 - 7"
+    ):
+        snakemake.wait(timeout=240)
+        log = workspace.root / f"logs/{SCALE}/tofu/evaluate.blur_npo.default.seed0.log"
+        assert OWN_PROCESS + "another code" in log.read_text()
+        assert not (workspace.root / evaluation).exists(), "planned with one code, run with another: no result"
+        workspace.run(*command)
+    found = Measurements.read((workspace.root / evaluation).parent)
+    assert {float(value) for row in found.likelihood for value in row.vocab_mean} == {-7.0}

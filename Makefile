@@ -110,6 +110,8 @@ fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 bench: env ## Print what a step, an evaluation, a job's start, a plan and a run cost, as ratios (and a step on a GPU)
 	python -m blur.unlearn.bench
 	python -m blur.unlearn.throughput
+	python -m tests.measure.bench_evaluation
+	python -m blur.workflow.bench
 
 clean: ## Remove the environment and all caches, but no result
 	rm -rf $(ENV) .mypy_cache .ruff_cache .pytest_cache build

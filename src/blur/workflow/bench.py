@@ -1,6 +1,6 @@
 """What the graph costs besides its work: the start-up of each kind of job, the useful share of a run, a plan.
 
-In a temporary folder, a small graph (one task of scale ``ci``, two methods, one attack) is run with warm jobs and with
+In a temporary folder, a small graph (one task of scale ``ci``, two methods, an attack) is run with warm jobs and with
 cold ones. Then a job of each kind is made again and again, warm and cold in turns, and real dry runs of two scales are
 timed. A job's start-up is all CPU time that is not its work (``blur.core.usage``): its own, its client's, what the warm
 process spends on it, its end. CPU seconds, not wall time, so that a busy machine changes little; ratios are of medians,
@@ -38,6 +38,7 @@ SCALE, TASK = "ci", "tofu"
 PLANNED = ("demo", "small")
 RUNS = [{"methods": ["npo_gdr", "blur_npo"], "seeds": [0]}]
 ATTACKED = [{"attacks": ["quantization"], "methods": ["blur_npo"], "seeds": [0]}]
+ARM = "int4_group"
 OF_TASK = {  # these are made anew whenever they are asked for
     "figures": ("figures", "tradeoff", "--task", TASK, "--scale", SCALE),
     "table": ("table", "--task", TASK, "--scale", SCALE),
@@ -122,10 +123,11 @@ def main() -> None:
 
 
 def lessen() -> None:
-    """Leave one task, two methods and one attack in scale ``ci`` of the present folder."""
+    """Leave one task, two methods and one arm of one attack in scale ``ci`` of the present folder."""
     path = Path(f"config/scales/{SCALE}.yaml")
-    scale = read_yaml(path)
+    scale, arms = read_yaml(path), read_yaml(Path("config/attacks/quantization.yaml"))["settings"]["arms"]
     scale["tasks"][TASK]["attacked"] = ATTACKED
+    scale["attacks"] = {"quantization": {"arms": {name: None for name in arms if name != ARM}}}
     path.write_text(json.dumps({**scale, "all": [TASK], "runs": RUNS}), encoding="utf-8")
 
 

@@ -166,3 +166,12 @@ def test_an_epoch_table_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_import_brings_neither_torch_nor_pandas() -> None:
     code = "import sys, blur.measurements; sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'scipy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_reading_brings_no_pandas(tmp_path: Path) -> None:
+    Measurements(ROWS, GENERATIONS, GRADNORMS).write(tmp_path)
+    code = (
+        "import sys\nfrom blur.measurements import Measurements\n"
+        f"Measurements.read({str(tmp_path)!r})\nsys.exit('pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

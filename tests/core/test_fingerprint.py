@@ -116,3 +116,12 @@ def test_settings_modules_hold_no_code_that_a_fingerprint_would_miss() -> None:
     assert len(files) >= 4
     defined = [f"{path}: {node.name}" for path in files for node in module._tree(path).body if hasattr(node, "args")]
     assert not defined
+
+
+def test_what_is_remembered_is_read_once(package: Path) -> None:
+    before = of(package, "blur.loop")
+    clear()
+    module.remember(["blur.loop", "blur.core2", "torch"], package)
+    (package / "core2.py").write_text("def helper():\n    return 2\n")
+    assert fingerprint(["blur.loop"], package) == before, "the code that was read then"
+    assert of(package, "blur.loop") != before

@@ -142,3 +142,20 @@ def test_samples_are_drawn_by_seed_and_leave_the_global_generator_alone(llama, p
     assert drawn(2.0, 0) == drawn(2.0, 0) != drawn(2.0, 1)
     assert drawn(1e-5, 0) == drawn(1e-5, 1) == drawn(0.0, 0)
     assert torch.rand(1) == expected
+
+
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(1.0, 3)], ids=["greedy", "drawn"])
+def test_answers_that_have_ended_leave_the_batch_and_change_no_other(llama, prompts, sampling):
+    def made(chosen):
+        return generate(llama, chosen, 12, 10_000, None, sampling=sampling)
+
+    llama.generation_config.eos_token_id = None
+    free = [new.tokens for new in made(prompts)]
+    llama.generation_config.eos_token_id = [free[0][2], free[1][5], free[2][7]]
+    expected = [made([prompt])[0] for prompt in prompts]
+    assert len({len(new.tokens) for new in expected}) > 2
+    found: list[Generation] = []
+    rows = [size[0] for size in sizes_of_forwards(llama, lambda: found.extend(made(prompts)))]
+    assert found == expected
+    assert rows[0] == len(prompts) > rows[-1]
+    assert rows == sorted(rows, reverse=True)

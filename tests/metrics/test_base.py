@@ -16,6 +16,7 @@ from blur.metrics.base import mean_of
 from tests.metrics.builders import compute, measured, row
 
 GOOD = {"name": "p", "metric": "probability", "set": "s"}
+MIA = {"name": "m", "metric": "mia", "attack": "gradnorm", "members": "a", "nonmembers": "b"}
 
 
 @pytest.mark.parametrize(
@@ -34,11 +35,17 @@ GOOD = {"name": "p", "metric": "probability", "set": "s"}
         ({"name": "h", "metric": "harmonic_mean", "of": ["later"]}, "no metric 'later' before this one"),
         ({"name": "t", "metric": "truth_ratio", "set": "s", "truth": "a", "aggregate": "closenes"}, "'closeness'"),
         ({"name": "m", "metric": "mia", "attack": "mink", "members": "a", "nonmembers": "b"}, "'min_k'"),
+        ({**MIA, "eos": True}, "metric m: gradnorm takes no `eos`.*Remove `eos`"),
+        ({**MIA, "eos": False}, "metric m: gradnorm takes no `eos`"),
     ],
 )
 def test_check_specs_refuses(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_specs([spec])
+
+
+def test_check_specs_takes_eos_of_other_attacks() -> None:
+    check_specs([MIA, {**MIA, "name": "k", "attack": "min_k", "eos": True}])
 
 
 def test_check_specs_refuses_a_name_given_twice() -> None:

@@ -1,12 +1,16 @@
 """What each benchmark's YAML asks of figures and tables can be drawn from what it measures."""
 
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from blur.config.keys import robustness_key
+from blur.config.plan import Plan
 from blur.report import figures
+from blur.report.robustness_table import save
 from blur.report.settings import TableSettings
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +45,14 @@ def test_the_table_has_its_options_and_metrics(name: str) -> None:
     known = {spec["name"] for spec in benchmark["metrics"]}
     assert {column.partition(".")[0] for column in settings.columns} <= known
     assert {settings.utility, *settings.parts, *settings.chance} <= known
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_the_robustness_table_takes_what_its_key_says(name: str) -> None:
+    plan = Plan(ROOT / "config", {"scale": "small"})
+    task = next(task for task in plan.tasks if plan.task(task).config.benchmark == name)
+    judges = robustness_key(plan, task)["settings"]["judged_by"]
+    inspect.signature(save).bind([], "", "", **judges, requests=None)
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

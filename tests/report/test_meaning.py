@@ -89,7 +89,7 @@ def test_with_several_seeds_their_mean_counts_and_nothing_is_said_of_one() -> No
     assert len(lines) == 2
 
 
-def test_the_most_robust_method_is_named_with_what_came_back() -> None:
+def test_what_came_back_is_told_of_methods_that_forgot() -> None:
     def attacked(method: str, level: float) -> Run:
         points = {"half/step5": {"arm": "half", "step": 5, "judged": {"all": level}, "metrics": {}}}
         told = {"attack": "relearn", "title": "Relearning", "items": "all", "chance": None, "arms": ["half"]}
@@ -97,4 +97,4 @@ def test_the_most_robust_method_is_named_with_what_came_back() -> None:
 
     levels = {"target": 1.0, "retrained": 0.4, "npo_gdr": 0.55, "rmu": 0.9, "graddiff": 0.4}
     lines = findings([attacked(*item) for item in levels.items()], **JUDGES)  # type: ignore[arg-type]
-    assert "The attacks brought back least of NPO-GDR: 25% in the worst of them." in lines
+    assert "Of that the worst attack brought back: NPO-GDR 25%." in lines

@@ -23,8 +23,11 @@ def check(plan: Plan, task: str) -> None:
     from blur.metrics import check_specs
 
     resolved = plan.task(task)
-    check_specs(resolved.benchmark.metrics)
-    check_specs(resolved.benchmark.trajectory)
+    for specs in (resolved.benchmark.metrics, resolved.benchmark.trajectory):
+        try:
+            check_specs(specs)
+        except ConfigError as error:
+            raise ConfigError(error.what, plan.benchmark_place(task, str(error.where)), error.remedy) from error
     _check_names(plan, task)
     if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
         plan.training_settings(task)
@@ -95,6 +98,8 @@ def _check_judges(plan: Plan, task: str) -> None:
     benchmark = plan.task(task).benchmark
     known = [spec["name"] for spec in benchmark.metrics]
     sequence = benchmark.sequence.metrics if benchmark.sequence else ()
-    judges = {"judged_by": (*benchmark.judged_by.forget, benchmark.judged_by.utility), "sequence": sequence}
+    judged = benchmark.judged_by
+    unseen = (judged.unseen,) if judged.unseen else ()
+    judges = {"judged_by": (*judged.forget, judged.utility, *unseen), "sequence": sequence}
     for key, name in ((key, name) for key, names in judges.items() for name in names):
         require_known("metric", name, known, plan.benchmark_place(task, key))

@@ -215,7 +215,8 @@ def robustness_key(plan: Plan, task: str) -> Key:
     """Key of a task's table of attacks."""
     resolved = plan.task(task)
     benchmark = resolved.benchmark
-    settings = {"title": resolved.config.title, "judged_by": benchmark.judged_by.model_dump(mode="json")}
+    judges = benchmark.judged_by.model_dump(mode="json", include={"forget", "utility"})
+    settings = {"title": resolved.config.title, "judged_by": judges}
     if benchmark.sequence:
         settings["sequence"] = benchmark.sequence.model_dump(mode="json")
     return _key(settings, ["blur.stages.robustness"])

@@ -42,6 +42,17 @@ def closure(roots: Iterable[str], source: Path = SOURCE) -> set[str]:
     return set(_closure(tuple(sorted(set(roots))), source))
 
 
+def remember(names: Iterable[str], source: Path = SOURCE) -> None:
+    """Read the code of those modules that are the package's: fingerprints in this process and its forks need not.
+
+    No file may change in between.
+    """
+    for name in names:
+        if path := _find(name, source):
+            _module_digest(path)
+            _imports(path, name, source)
+
+
 @lru_cache(maxsize=512)
 def _fingerprint(roots: tuple[str, ...], source: Path) -> str:
     modules = sorted(_closure(roots, source))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from blur.core.errors import DataError
 from blur.measure.batching import Progress
@@ -56,7 +56,7 @@ class Suite:
         self._passages = passages_of(tokenizer, template, sets, settings, max_length)
         self._questions = _questions(tokenizer, template, sets, settings)
         self._texts = [
-            (request.set, encode_record(tokenizer, template, record, max_length))
+            (request.set, _without_eos(tokenizer, template, record, max_length))
             for request in settings.gradnorm
             for record in records_of(sets, request)
         ]
@@ -91,8 +91,10 @@ class Suite:
         return [row for found in rows.values() for row in found]
 
     def _gradnorms(self, model: PreTrainedModel, progress: Progress | None) -> list[GradnormRow]:
-        norms = gradient_norms(model, [example for _, example in self._texts], progress)
-        return [GradnormRow(name, example.id, norm) for (name, example), norm in zip(self._texts, norms, strict=True)]
+        examples = [example for _, example in self._texts]
+        norms = gradient_norms(model, examples, self._settings.max_batch_tokens, progress)
+        found = zip(self._texts, norms, strict=True)
+        return [GradnormRow(name, example.id, norm) for (name, example), norm in found if norm is not None]
 
     def _choices(self, model: PreTrainedModel, progress: Progress | None) -> list[ChoiceRow]:
         if not self._settings.harness:
@@ -132,11 +134,16 @@ def passages_of(
                 for index, text in enumerate(texts):
                     example = encode_record(tokenizer, template, record, max_length, field=field, index=index)
                     raw = field in ("text", "gt")
-                    has_eos = not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
+                    has_eos = _has_eos(tokenizer, template, example, raw)
                     if len(example.input_ids) == max_length:  # perhaps cut: what was not read must not count
                         text = _read(tokenizer, example, text)
                     passages.append(Passage(request.set, field, index, text, example, has_eos))
     return passages
+
+
+def _has_eos(tokenizer: PreTrainedTokenizerBase, template: Template, example: Example, raw: bool) -> bool:
+    """Whether an example ends in the end-of-sequence token: none is appended to raw text, and a cut text lost it."""
+    return not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
 
 
 def _read(tokenizer: PreTrainedTokenizerBase, example: Example, text: str) -> str:
@@ -164,3 +171,12 @@ def _check_room(asked: Questions, limit: int | None) -> None:
             what = f"a prompt of {size} tokens and {more} new ones exceed the model's {limit} positions"
             remedy = "Use fewer examples, a lower `max_new_tokens`, or a model with more positions"
             raise DataError(what, f"set {prompt.set!r}, record {prompt.id!r}", remedy)
+
+
+def _without_eos(
+    tokenizer: PreTrainedTokenizerBase, template: Template, record: Mapping[str, Any], max_length: int
+) -> Example:
+    """Encode a record; the end-of-sequence token, which no token comes after, is left out."""
+    example = encode_record(tokenizer, template, record, max_length)
+    raw = "text" in record or "gt" in record
+    return replace(example, input_ids=example.input_ids[: -1 if _has_eos(tokenizer, template, example, raw) else None])

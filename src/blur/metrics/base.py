@@ -2,7 +2,8 @@
 
 A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION``, ``compute(context, **params) -> Metric`` and
 ``reads(**params) -> Reads``, which says what ``compute`` looks up. The keyword parameters of ``compute``, with their
-annotations, are the keys that a specification may hold; ``reads`` names those it needs.
+annotations, are the keys that a specification may hold; ``reads`` names those it needs. Where some of them exclude each
+other, ``check_params(params, where)`` refuses such a specification with a ``ConfigError``.
 
 Undefined values. A collapsed model gives infinities and NaN. An infinite log-probability is a limit and is computed
 with (probability 0, a last rank); NaN in any item makes the whole metric undefined (``value`` None and a reason): a
@@ -288,6 +289,8 @@ def _check_params(module: ModuleType, params: Mapping[str, Any], name: str) -> N
     missing = [key for key, item in known.items() if item.default is item.empty and key not in params]
     if missing:
         raise ConfigError(f"{metric} needs the parameter {missing[0]!r}", where)
+    if hasattr(module, "check_params"):
+        module.check_params(params, where)
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:

@@ -10,23 +10,25 @@ Attacks, with ``l_t`` the token log-probabilities and ``T`` their number:
 ``min_k``: mean of the ``max(1, floor(k T))`` lowest ``l_t`` (Shi et al., arXiv 2310.16789);
 ``min_k_plus_plus``: the same of ``(l_t - mean_v) / sqrt(var_v)``, mean and variance of log p under the model's own
 distribution over the vocabulary (Zhang et al., arXiv 2404.02936), variance at least 1e-6 as in open-unlearning;
-``gradnorm``: minus the L2 norm of the gradient of the mean token loss;
+``gradnorm``: minus the L2 norm of the gradient of the mean token loss, over all parameters;
 ``reference``: ``mean l_t`` minus that of a reference model (Carlini et al.); 0.5 for that model itself.
 
-The end-of-sequence token does not count, in any attack; ``eos: true`` counts it. (open-unlearning leaves it out of
-Min-K and Min-K++ since PR #101 and keeps it in loss and zlib; ``gradnorm`` uses the gradient as measured.) A text
-without tokens is left out; open-unlearning scores it 0, the best score there is. Items hold the scores of both sets.
+The end-of-sequence token does not count, in any attack; ``eos: true`` counts it, except in ``gradnorm``: gradients are
+measured without it, and ``eos`` is refused there. (open-unlearning leaves it out of Min-K and Min-K++ since PR #101 and
+keeps it in loss and zlib.) A text without tokens is left out; open-unlearning scores it 0, the best score there is.
+Items hold the scores of both sets.
 Minus infinity is the lowest rank; a NaN score makes the AUC undefined.
 """
 
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from blur.core.errors import DataError
+from blur.core.errors import ConfigError, DataError
 from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
 from blur.metrics.scores import by_id, known, mean_logprob
 
@@ -36,6 +38,13 @@ if TYPE_CHECKING:
 DIRECTION: Direction = "match"
 MIN_VARIANCE = 1e-6
 Attack = Literal["loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference"]
+
+
+def check_params(params: Mapping[str, Any], where: str) -> None:
+    """Refuse ``eos`` for ``gradnorm``, whichever it says."""
+    if params["attack"] == "gradnorm" and "eos" in params:
+        what = "gradnorm takes no `eos`: gradients are measured without the end-of-sequence token"
+        raise ConfigError(what, where, "Remove `eos`")
 
 
 def reads(attack: Attack, members: str, nonmembers: str, field: str) -> Reads:

@@ -103,7 +103,7 @@ def evaluation_memory(
     A likelihood batch: logits of the scored positions in the model's type and float32, three blocks of them for the
     statistics; or one decoder block's working set.
     A generation: keys and values of ``cache_tokens`` in all layers, one block's working set over the prompts.
-    ``gradnorm``: one set of gradients and one text's activations.
+    ``gradnorm``: a batch's activations, or one set of gradients and one text's.
 
     Args:
         tokens: the longest measured text, as a batch of one.
@@ -117,7 +117,8 @@ def evaluation_memory(
     likelihood = max(scoring, block.forward_working(rows)) if batch_tokens else 0
     cache = 2 * architecture.layers * architecture.kv * cache_tokens * element
     generation = cache + block.forward_working(Tokens(1, cache_tokens, 0))
-    backward = trained.gradients + sum(one.saved(tokens) for one in trained.blocks) if gradnorm else 0
+    batch, alone = (sum(one.saved(texts) for one in trained.blocks) for texts in (rows, tokens))
+    backward = max(batch + scoring, trained.gradients + alone) if gradnorm else 0
     return max(likelihood, generation, backward)
 
 

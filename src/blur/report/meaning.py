@@ -59,7 +59,7 @@ def checks(runs: Sequence[Run], forget: Sequence[str], utility: str, unseen: str
 
 
 def findings(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[str]:
-    """Return which methods forgot and are still of use, and of which of them attacks brought back least.
+    """Return which methods forgot and are still of use, and how much of that attacks brought back.
 
     Args:
         runs: of one task, with their attacks; only default variants are told.
@@ -81,11 +81,9 @@ def findings(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[s
     bad = [group[0].title for group in groups if not is_good(group)]
     lines = [f"Forgot {1 - FORGOTTEN:.0%} or more, and kept {KEPT:.0%} of the target's utility: {_list(good)}."]
     lines += [f"Did not: {_list(bad)}."] if bad else []
-    earned = [(verdict.robustness, verdict.run.title) for verdict in verdicts(runs, forget, utility)]
-    robust = [(value, title) for value, title in earned if value is not None]
-    if robust:
-        value, title = max(robust)
-        lines.append(f"The attacks brought back least of {title}: {1 - value:.0%} in the worst of them.")
+    earned = [(verdict.run.title, verdict.robustness) for verdict in verdicts(runs, forget, utility)]
+    back = [f"{title} {1 - robustness:.0%}" for title, robustness in earned if robustness is not None]
+    lines += [f"Of that the worst attack brought back: {_list(back)}."] if back else []
     if all(len(group) == 1 for group in groups):
         lines.append("One seed a method: small differences between methods may be chance.")
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ DOTTED, CHANCE = (0, (1, 1.5)), (0, (5, 3))  # levels: of a reference, of guessi
 SPARE_MARKERS = ("<", ">", "H", "d", "8", "^", "D")
 LINES = {RED: "-", ORANGE: "-", BLUE: (0, (5, 1.5)), SKY: (0, (5, 1.5)), GREEN: (0, (4, 1.2, 1, 1.2)), PURPLE: "-."}
 UNBOUNDED = ("privleak", "perplexity")
+LETTERS = 14  # of small print in an inch
 LOSS_TITLES = {"ga": "gradient ascent", "npo": "NPO", "simnpo": "SimNPO", "npo_logits": "NPO on logits"}
 RC = {
     "font.family": "DejaVu Sans",
@@ -143,7 +145,9 @@ def empty(task_title: str, what: str, reason: str) -> Figure:
 
 
 def note(figure: Figure, text: str) -> None:
-    """Write small print below the figure, where the layout keeps room for it."""
+    """Write small print below the figure, where the layout keeps room for it; a line is no longer than the figure."""
+    width = int(LETTERS * figure.get_figwidth())
+    text = "\n".join(part for line in text.splitlines() for part in textwrap.wrap(line, width))
     figure.supxlabel(text, fontsize=8, x=0.01, ha="left", color="#333333")
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from blur.core.fingerprint import remember
 from blur.core.processes import cpu_seconds, start_time
 from blur.core.runtime import set_threads
 from blur.warm.client import receive
@@ -217,6 +218,7 @@ class Server:
             with suppress(Exception):  # modules that only their package can make
                 import_module(name)
         if missing:
+            remember(sys.modules)  # any edit of the code makes jobs processes of their own
             gc.collect()
             gc.freeze()  # a child that collects garbage copies no page for it
 

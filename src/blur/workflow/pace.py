@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
-# Seconds of a job at scale `demo`, for a first run; once jobs have ended, only ratios matter. The first process to
-# import everything makes the base model.
+# Seconds of a job at scale `demo`, for a first run; once jobs have ended, only the ratios matter. The base model's are
+# those of importing everything.
 TYPICAL = {"base": 10.0, "train": 70.0, "unlearn": 20.0, "evaluate": 9.0, "attack": 6.0}
 OTHERS = 1.5
 

@@ -116,7 +116,7 @@ class Watch:
         while not self._ended.wait(0.5):
             with self._lock:
                 if (line := self.line()) and not self._ended.is_set():
-                    width = os.get_terminal_size(self._stream.fileno()).columns - 1
+                    width = (os.get_terminal_size(self._stream.fileno()).columns or 80) - 1
                     print(f"{self._erase()}{line[:width]}", end="", file=self._stream, flush=True)
 
     def _erase(self) -> str:

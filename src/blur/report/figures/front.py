@@ -23,8 +23,9 @@ Ends = dict[str, tuple[float, float]]  # by metric, forget before utility: what 
 DASHES = ("-", "--", ":", "-.")
 RELATION = (
     "Under AdamW without clipping, BLUR at γ is, but for the projection, the weighted sum at λ = 1/γ;\n"
-    "at each step it is exactly the weighted sum at λₜ = 1/ξₜ. “Matched” holds λ at 1/mean(ξ) of the BLUR run."
+    "at each step it is exactly the weighted sum at λₜ = 1/ξₜ."
 )
+MATCHED = " “Matched” holds λ at 1/mean(ξ) of the BLUR run."
 
 
 @style.styled
@@ -54,7 +55,8 @@ def draw(
     small = "Small marks: each seed. " if max(counts) > 1 else ""
     drawn = [row for own in parts.values() for row in _drawn(own, ends)]
     cut = any(style.is_cut(drawn, key, ends[key]) for key in ends)
-    style.note(figure, f"{small}{style.seeds_note(counts, cut=cut)} {_budget(runs, names)}\n{RELATION}")
+    matched = MATCHED if any(row["series"] == "matched" for row in drawn) else ""
+    style.note(figure, f"{small}{style.seeds_note(counts, cut=cut)} {_budget(runs, names)}\n{RELATION}{matched}")
     for left, own in zip(grid[:, 0], parts.values(), strict=True):
         _labels(left, own, known, ends)
     return figure

@@ -107,9 +107,11 @@ slurm: env ## Start a SLURM on this machine (root) and run a benchmark through i
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 
-bench: env ## Time the BLUR step against the weighted sum; on a GPU, tokens per second and utilisation too
+bench: env ## Print what a step, an evaluation, a job's start, a plan and a run cost, as ratios (and a step on a GPU)
 	python -m blur.unlearn.bench
 	python -m blur.unlearn.throughput
+	python -m tests.measure.bench_evaluation
+	python -m blur.workflow.bench
 
 clean: ## Remove the environment and all caches, but no result
 	rm -rf $(ENV) .mypy_cache .ruff_cache .pytest_cache build

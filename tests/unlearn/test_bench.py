@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from blur.config.load import read_yaml
 from blur.unlearn import bench
 
 
@@ -18,6 +21,21 @@ def test_blur_needs_no_more_memory_than_the_sum_and_holds_one_model():
     sums, blur, live = (bench.peak_memory(kind, "tiny", "cpu", 2) for kind in ("weighted", "blur", "live_reference"))
     assert blur["bytes"] <= sums["bytes"] < live["bytes"]
     assert (sums["models"], blur["models"], live["models"]) == (1, 1, 2)
+
+
+def test_the_demo_s_shape_is_that_of_its_model():
+    model = read_yaml(Path(__file__).parents[2] / "config/models/llama-1m.yaml")["model"]
+    architecture = model["architecture"] | {"vocab_size": model["tokenizer"]["vocab_size"]}
+    assert bench.SIZES["demo"].items() <= architecture.items()
+    assert architecture["tie_word_embeddings"]
+
+
+def test_a_size_is_told_with_its_ratios(capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["bench", "--size", "tiny", "--rounds", "2"])
+    bench.main()
+    told = capsys.readouterr().out
+    assert "tiny, 0.11M parameters, 2 rounds" in told
+    assert "time_over_weighted_cpu " in told
 
 
 def test_times_come_in_pairs():
@@ -37,3 +55,10 @@ def test_turns_reverse_every_round_and_the_first_rounds_are_not_timed():
     assert "".join(name for _, name in made) == "cbaabccba"
     assert [number for number, _ in made] == [0] * 3 + [1] * 3 + [2] * 3
     assert {name: len(times[name][clock]) for name in "abc" for clock in ("wall", "cpu")} == dict.fromkeys("abc", 2)
+
+
+def test_steps_can_be_measured_in_another_way():
+    taken = bench.take_turns(
+        {"a": lambda number: 10 * number}, 2, 1, measure=lambda step, number: {"cpu": step(number)}
+    )
+    assert taken == {"a": {"cpu": [10, 20]}}

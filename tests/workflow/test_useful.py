@@ -82,17 +82,17 @@ def test_of_a_run_whose_warm_process_was_killed_nothing_is_told(here: Path, monk
 
 
 @pytest.mark.workflow
-def test_the_finished_run_says_what_its_processor_time_went_into(finished: Workspace) -> None:
-    spent = json.loads((finished.root / "work/ci/usage.json").read_text())
+def test_the_finished_run_says_what_its_processor_time_went_into(copied: Workspace) -> None:
+    spent = json.loads((copied.root / "work/ci/usage.json").read_text())
     manifests = [
         json.loads(path.read_text())
         for folder in ("data/ci", "results/ci")
-        for path in (finished.root / folder).rglob("manifest.json")
+        for path in (copied.root / folder).rglob("manifest.json")
     ]
     assert spent["num_jobs"] > len(manifests), "figures and tables count as well"
     taken = sum(manifest["cost"]["cpu_seconds"] for manifest in manifests)
     assert 0 < spent["useful"] < spent["jobs"] < spent["total"]
     assert taken < spent["jobs"] < 1.5 * taken
-    assert not list((finished.root / "work/ci").glob("usage.*.jsonl"))
-    text = finished.run("blur", "show", "--scale", SCALE).stdout
+    assert not list((copied.root / "work/ci").glob("usage.*.jsonl"))
+    text = copied.run("blur", "show", "--scale", SCALE).stdout
     assert re.search(rf"\({spent['num_jobs']} jobs\) took \d+ CPU seconds: \d+% useful work", text)

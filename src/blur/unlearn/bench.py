@@ -14,8 +14,9 @@ import argparse
 import gc
 import json
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -31,10 +32,19 @@ from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.step import Sources, Updater
 
+T = TypeVar("T")
 SIZES: dict[str, dict[str, Any]] = {
     "15M": {"hidden_size": 288, "num_hidden_layers": 6, "intermediate_size": 768, "vocab_size": 32000},
     "3M": {"hidden_size": 192, "num_hidden_layers": 4, "intermediate_size": 512, "vocab_size": 4096},
+    "demo": {  # config/models/llama-1m.yaml
+        "hidden_size": 128,
+        "num_hidden_layers": 4,
+        "intermediate_size": 352,
+        "num_attention_heads": 4,
+        "vocab_size": 1024,
+    },
 }
+MEASURED = ("15M", "demo")
 BATCH, TOKENS, STREAM = 4, 128, 16
 KINDS = ("weighted", "blur", "live_reference", "rmu", "blur_rmu")
 LAYER = {"layer": 7, "of": 32}
@@ -105,25 +115,34 @@ def measure_times(size: str, device: str, rounds: int, warmup: int = 3) -> dict[
     return take_turns({kind: build(kind, size, device) for kind in KINDS}, rounds, warmup)
 
 
+def clocks(step: Callable[[int], object], number: int) -> dict[str, float]:
+    """Make a step; return its seconds of wall and of CPU time."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    step(number)
+    return {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+
+
 def take_turns(
-    steps: Mapping[str, Callable[[int], object]], rounds: int, warmup: int = 3
+    steps: Mapping[str, Callable[[int], T]],
+    rounds: int,
+    warmup: int = 3,
+    measure: Callable[[Callable[[int], T], int], dict[str, float]] = clocks,
 ) -> dict[str, dict[str, list[float]]]:
-    """Make one step of each in turn, the order reversed every round; return wall and CPU seconds of each.
+    """Make one step of each in turn, the order reversed every round; return the figures of each.
 
     Args:
         steps: by name; each is given the number of the round.
-        rounds: how many numbers there are of each.
-        warmup: rounds before them, not timed.
+        rounds: how many numbers there are of each figure.
+        warmup: rounds before them, not counted.
+        measure: makes a step and returns its figures, by default wall and CPU seconds of this process.
     """
-    times: dict[str, dict[str, list[float]]] = {name: {"wall": [], "cpu": []} for name in steps}
+    taken: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in steps}
     for number in range(warmup + rounds):
         for name in list(steps)[:: 1 if number % 2 else -1]:
-            wall, cpu = time.perf_counter(), time.process_time()
-            steps[name](number)
-            if number >= warmup:
-                times[name]["wall"].append(time.perf_counter() - wall)
-                times[name]["cpu"].append(time.process_time() - cpu)
-    return times
+            for figure, value in measure(steps[name], number).items():
+                if number >= warmup:
+                    taken[name][figure].append(value)
+    return taken
 
 
 def peak_memory(kind: str, size: str, device: str, steps: int = 3) -> dict[str, int]:
@@ -176,6 +195,7 @@ def report(size: str, device: str, rounds: int) -> dict[str, Any]:
     ratios["memory_over_weighted"] = {"ratio": memory["blur"]["bytes"] / memory["weighted"]["bytes"]}
     return {
         "size": size,
+        "parameters": _model(size, "cpu").num_parameters(),
         "tokens": BATCH * TOKENS,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -188,15 +208,21 @@ def report(size: str, device: str, rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Parse arguments, measure, print a table, and JSON after it."""
+    """Parse arguments, measure and print size by size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", choices=sorted(SIZES), default="15M")
+    parser.add_argument("--size", choices=sorted(SIZES), nargs="+", default=MEASURED)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    result = report(arguments.size, arguments.device, arguments.rounds)
+    for size in arguments.size:
+        print_report(report(size, arguments.device, arguments.rounds))
+
+
+def print_report(result: Mapping[str, Any]) -> None:
+    """Print a table, and JSON after it."""
+    print(f"\n{result['size']}, {result['parameters'] / 1e6:.2f}M parameters, {result['rounds']} rounds")
     print(f"{'variant':16} {'wall ms':>9} {'cpu ms':>9} {'peak MiB':>9} {'models':>6}")
     for kind, seconds in result["seconds"].items():
         memory = result["memory"][kind]
@@ -210,8 +236,8 @@ def main() -> None:
 
 def _model(size: str, device: str) -> LlamaForCausalLM:
     torch.manual_seed(0)
-    config = LlamaConfig(num_attention_heads=6, tie_word_embeddings=True, max_position_embeddings=TOKENS, **SIZES[size])
-    model: Any = LlamaForCausalLM(config)
+    shape = {"num_attention_heads": 6, "tie_word_embeddings": True, "max_position_embeddings": TOKENS, **SIZES[size]}
+    model: Any = LlamaForCausalLM(LlamaConfig(**shape))
     return model.to(device)
 
 

@@ -19,6 +19,8 @@ from blur.core.usage import VARIABLE
 from blur.warm.client import usage
 from blur.warm.offer import Address
 
+TOTAL = "usage.json"
+
 
 def count(scale: str, is_local: bool) -> None:
     """Forget the run before and, if jobs run on this machine, have them say what they spend; at the start of a run."""
@@ -65,4 +67,4 @@ def as_text(scale: str) -> str | None:
 
 
 def _total(scale: str) -> Path:
-    return work_dir(scale, "usage.json")
+    return work_dir(scale, TOTAL)

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from blur.core.files import read_json
+from blur.core.hashing import sha256_file
 from blur.core.processes import start_time
 from blur.measurements import Measurements
-from tests.workflow.conftest import SCALE, Workspace
+from tests.workflow.conftest import SCALE, Workspace, copy_checkout
 from tests.workflow.long_run import MANIFEST, RUN, start_again, wait_for, weights_hash
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
@@ -155,3 +156,28 @@ def test_a_source_file_edited_in_mid_run_gives_no_stale_result(long_run: Workspa
         workspace.run(*command)
     found = Measurements.read((workspace.root / evaluation).parent)
     assert {float(value) for row in found.likelihood for value in row.vocab_mean} == {-7.0}
+
+
+def contents(root: Path) -> dict[str, str]:
+    """What a run made, by file: hashes in manifests, and of figures and tables; the log of steps holds times."""
+    made = {
+        f"{path.parent.relative_to(root)}/{name}": digest
+        for path in root.glob(f"*/{SCALE}/**/manifest.json")
+        for name, digest in read_json(path)["files"].items()
+        if name != "steps.jsonl"
+    }
+    drawn = (root / f"results/{SCALE}/figures").rglob("*.*")
+    return made | {
+        str(path.relative_to(root)): sha256_file(path) for path in drawn if path.suffix in (".csv", ".md", ".tex")
+    }
+
+
+@pytest.mark.long
+def test_all_results_are_the_same_bytes_warm_and_cold(made: Workspace, tmp_path: Path) -> None:
+    copy_checkout(tmp_path)
+    cold = Workspace(tmp_path)
+    cold.run("snakemake", "all", "--config", f"scale={SCALE}", "workers=cold", timeout=3600)
+    expected, found = contents(made.root), contents(cold.root)
+    assert len(expected) > 500
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []

@@ -114,7 +114,8 @@ def train(
 
     The retrained one never sees the forget set.
     """
-    spread(gpus, sys.argv[1:])
+    if gpus > 1 and _is_trained(scale, task, role):
+        spread(gpus, sys.argv[1:])
     _run("train", threads, scale=scale, task=task, method=role, seed=seed)
 
 
@@ -355,6 +356,11 @@ def schemas() -> None:
     from blur.config.export import write_schemas
 
     write_schemas()
+
+
+def _is_trained(scale: str | None, task: str, role: str) -> bool:
+    """Whether a target or retrained model is trained here; one that is fetched takes one process and no GPU."""
+    return getattr(_plan(scale, task).task(task).config, role).kind == "train"
 
 
 def _is_sharded(scale: str | None, task: str, method: str, variant: str, seed: int) -> bool:

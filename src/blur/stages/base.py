@@ -23,7 +23,7 @@ def run(job: Job) -> None:
     with job.writing(directory, inputs) as done:
         if done:
             return
-        make_deterministic(job.threads, job.device)
+        make_deterministic(job.threads)
         model, tokenizer = _made(job)
         text = card(job, "The base model, before any of the task's data.")
         files = save(model, tokenizer, job.task.model.template, directory, text)

@@ -21,10 +21,11 @@ def run(job: Job) -> None:
     assert job.run is not None
     fetched = job.settings["from"]["kind"] == "hub"
     inputs = {} if fetched else {"data": job.data, "base": job.directory("models", job.base)}
-    with launch.joined(job.device), job.writing(job.directory("models"), inputs) as done:
+    device = "cpu" if fetched else job.device  # a login node, which fetches, has no GPU
+    with launch.joined(device), job.writing(job.directory("models"), inputs) as done:
         if done:
             return
-        make_deterministic(job.threads, job.device)
+        make_deterministic(job.threads, device)
         files, training = (_fetch(job), {}) if fetched else _train(job)
         if launch.rank() > 0:
             return

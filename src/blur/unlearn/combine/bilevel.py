@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Combine(Projection):
-    """u = g_r + xi g_f with xi = gamma - <g_f, g_r> / ||g_f||^2, so that <g_f, u> = gamma ||g_f||^2."""
+    """u = g_r + xi g_f with xi = gamma - <g_f, g_r> / ||g_f||^2, so that <g_f, u> = gamma ||g_f||^2.
+
+    That is gamma g_f plus what of g_r is orthogonal to g_f, whether the two agreed or not.
+    """
 
     name: Literal["bilevel"] = "bilevel"
 

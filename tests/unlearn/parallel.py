@@ -44,10 +44,8 @@ ACCUMULATIONS = (1, 4)
 # The bias of keys has no gradient but rounding (1e-17), of which AdamW makes whole steps (1e-17 / eps is the bar).
 WITHOUT_KEY_BIAS = {"name": "modules", "patterns": [r"^(?!.*c_attn\.bias$)"]}
 Model = Callable[[int], nn.Module]
-# The two processes are forked from one that has imported this once for all tests.
-mp.get_context("forkserver").set_forkserver_preload(
-    ["blur.unlearn.loop", "transformers.models.gpt2.modeling_gpt2", "transformers.models.llama.modeling_llama"]
-)
+# The two processes are forked from one that has imported this once for all tests; a run of pytest has one such server.
+PRELOADED = ["blur.unlearn.loop", "transformers.models.gpt2.modeling_gpt2", "transformers.models.llama.modeling_llama"]
 
 
 def tiny_llama(seed: int) -> nn.Module:
@@ -138,6 +136,7 @@ def in_two_processes(work: Callable[[Path], dict[str, Any]], folder: Path) -> li
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    mp.get_context("forkserver").set_forkserver_preload(PRELOADED)
     mp.start_processes(_work, (work, port, str(folder)), nprocs=2, start_method="forkserver")
     return [torch.load(folder / f"rank{rank}.pt", weights_only=True) for rank in range(2)]
 

@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["snakemake.cli", "snakemake_executor_plugin_slurm", "pydantic", "yaml"])
+PRELOADED = ["snakemake.cli", "snakemake_executor_plugin_slurm", "pydantic", "yaml"]
 
 
 def snakemake(root: Path, env: Mapping[str, str], arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """Return how the command ended, and all that it said as its output."""
+    SERVER.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "output"
         child = SERVER.Process(target=_command, args=(str(root), dict(env), list(arguments), str(output)))

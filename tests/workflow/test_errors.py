@@ -26,7 +26,7 @@ class Fault:
 GAMMA = "combine: {name: bilevel, gamma: 1.0}\nvariants"
 FAULTS = [
     Fault("unknown key", CI, "title: ci", "titel: ci", (CI, "titel", "Did you mean 'title'")),
-    Fault("wrong type", CI, "epochs: 3", "epochs: three", (CI, "epochs", "three")),
+    Fault("wrong type", CI, "\n  epochs: 3\n", "\n  epochs: three\n", (CI, "epochs", "three")),
     Fault("unknown method", CI, "simnpo,", "simnop,", ("simnop", "Did you mean 'simnpo'")),
     Fault("unknown variant", CI, "[gamma4,", "[gama4,", ("blur_npo.yaml", "gama4", "Did you mean 'gamma4'")),
     Fault("missing file", "config/tasks/tofu.yaml", "benchmark: tofu", "benchmark: tofoo", ("tofoo.yaml", "'tofu'")),

@@ -12,10 +12,11 @@ export PATH := $(BIN):$(PATH)
 SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
 # Two workers; tests that share more than the finished run stay together.
 TOGETHER = -n 2 --dist loadgroup --durations=12
-REPORT = results/$(SCALE)/report.html
+REPORT = results/$(SCALE)/report$(if $(TASK),.$(TASK)).html
 # Written at the end of each run that changed anything.
 RECORDS = results/$(SCALE)/provenance/records.json
 
+.DELETE_ON_ERROR:
 .PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch bench clean
 
 help: ## Print this list

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from blur.core.processes import start_time
 from blur.warm import identity, offer
 from blur.warm.client import usage
 from blur.warm.offer import VARIABLE, Address
-from blur.warm.server import Job, Server
+from blur.warm.server import Child, Job, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ("data", "--scale", "ci", "--task", "rtt")
@@ -73,14 +74,19 @@ class Run:
         return out, err, process.returncode
 
     def server(self) -> list[int]:
-        return processes(
-            lambda words, _: "blur.warm.server" in words and str(self.address) in words and words[1] == "-P"
-        )
+        """The warm process; its children have the same command."""
+        alike = self._alike(lambda parent: True)
+        return self._alike(lambda parent: parent not in alike)
 
     def children(self) -> list[int]:
-        """Jobs that run: the server's children."""
+        """Jobs that run."""
         servers = self.server()
-        return processes(lambda _, parent: parent in servers)
+        return self._alike(lambda parent: parent in servers)
+
+    def _alike(self, of_parent: Callable[[int], bool]) -> list[int]:
+        return processes(
+            lambda words, parent: {"blur.warm.server", str(self.address)} <= {*words} and of_parent(parent)
+        )
 
     def locked(self) -> AbstractContextManager[None]:
         return exclusive(self.root / work_dir("ci", "data/rtt"))
@@ -202,6 +208,68 @@ def test_without_snakemake_a_job_ends_its_work_and_no_new_one_starts(run: Run) -
     until(lambda: not run.server())
 
 
+def test_a_signal_to_every_process_of_a_job_ends_it_once(run: Run) -> None:
+    """As a batch system or the end of a session does: the job answers, and nobody does it again."""
+    with run.locked():
+        client = waiting(run)
+        for pid in (*run.server(), *run.children(), client.pid):
+            os.kill(pid, signal.SIGTERM)
+        err = client.communicate(timeout=60)[1]
+    assert client.returncode == -signal.SIGTERM
+    assert "a process of its own" not in err
+    assert not run.has_data()
+    assert run.server(), "it holds such signals back, since its jobs live no longer than it does"
+
+
+def test_events_that_come_together_cost_no_other_job(run: Run) -> None:
+    """What happens while the warm process imports is told it at once; an event may undo what a later one is about."""
+    with run.locked():
+        client = waiting(run)
+        (server,), (job,) = run.server(), run.children()
+        short, refused = run.start("check", "--scale", "ci"), run.start("check", "--scale", "ci")
+        assert [short.wait(timeout=120), refused.wait(timeout=120)] == [0, 0]
+        os.kill(server, signal.SIGSTOP)
+        gone = [run.start("check", "--scale", "ci", HF_HUB_OFFLINE=value) for value in ("0", "1")]
+        until(lambda: all("blur.warm" in Path(f"/proc/{one.pid}/cmdline").read_text() for one in gone))
+        time.sleep(0.5)  # they have asked, and wait
+        for one in gone:
+            one.kill()
+            one.wait()
+        run.owner.kill()
+        run.owner.wait()
+        late = run.start("check", "--scale", "ci")
+        time.sleep(0.5)
+        os.kill(server, signal.SIGCONT)
+        assert late.wait(timeout=120) == 0
+        assert start_time(job), "it goes on"
+    assert client.wait(timeout=120) == 0
+    assert run.has_data()
+
+
+def test_a_job_that_ends_as_its_client_dies_costs_no_other_job(run: Run) -> None:
+    with run.locked():
+        client = waiting(run)
+        (server,), (job,) = run.server(), run.children()
+        os.kill(server, signal.SIGSTOP)
+        for pid in (job, client.pid):
+            os.kill(pid, signal.SIGKILL)
+        client.wait()
+        os.kill(server, signal.SIGCONT)
+        assert run.result("check", "--scale", "ci")[1:] == ("", 0)
+        assert run.server() == [server]
+
+
+def test_an_abandoned_job_ends_even_before_it_is_a_group_of_its_own() -> None:
+    started = start_time(os.getpid())
+    assert started
+    server = Server(Address(f"blur-test-{os.getpid()}-group", os.getpid(), started), {})
+    ours, theirs = socket.socketpair()
+    with subprocess.Popen(["sleep", "600"]) as child, ours, theirs:
+        server._events.register(ours, 1)
+        server._abandon(Child(child.pid, -1, ours, -1))
+        assert child.wait(timeout=60) == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     ("words", "variables", "why"),
     [
@@ -265,7 +333,8 @@ def test_code_that_was_edited_and_edited_back_is_other_code(tmp_path: Path, monk
         path.write_text(text)
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert identity.difference(first, identity.identify([])) == "code"
-    second = identity.identify([])
+    (tmp_path / ".#module.py").symlink_to("nowhere")  # an editor's lock
+    second = identity.identify(["--threads=1"])
     (tmp_path / "new.py").write_text("")
     assert identity.difference(second, identity.identify([])) == "code"
 

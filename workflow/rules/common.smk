@@ -51,7 +51,7 @@ onstart:
     mark_running()
     lift_default_rate(workflow.scheduler)
     count(SCALE, workflow.local_exec)
-    offer(workflow.local_exec and PLAN.main.workers == "warm")
+    offer(workflow.local_exec and PLAN.main.workers == "warm" and PLAN.scale.device == "cpu")
 
 
 def run_of(wildcards):

@@ -35,7 +35,7 @@ def main() -> None:
     elif address := Address.read():
         try:
             status = run(address, sys.argv[1:])
-        except Unavailable as why:
+        except (Unavailable, OSError) as why:
             print(f"blur: a process of its own for this job: {why}", file=sys.stderr)
         else:
             end(status)
@@ -47,7 +47,8 @@ def main() -> None:
 def run(address: Address, arguments: Sequence[str]) -> int:
     """Have the warm process run a command with this process's output; return its status as ``waitpid`` gives it.
 
-    Signals are passed on. If this process dies, so does the job.
+    Signals are passed on. If this process dies, so does the job. If the warm process dies, the job was to be done here,
+    unless a signal had been passed on: that ended it.
 
     Raises:
         Unavailable: the job is to be run here, and is not being run elsewhere.
@@ -57,19 +58,28 @@ def run(address: Address, arguments: Sequence[str]) -> int:
     asked = {"arguments": list(arguments), "identity": identify(arguments)}
     with connect(address, arguments) as connection:
         # A signal that comes before there is a child waits for it, or for the end of the attempt.
-        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+        passed = list[int]()
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
         try:
             child = _ask(connection, asked)
-            before = {number: signal.signal(number, lambda number, _: _pass_on(child, number)) for number in PASSED_ON}
+
+            def pass_on(number: int, _: object) -> None:
+                passed.append(number)
+                with suppress(ProcessLookupError):  # it has just ended
+                    signal.pidfd_send_signal(child, number)
+
+            before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         answer, _ = receive(connection)
         _wait(child)
         for number, handler in before.items():
             signal.signal(number, handler)
-    if "status" not in answer:
-        raise Unavailable("the warm process ended")
-    return int(answer["status"])
+    if "status" in answer:
+        return int(answer["status"])
+    if passed:
+        return passed[-1]
+    raise Unavailable("the warm process ended")
 
 
 def _ask(connection: socket.socket, asked: dict[str, Any]) -> int:
@@ -86,11 +96,6 @@ def _ask(connection: socket.socket, asked: dict[str, Any]) -> int:
     if not descriptors:
         raise Unavailable(answer.get("refused", "the warm process ended"))
     return descriptors[0]
-
-
-def _pass_on(child: int, number: int) -> None:
-    with suppress(ProcessLookupError):  # it has just ended
-        signal.pidfd_send_signal(child, number)
 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
@@ -126,12 +131,13 @@ def connect(address: Address, arguments: Sequence[str]) -> socket.socket:
 def usage(address: Address) -> float:
     """Return the processor seconds of the warm process and of the jobs that it has seen end; 0 if there is none."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        connection.settimeout(PATIENCE)
         try:
             connection.connect(f"\0{address.name}")
             connection.send(json.dumps({"usage": True}).encode())
+            return float(receive(connection)[0].get("cpu_seconds", 0.0))
         except OSError:
             return 0.0
-        return float(receive(connection)[0].get("cpu_seconds", 0.0))
 
 
 def _start(address: Address, arguments: Sequence[str]) -> None:

@@ -41,8 +41,9 @@ def difference(own: Identity, other: Identity) -> str | None:
 
 
 def _threads(arguments: Sequence[str]) -> str:
-    place = arguments.index("--threads") + 1 if "--threads" in arguments else len(arguments)
-    return arguments[place] if place < len(arguments) else "1"
+    words = [part for argument in arguments for part in argument.split("=", 1)]
+    place = words.index("--threads") + 1 if "--threads" in words else len(words)
+    return words[place] if place < len(words) else "1"
 
 
 def _stamps(folder: str) -> Iterator[str]:
@@ -54,7 +55,10 @@ def _stamps(folder: str) -> Iterator[str]:
 
 
 def _stamp(path: str) -> str:
-    found = os.stat(path)
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:  # an editor's lock, a file that is just being replaced
+        return f"{path} absent"
     return f"{path} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 

@@ -2,6 +2,7 @@
 
 It lives as long as its Snakemake. Once that is gone it takes no new job; children that run finish their work. After a
 job it imports what the job's child had to import, so that the next child finds it there. It runs no code of a job.
+Signals that end a job are a job's to answer: the server, on whose life its children's hang, holds them back.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from blur.core.fingerprint import remember
 from blur.core.processes import cpu_seconds, start_time
 from blur.core.runtime import set_threads
-from blur.warm.client import receive
+from blur.warm.client import PASSED_ON, receive
 from blur.warm.identity import Identity, difference, identify
 from blur.warm.offer import Address
 
@@ -36,12 +38,12 @@ _PEER = struct.Struct("3i")  # process, user, group
 
 def main(address: Address, arguments: list[str]) -> None:
     """Serve jobs until Snakemake is gone; in each forked child, be that job."""
-    server = Server(address, identify(arguments))
     try:
-        set_threads(int(server.identity["number of threads"]))
-        job = server.serve()
-    except FileExistsError:  # another process serves this run
+        server = Server(address, identify(arguments))
+    except (FileExistsError, ProcessLookupError):  # another process serves this run; or Snakemake is gone
         return
+    set_threads(int(server.identity["number of threads"]))
+    job = server.serve()
     if job is not None:
         job.run()
 
@@ -83,6 +85,7 @@ class Server:
 
     Raises:
         FileExistsError: another process listens there.
+        ProcessLookupError: Snakemake is gone.
     """
 
     def __init__(self, address: Address, identity: Identity) -> None:
@@ -98,6 +101,7 @@ class Server:
         self._children: dict[int, Child] = {}
         self._events = selectors.DefaultSelector()
         self._libc, self._pid = ctypes.CDLL(None), os.getpid()
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
 
     def serve(self) -> Job | None:
         """Answer until Snakemake is gone and all children have ended; return a job in a forked child only."""
@@ -107,6 +111,8 @@ class Server:
         self._events.register(self._listener, selectors.EVENT_READ, self._accept)
         while self._events.get_map():
             for key, _ in self._events.select():
+                if self._events.get_map().get(key.fd) is not key:  # forgotten by an event before it
+                    continue
                 job = key.data(key.fileobj)
                 if job is not None:
                     return job
@@ -115,8 +121,13 @@ class Server:
     def _leave(self, _: int) -> None:
         """Snakemake is gone: take no new job."""
         self._forget(self._owner)
-        self._forget(self._listener)
-        self._listener.close()
+        os.close(self._owner)
+        self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        if self._listener.fileno() >= 0:
+            self._forget(self._listener)
+            self._listener.close()
 
     def _accept(self, listener: socket.socket) -> None:
         client, _ = listener.accept()
@@ -131,18 +142,21 @@ class Server:
         self._forget(client)
         asked, streams = receive(client)
         if asked.get("usage"):
-            client.send(json.dumps({"cpu_seconds": cpu_seconds()}).encode())
+            _tell(client, {"cpu_seconds": cpu_seconds()})
         if not streams:  # it wants no job, or is gone
             client.close()
             return None
         differs = difference(self.identity, asked["identity"])
         refused = f"another {differs} than the warm process has" if differs else self.unfit()
+        job = None
+        if not refused:
+            try:
+                job = self._fork(client, asked["arguments"], streams)
+            except OSError as error:  # no memory, or no more processes or descriptors
+                refused = f"the warm process cannot fork: {error.strerror}"
         if refused:
-            client.send(json.dumps({"refused": refused}).encode())
+            _tell(client, {"refused": refused})
             client.close()
-            job = None
-        else:
-            job = self._fork(client, asked["arguments"], streams)
         for descriptor in streams:
             os.close(descriptor)
         return job
@@ -189,6 +203,7 @@ class Server:
         for child in self._children.values():
             os.close(child.imported)
         self._events.close()
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def _report(self, descriptor: int) -> None:
         """A child has ended: tell its client how, and import what it had to import."""
@@ -197,20 +212,24 @@ class Server:
         _, status = os.waitpid(child.pid, 0)
         with suppress(KeyError):  # already abandoned
             self._events.unregister(child.client)
-        with suppress(OSError):
-            child.client.send(json.dumps({"status": status}).encode())
+        _tell(child.client, {"status": status})
         child.client.close()
         os.close(descriptor)
-        self._import(child.imported)
+        try:
+            self._import(child.imported)
+        except Exception as error:
+            print(f"no new job from here on: {error!r}", file=sys.stderr, flush=True)
+            self._stop_listening()
 
     def _abandon(self, child: Child) -> None:
         """A client is gone before its job has ended: so must the job and all that it started."""
         self._forget(child.client)
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # it may not have become a group of its own yet
+            with suppress(ProcessLookupError):
+                kill(child.pid, signal.SIGKILL)
 
     def _import(self, descriptor: int) -> None:
-        """Import what a child had to import; give up serving if the code has changed meanwhile."""
+        """Import what a child had to import."""
         content = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
         os.close(descriptor)
         missing = [name for name in json.loads(content or "[]") if name not in sys.modules]
@@ -221,9 +240,16 @@ class Server:
             remember(sys.modules)  # any edit of the code makes jobs processes of their own
             gc.collect()
             gc.freeze()  # a child that collects garbage copies no page for it
+        for stream in (sys.stdout, sys.stderr):  # what an import said is no job's to say
+            stream.flush()
 
     def _forget(self, source: int | socket.socket) -> None:
         self._events.unregister(source)
+
+
+def _tell(client: socket.socket, message: dict[str, Any]) -> None:
+    with suppress(OSError):  # it is gone
+        client.send(json.dumps(message).encode())
 
 
 def _thread_name(thread: str) -> str:

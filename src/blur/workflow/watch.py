@@ -161,7 +161,7 @@ def _step(logs: Sequence[str]) -> str:
 
 def _read_end(path: str, num_bytes: int = 4000) -> list[str]:
     """Return the last lines of a file; none where there is no file yet."""
-    with suppress(FileNotFoundError), open(path, "rb") as handle:
+    with suppress(OSError), open(path, "rb") as handle:  # not there yet, or just begun anew
         handle.seek(-min(num_bytes, os.fstat(handle.fileno()).st_size), os.SEEK_END)
         return handle.read().decode("utf-8", "replace").splitlines()
     return []

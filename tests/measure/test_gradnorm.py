@@ -158,6 +158,17 @@ def test_texts_that_act_on_each_other_go_one_by_one():
     assert gradient_norms(model, texts(), ANY) == pytest.approx(alone, rel=1e-12)
 
 
+def test_the_check_is_on_a_batch_of_several_texts():
+    """The longest text is a batch of its own here, in which nothing can act on another."""
+    model = made("llama")
+    model.model.layers[1].register_forward_hook(lambda module, inputs, output: output + output.mean(0))
+    sizes = sorted((len(text.input_ids) for text in texts()), reverse=True)
+    assert sizes[0] < 2 * sizes[1]
+    alone = [by_autograd(model, text) for text in texts()]
+    for room in (sizes[0], 2 * sizes[1]):
+        assert gradient_norms(model, texts(), room) == pytest.approx(alone, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     "use",
     [

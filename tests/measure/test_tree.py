@@ -192,3 +192,15 @@ def test_a_wrong_mask_is_seen(passages, monkeypatch):
     monkeypatch.setattr(tree, "_ancestry", lambda trees, size: np.tri(size, dtype=bool)[None].repeat(len(trees), 0))
     found = score(model, passages, 10_000)
     assert max(np.abs(a.logprob - b.logprob).max() for a, b in zip(expected, found, strict=True)) > 1e-5
+
+
+def test_a_nan_in_one_answer_does_not_reach_another():
+    """A collapsed model overflows at some token; a masked NaN would still be one."""
+    model = build("llama")
+    model.get_input_embeddings().weight.data[9] = torch.nan
+    told = [passage("whole", [1, 2, 3, 4, 5, 6], 3), passage("spoilt", [1, 2, 3, 9, 5, 6], 3)]
+    together = score(model, told, 100)
+    alone = [score(model, [one], 100)[0] for one in told]
+    assert not np.isnan(alone[0].logprob).any()
+    np.testing.assert_allclose(together[0].logprob, alone[0].logprob, rtol=1e-6)
+    np.testing.assert_array_equal(np.isnan(together[1].logprob), np.isnan(alone[1].logprob))

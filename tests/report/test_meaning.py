@@ -89,12 +89,37 @@ def test_with_several_seeds_their_mean_counts_and_nothing_is_said_of_one() -> No
     assert len(lines) == 2
 
 
-def test_what_came_back_is_told_of_methods_that_forgot() -> None:
-    def attacked(method: str, level: float) -> Run:
-        points = {"half/step5": {"arm": "half", "step": 5, "judged": {"all": level}, "metrics": {}}}
-        told = {"attack": "relearn", "title": "Relearning", "items": "all", "chance": None, "arms": ["half"]}
-        return replace(run(method), attacks={"relearn": {**told, "points": points}})
+def test_a_seed_that_collapsed_is_not_made_up_for() -> None:
+    gone = [run("npo_gdr", seed, forget_probability=None) for seed in (1, 2)]
+    assert findings([*all_runs(), *gone], **JUDGES)[0].endswith("none.")  # type: ignore[arg-type]
 
+
+@pytest.mark.parametrize(("known", "unseen", "holds"), [(0.85, 0.25, True), (0.84, 0.25, False)])
+def test_limits_hold_on_the_edge(known: float, unseen: float, holds: bool) -> None:
+    levels = {"target": (known, 0.8, unseen), "retrained": (unseen, 0.8, unseen)}
+    runs = [
+        run(name, forget_probability=one, model_utility=two, holdout_probability=three)
+        for name, (one, two, three) in levels.items()
+    ]
+    assert verdict(runs)[0] is holds
+    apart = [runs[0], run("retrained", forget_probability=unseen, model_utility=0.8, holdout_probability=unseen + 0.1)]
+    assert not verdict(apart)[1], "a tenth apart says something"
+
+
+def attacked(method: str, level: float, variant: str = "default", seed: int = 0) -> Run:
+    points = {"half/step5": {"arm": "half", "step": 5, "judged": {"all": level}, "metrics": {}}}
+    told = {"attack": "relearn", "title": "Relearning", "items": "all", "chance": None, "arms": ["half"]}
+    return replace(run(method, seed), variant=variant, attacks={"relearn": {**told, "points": points}})
+
+
+def test_what_came_back_is_told_of_default_variants_and_of_the_worst_seed() -> None:
+    levels = {"target": 1.0, "retrained": 0.4, "npo_gdr": 0.55}
+    runs = [attacked(*item) for item in levels.items()]
+    told = findings([*runs, attacked("npo_gdr", 1.0, "lambda9"), attacked("npo_gdr", 0.7, seed=1)], **JUDGES)  # type: ignore[arg-type]
+    assert "Of that the worst attack brought back: NPO-GDR 50%." in told
+
+
+def test_what_came_back_is_told_of_methods_that_forgot() -> None:
     levels = {"target": 1.0, "retrained": 0.4, "npo_gdr": 0.55, "rmu": 0.9, "graddiff": 0.4}
     lines = findings([attacked(*item) for item in levels.items()], **JUDGES)  # type: ignore[arg-type]
     assert "Of that the worst attack brought back: NPO-GDR 25%." in lines

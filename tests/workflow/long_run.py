@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from blur.core.files import read_json
@@ -27,10 +27,17 @@ def weights_hash(workspace: Workspace) -> str:
     return str(read_json(workspace.root / MANIFEST)["files"]["model.safetensors"])
 
 
-def start_again(long_run: Workspace, folder: Path, *command: str) -> tuple[Workspace, subprocess.Popen[bytes]]:
-    """Start the long run once more, in a copy and as a process group; return once a checkpoint is behind it."""
+def start_again(
+    long_run: Workspace, folder: Path, *command: str, missing: Sequence[str] = ()
+) -> tuple[Workspace, subprocess.Popen[bytes]]:
+    """Start the long run once more, in a copy and as a process group; return once a checkpoint is behind it.
+
+    Args:
+        missing: what is to be made besides its model.
+    """
     workspace = copy(long_run, folder.resolve() / "checkout")
-    (workspace.root / MANIFEST).unlink()
+    for name in (MANIFEST, *missing):
+        (workspace.root / name).unlink(missing_ok=True)
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=workspace.root, env=workspace.env, start_new_session=True, **silent)  # type: ignore[call-overload]
     work = workspace.root / f"work/{SCALE}/unlearn/{RUN}"

@@ -155,8 +155,7 @@ def test_a_source_file_edited_in_mid_run_gives_no_stale_result(long_run: Workspa
     """The running job keeps its old code; the next one is not forked from a process that has it in memory."""
     evaluation = f"results/{SCALE}/evaluation/{RUN}/manifest.json"
     command = ("snakemake", evaluation, "--config", f"scale={SCALE}")
-    workspace, snakemake = start_again(long_run, tmp_path, *command)
-    (workspace.root / evaluation).unlink(missing_ok=True)
+    workspace, snakemake = start_again(long_run, tmp_path, *command, missing=[evaluation])
     with workspace.changed(
         "src/blur/measure/likelihood.py", "vocab_mean=mean.numpy()", "vocab_mean=mean.numpy() * 0 - 7"
     ):

@@ -22,7 +22,7 @@ def gradient_norms(
 
     A parameter that two modules share counts once. Squares are added in float64. No ``.grad`` is touched. Batches go
     through ghost norms, and the result does not depend on order or batching (to 1e-5). A model that ghost norms do not
-    cover goes through autograd, one text at a time; so does one where the two disagree on a text of the first batch.
+    cover goes through autograd, one text at a time; so does one where the two disagree on a text.
 
     Args:
         max_batch_tokens: tokens of a batch, padding included; speed and memory only.
@@ -36,6 +36,8 @@ def gradient_norms(
         try:
             found = _in_batches(model, texts, max_batch_tokens, progress)
         except UncoveredError:
+            found = None
+        if found is None:  # not while the failed pass is held by its error
             found = _one_by_one(model, texts, progress)
     norms = dict(zip(places, found, strict=True))
     return [norms.get(place) for place in range(len(examples))]
@@ -46,16 +48,18 @@ def _in_batches(
 ) -> list[float]:
     """Take ghost norms; ``UncoveredError`` where they do not serve this model.
 
-    Autograd confirms the last text of the first batch, the one with the most padding. What it guards against would
-    show in any text (positions taken for another text's, texts that act on each other), so that one is enough.
+    Autograd confirms the last text of the first batch that has several, the one with the most padding. What it guards
+    against would show in any text of such a batch (positions taken for another text's, texts that act on each other),
+    so that one is enough.
     """
     device = next(model.parameters()).device
     norms: dict[int, float] = {}
-    for batch in buckets([len(text.input_ids) for text in texts], max_batch_tokens):
+    batches = buckets([len(text.input_ids) for text in texts], max_batch_tokens)
+    confirmed = next((batch for batch in batches if len(batch) > 1), batches[0] if batches else [])
+    for batch in batches:
         squares = ghost_squares(model, collate([texts[place] for place in batch], device))
-        confirmed = bool(norms)
         norms.update(zip(batch, squares.sqrt().tolist(), strict=True))
-        if not confirmed:
+        if batch is confirmed:
             _confirm(model, texts[batch[-1]], norms[batch[-1]])
         if progress:
             progress(len(norms), len(texts), "gradient norm")

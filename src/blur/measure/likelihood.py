@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -48,14 +49,23 @@ def score(
     """
     examples = [passage.example for passage in passages]
     longest = max((len(example.input_ids) for example in examples), default=0)
-    trees = trees_of(examples, can_branch(model, longest))
     rows: dict[int, LikelihoodRow] = {}
-    with evaluation_mode(model), torch.no_grad():
+
+    def add(trees: Sequence[Tree]) -> None:
         for batch in buckets([len(tree.tokens) for tree in trees], max_batch_tokens):
             for number, columns in _scored(model, examples, [trees[place] for place in batch]):
                 rows[number] = _row(passages[number], *columns)
             if progress:
                 progress(len(rows), len(passages), "likelihood")
+
+    with evaluation_mode(model), torch.no_grad():
+        trees = trees_of(examples, can_branch(model, longest))
+        add(trees)
+        # A masked NaN is still NaN (0 times NaN): one in a branch of a collapsed model's tree reaches the others.
+        spoilt = [
+            tree for tree in trees if tree.branches and any(np.isnan(rows[one].logprob).any() for one in tree.paths)
+        ]
+        add([Tree.of(number, examples[number]) for tree in spoilt for number in tree.paths])
     return [rows[index] for index in range(len(passages))]
 
 

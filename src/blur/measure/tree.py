@@ -36,6 +36,13 @@ class Tree:
     paths: dict[int, list[int]] = field(default_factory=dict)
     _children: dict[tuple[int, int], int] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, text: int, example: Example) -> Tree:
+        """Return the tree of one text, without its last token, which is only predicted."""
+        tree = cls()
+        tree.add(text, example.input_ids[:-1] or example.input_ids)
+        return tree
+
     def add(self, text: int, tokens: Sequence[int]) -> None:
         """Add a text; its beginning may be there."""
         node, path = -1, list[int]()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blur.report.recovery import FORGOTTEN, KEPT, UNINFORMATIVE, is_forgotten, is_of_use, share
+from blur.report.recovery import FORGOTTEN, KEPT, are_alike, is_forgotten, is_of_use, share
 from blur.report.robustness import judged, verdicts
 from blur.report.runs import Run, by_method, of_default
 from blur.report.summary import summarise
@@ -51,9 +51,9 @@ def checks(runs: Sequence[Run], forget: Sequence[str], utility: str, unseen: str
     return [
         Check(
             f"{said} ({_number(knows_not)}; not knowing gives {_number(levels[1])}).",
-            known is not None and known >= 1 - FORGOTTEN and guessed is not None and abs(guessed) <= FORGOTTEN,
+            known is not None and is_forgotten(1 - known) and guessed is not None and is_forgotten(abs(guessed)),
         ),
-        Check(alike, None not in levels and abs((levels[0] or 0.0) - (levels[1] or 0.0)) < UNINFORMATIVE),
+        Check(alike, are_alike(*levels)),
         rest,
     ]
 
@@ -73,16 +73,22 @@ def findings(runs: Sequence[Run], forget: Sequence[str], utility: str) -> list[s
     target, floor = references["target"], judged(references["retrained"], forget)
 
     def is_good(group: list[Run]) -> bool:
-        left = share(summarise(judged(run, forget) for run in group).mean, floor, judged(target, forget))
-        kept = summarise(run.value(utility) for run in group).mean
-        return left is not None and is_forgotten(left) and is_of_use(kept, target.value(utility))
+        levels, kept = [judged(run, forget) for run in group], [run.value(utility) for run in group]
+        if None in (*levels, *kept):  # a seed that collapsed is not made up for by the others
+            return False
+        left = share(summarise(levels).mean, floor, judged(target, forget))
+        return left is not None and is_forgotten(left) and is_of_use(summarise(kept).mean, target.value(utility))
 
-    good = [group[0].title for group in groups if is_good(group)]
+    good = [group for group in groups if is_good(group)]
     bad = [group[0].title for group in groups if not is_good(group)]
-    lines = [f"Forgot {1 - FORGOTTEN:.0%} or more, and kept {KEPT:.0%} of the target's utility: {_list(good)}."]
+    titles = [group[0].title for group in good]
+    lines = [f"Forgot {1 - FORGOTTEN:.0%} or more, and kept {KEPT:.0%} of the target's utility: {_list(titles)}."]
     lines += [f"Did not: {_list(bad)}."] if bad else []
-    earned = [(verdict.run.title, verdict.robustness) for verdict in verdicts(runs, forget, utility)]
-    back = [f"{title} {1 - robustness:.0%}" for title, robustness in earned if robustness is not None]
+    attacked = verdicts([*references.values(), *(run for group in good for run in group)], forget, utility)
+    back = []
+    for title in titles:
+        earned = [one.robustness for one in attacked if one.run.title == title and one.robustness is not None]
+        back += [f"{title} {1 - min(earned):.0%}"] if earned else []
     lines += [f"Of that the worst attack brought back: {_list(back)}."] if back else []
     if all(len(group) == 1 for group in groups):
         lines.append("One seed a method: small differences between methods may be chance.")

@@ -16,6 +16,11 @@ def share(level: float | None, floor: float | None, target: float | None) -> flo
     return (level - floor) / (target - floor)
 
 
+def are_alike(first: float | None, second: float | None) -> bool:
+    """Whether two levels differ by less than what says anything."""
+    return first is not None and second is not None and abs(first - second) < UNINFORMATIVE - _EXACT
+
+
 def recovery(level: float | None, floor: float | None, target: float | None) -> float | None:
     """Return ``share`` within 0 and 1: what came back."""
     found = share(level, floor, target)

@@ -13,7 +13,7 @@ from blur.core.files import read_json
 from tests.workflow.conftest import SCALE, Workspace
 from tests.workflow.long_run import MANIFEST, start_again, wait_for, weights_hash
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
+pytestmark = pytest.mark.workflow
 LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
 COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}", "workers=cold")
 

@@ -18,7 +18,7 @@ from blur.measurements import Measurements
 from tests.workflow.conftest import SCALE, Workspace, copy_checkout
 from tests.workflow.long_run import MANIFEST, RUN, start_again, wait_for, weights_hash
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("resume")]
+pytestmark = pytest.mark.workflow
 COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}")
 LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
 OWN_PROCESS = "blur: a process of its own for this job: "

@@ -9,12 +9,12 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from blur.core.files import read_json
 from blur.core.hashing import sha256_file
 from blur.core.processes import start_time
-from blur.measurements import Measurements
 from tests.workflow.conftest import SCALE, Workspace, copy_checkout
 from tests.workflow.long_run import MANIFEST, RUN, start_again, wait_for, weights_hash
 
@@ -164,8 +164,8 @@ def test_a_source_file_edited_in_mid_run_gives_no_stale_result(long_run: Workspa
         assert OWN_PROCESS + "another code" in log.read_text()
         assert not (workspace.root / evaluation).exists(), "planned with one code, run with another: no result"
         workspace.run(*command)
-    found = Measurements.read((workspace.root / evaluation).parent)
-    assert {float(value) for row in found.likelihood for value in row.vocab_mean} == {-7.0}
+    found = pq.ParquetFile(workspace.root / evaluation.replace("manifest.json", "likelihood.parquet")).read()
+    assert {value for row in found["vocab_mean"].to_pylist() for value in row} == {-7.0}
 
 
 def contents(root: Path) -> dict[str, str]:

@@ -67,7 +67,8 @@ def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, s
         COMMAND, cwd=workspace.root, env=workspace.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     wait_for(lambda: len(workers(workspace)) == 2)
-    wait_for(lambda: "waiting for" in (workspace.root / LOG).read_text(encoding="utf-8"))
+    log = workspace.root / LOG  # Snakemake removes it before the job writes it anew
+    wait_for(lambda: log.is_file() and "waiting for" in log.read_text(encoding="utf-8"))
     assert resumed.poll() is None
     os.kill(orphan, signal.SIGCONT)
     output, _ = resumed.communicate(timeout=300)

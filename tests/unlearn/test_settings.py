@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -16,7 +17,9 @@ from blur.core.fingerprint import SOURCE, closure
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.schedule import Schedule
+from blur.unlearn.scopes.lora import Scope
 from blur.unlearn.settings import UnlearnSettings
+from tests.tiny import build
 from tests.unlearn.support import examples, flat, settings, streams, tiny_model
 
 
@@ -157,6 +160,15 @@ def test_lora_is_merged_and_kept(tmp_path):
     assert (flat(again.parameters()) - flat(result.model.parameters())).norm() < 1e-6
     ids = torch.tensor([examples(1, "x")[0].input_ids])
     assert not torch.allclose(result.model(input_ids=ids).logits, start(input_ids=ids).logits)
+
+
+def test_an_adapter_is_the_same_bytes_each_time(tmp_path):
+    """peft keeps the names of its modules in a set, which Python orders anew in each process."""
+    scope = Scope()
+    scope.finish(scope.apply(build("llama")), tmp_path)
+    names = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
+    assert len(names) == 7
+    assert names == sorted(names)
 
 
 def test_momentum_in_bfloat16_is_what_was_written_there():

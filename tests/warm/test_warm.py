@@ -308,7 +308,7 @@ def test_descriptors_of_jobs_are_closed(run: Run) -> None:
         mine = {os.readlink(path) for path in Path(f"/proc/{child}/fd").iterdir() if int(path.name) > 2}
         assert not any("socket" in name or "pidfd" in name or "epoll" in name for name in mine), mine
     assert client.wait(timeout=60) == 0
-    until(lambda: len(list(folder.iterdir())) == before)
+    until(lambda: len(list(folder.iterdir())) <= before)  # an import may have had a file open
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")

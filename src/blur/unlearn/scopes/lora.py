@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from blur.core.files import read_json, write_json
 from blur.unlearn.scope import ScopeBase
 
 if TYPE_CHECKING:
@@ -42,4 +43,8 @@ class Scope(ScopeBase):
         wrapped: Any = model
         if adapter is not None:
             wrapped.save_pretrained(str(adapter))
+            path = adapter / "adapter_config.json"
+            config = read_json(path)
+            config["target_modules"] = sorted(config["target_modules"])  # a set in peft: its order is chance
+            write_json(path, config)
         return wrapped.merge_and_unload()

@@ -285,6 +285,13 @@ def test_a_job_that_differs_is_a_process_of_its_own(
     assert why not in run.result("check", "--scale", "ci", SHLVL="7")[1]
 
 
+@pytest.mark.parametrize("text", ["1", "a:b:c", "::", "name:1:2:3"])
+def test_an_address_that_is_none_is_told(run: Run, text: str) -> None:
+    out, err, code = run.result("check", "--scale", "ci", **{VARIABLE: text})
+    assert (bool(out), code) == (True, 0)
+    assert err == f"blur: a process of its own for this job: {VARIABLE} names no warm process: {text!r}\n"
+
+
 def test_a_job_of_a_cluster_is_a_process_of_its_own(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.result("check", "--scale", "ci", SLURM_JOB_ID="1")[1:] == ("", 0)
     assert not run.server()

@@ -32,13 +32,12 @@ def main() -> None:
     """Run one ``blur`` command."""
     if sys.argv[1:2] == [COLD]:
         del sys.argv[1]
-    elif address := Address.read():
+    else:
         try:
-            status = run(address, sys.argv[1:])
-        except (Unavailable, OSError) as why:
+            if address := Address.read():
+                end(run(address, sys.argv[1:]))
+        except (Unavailable, OSError, ValueError) as why:
             print(f"blur: a process of its own for this job: {why}", file=sys.stderr)
-        else:
-            end(status)
     from blur.cli import main as here
 
     here()

@@ -33,9 +33,11 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Read the form in which an address is handed on."""
-        name, owner, started = text.split(":")
-        return cls(name, int(owner), started)
+        """Read the form in which an address is handed on; ``ValueError`` where it is none."""
+        parts = text.split(":")
+        if len(parts) != 3 or not all(parts) or not parts[1].isdigit():
+            raise ValueError(f"{VARIABLE} names no warm process: {text!r}")
+        return cls(parts[0], int(parts[1]), parts[2])
 
     def __str__(self) -> str:
         return f"{self.name}:{self.owner}:{self.started}"

@@ -43,7 +43,9 @@ def show(plan: Plan) -> None:
         if len(done) < len(folders):
             print(f"\n{len(folders) - len(done)} of {len(folders)} runs are not done yet.")
     if len(without) == len(plan.tasks):
-        raise ArtifactError("no results yet", str(RESULTS / plan.name), f"Type `make run SCALE={plan.name}`")
+        others = sorted(folder.parent.name for folder in RESULTS.glob("*/metrics") if folder.parent.name != plan.name)
+        there = "".join(f", or `blur show --scale {name}`, whose results are here" for name in others)
+        raise ArtifactError("no results yet", str(RESULTS / plan.name), f"Type `make run SCALE={plan.name}`{there}")
     if without:
         print(f"\nNo results yet: {', '.join(without)}.")
     print(f"\n{as_text(*costs(plan.name))}")

@@ -24,32 +24,12 @@ from blur.warm import identity, offer
 from blur.warm.client import usage
 from blur.warm.offer import VARIABLE, Address
 from blur.warm.server import Child, Job, Server
+from tests.processes import living, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ("data", "--scale", "ci", "--task", "rtt")
 MANIFEST = "data/ci/rtt/manifest.json"
 CLIENT = (sys.executable, "-c", "from blur.warm.client import main; main()")
-
-
-def until(condition: Callable[[], object], seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
-
-
-def processes(condition: Callable[[list[str], int], bool]) -> list[int]:
-    """Living processes, by the words of their command and the number of their parent."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (folder / "cmdline").read_bytes().decode().split("\0")
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if start_time(int(folder.name)) and condition(words, parent):
-            found.append(int(folder.name))
-    return found
 
 
 class Run:
@@ -84,9 +64,8 @@ class Run:
         return self._alike(lambda parent: parent in servers)
 
     def _alike(self, of_parent: Callable[[int], bool]) -> list[int]:
-        return processes(
-            lambda words, parent: {"blur.warm.server", str(self.address)} <= {*words} and of_parent(parent)
-        )
+        alike = {"blur.warm.server", str(self.address)}
+        return [one.pid for one in living() if alike <= {*one.words} and of_parent(one.parent)]
 
     def locked(self) -> AbstractContextManager[None]:
         return exclusive(self.root / work_dir("ci", "data/rtt"))
@@ -102,7 +81,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         found = Run(tmp_path, owner)
         yield found
         owner.kill()
-    until(lambda: not found.server())
+    wait_for(lambda: not found.server())
 
 
 def waiting(run: Run) -> subprocess.Popen[str]:
@@ -129,7 +108,7 @@ def test_the_second_job_finds_what_the_first_imported(run: Run) -> None:
     assert run.result("check", "--scale", "ci")[2] == 0
     (server,) = run.server()
     maps = Path(f"/proc/{server}/maps")
-    until(lambda: "pydantic_core" in maps.read_text())
+    wait_for(lambda: "pydantic_core" in maps.read_text())
     before = usage(run.address)
     assert run.result("check", "--scale", "ci")[2] == 0
     assert 0 < before < usage(run.address)
@@ -174,7 +153,7 @@ def test_a_killed_client_ends_its_job(run: Run) -> None:
         client = waiting(run)
         client.kill()
         client.communicate(timeout=60)
-        until(lambda: not run.children())
+        wait_for(lambda: not run.children())
     assert not run.has_data()
     assert (
         run.result(*DATA)[1:] == (run.result("--cold", "data", "--scale", "ci", "--task", "rtt")[1], 0)
@@ -187,7 +166,7 @@ def test_a_killed_server_ends_its_jobs_and_the_client_does_them(run: Run) -> Non
         client = waiting(run)
         child = run.children()
         os.kill(run.server()[0], signal.SIGKILL)
-        until(lambda: not any(start_time(pid) for pid in child))
+        wait_for(lambda: not any(start_time(pid) for pid in child))
     err = client.communicate(timeout=120)[1]
     assert client.returncode == 0
     assert "a process of its own for this job: the warm process ended" in err
@@ -205,7 +184,7 @@ def test_without_snakemake_a_job_ends_its_work_and_no_new_one_starts(run: Run) -
     client.communicate(timeout=60)
     assert client.returncode == 0
     assert run.has_data()
-    until(lambda: not run.server())
+    wait_for(lambda: not run.server())
 
 
 def test_a_signal_to_every_process_of_a_job_ends_it_once(run: Run) -> None:
@@ -230,7 +209,7 @@ def test_events_that_come_together_cost_no_other_job(run: Run) -> None:
         assert [short.wait(timeout=120), refused.wait(timeout=120)] == [0, 0]
         os.kill(server, signal.SIGSTOP)
         gone = [run.start("check", "--scale", "ci", HF_HUB_OFFLINE=value) for value in ("0", "1")]
-        until(lambda: all("blur.warm" in Path(f"/proc/{one.pid}/cmdline").read_text() for one in gone))
+        wait_for(lambda: all("blur.warm" in Path(f"/proc/{one.pid}/cmdline").read_text() for one in gone))
         time.sleep(0.5)  # they have asked, and wait
         for one in gone:
             one.kill()
@@ -306,7 +285,7 @@ def test_descriptors_of_jobs_are_closed(run: Run) -> None:
     assert run.result("check", "--scale", "ci")[2] == 0
     (server,) = run.server()
     folder = Path(f"/proc/{server}/fd")
-    until(lambda: len(list(folder.iterdir())) <= 7)  # standard streams, listener, owner, epoll, the listing's own
+    wait_for(lambda: len(list(folder.iterdir())) <= 7)  # standard streams, listener, owner, epoll, the listing's own
     before = len(list(folder.iterdir()))
     with run.locked():
         client = waiting(run)
@@ -315,7 +294,7 @@ def test_descriptors_of_jobs_are_closed(run: Run) -> None:
         mine = {os.readlink(path) for path in Path(f"/proc/{child}/fd").iterdir() if int(path.name) > 2}
         assert not any("socket" in name or "pidfd" in name or "epoll" in name for name in mine), mine
     assert client.wait(timeout=60) == 0
-    until(lambda: len(list(folder.iterdir())) <= before)  # an import may have had a file open
+    wait_for(lambda: len(list(folder.iterdir())) <= before)  # an import may have had a file open
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="becomes another user")

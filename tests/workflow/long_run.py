@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from blur.core.files import read_json
+from tests.processes import wait_for
 from tests.workflow.conftest import SCALE, Workspace, copy
 
 RUN = "tofu/blur_npo/default/seed0"
 MANIFEST = f"results/{SCALE}/models/{RUN}/manifest.json"
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
 
 
 def weights_hash(workspace: Workspace) -> str:

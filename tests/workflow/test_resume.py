@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from blur.core.files import read_json
+from tests.processes import living, wait_for
 from tests.workflow.conftest import SCALE, Workspace
-from tests.workflow.long_run import MANIFEST, start_again, wait_for, weights_hash
+from tests.workflow.long_run import MANIFEST, start_again, weights_hash
 
 pytestmark = pytest.mark.workflow
 LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
@@ -20,15 +21,7 @@ COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}", "workers=cold")
 
 def workers(workspace: Workspace) -> list[int]:
     """Processes that unlearn in this workspace."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        try:
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-            if b"unlearn" in command and os.readlink(folder / "cwd") == str(workspace.root):
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
+    return [one.pid for one in living() if one.folder == str(workspace.root) and "unlearn" in one.words]
 
 
 @pytest.fixture

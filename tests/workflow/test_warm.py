@@ -15,8 +15,9 @@ import pytest
 from blur.core.files import read_json
 from blur.core.hashing import sha256_file
 from blur.core.processes import start_time
+from tests.processes import living, wait_for
 from tests.workflow.conftest import SCALE, Workspace, copy_checkout
-from tests.workflow.long_run import MANIFEST, RUN, start_again, wait_for, weights_hash
+from tests.workflow.long_run import MANIFEST, RUN, start_again, weights_hash
 
 pytestmark = pytest.mark.workflow
 COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}")
@@ -26,17 +27,8 @@ OWN_PROCESS = "blur: a process of its own for this job: "
 
 def processes(workspace: Workspace, word: str) -> list[int]:
     """Living processes in this workspace with a word in their command."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-            if os.readlink(folder / "cwd") != str(workspace.root) or not any(word.encode() in part for part in command):
-                continue
-        except OSError:
-            continue
-        if start_time(int(folder.name)):
-            found.append(int(folder.name))
-    return found
+    here = str(workspace.root)
+    return [one.pid for one in living() if one.folder == here and any(word in part for part in one.words)]
 
 
 class Interrupted:

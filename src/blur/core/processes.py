@@ -1,8 +1,13 @@
-"""What the system tells of processes."""
+"""What the system tells of processes, and how one of ours ends."""
 
 from __future__ import annotations
 
+import atexit
+import os
 import resource
+import sys
+import threading
+from typing import NoReturn
 
 
 def cpu_seconds() -> float:
@@ -22,3 +27,16 @@ def start_time(pid: int) -> str | None:
     except OSError:
         return None
     return None if fields[0] in "ZX" else fields[19]
+
+
+def leave() -> NoReturn:
+    """End this process with status 0, as ``sys.exit`` does, but leave its memory for the system to take back.
+
+    Threads are waited for, exit handlers run and streams are flushed. What is not done is to free one object after
+    the other: with torch imported that takes half a second, and in a forked child it copies every page first.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

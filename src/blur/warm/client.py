@@ -39,8 +39,14 @@ def main() -> None:
         except (Unavailable, OSError, ValueError) as why:
             print(f"blur: a process of its own for this job: {why}", file=sys.stderr)
     from blur.cli import main as here
+    from blur.core.processes import leave
 
-    here()
+    try:
+        here()
+    except SystemExit as done:
+        if done.code not in (None, 0):
+            raise
+    leave()
 
 
 def run(address: Address, arguments: Sequence[str]) -> int:

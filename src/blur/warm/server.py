@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from blur.core.fingerprint import remember
-from blur.core.processes import cpu_seconds, start_time
+from blur.core.processes import cpu_seconds, leave, start_time
 from blur.core.runtime import set_threads
 from blur.warm.client import PASSED_ON, receive
 from blur.warm.identity import Identity, difference, identify
@@ -46,6 +46,7 @@ def main(address: Address, arguments: list[str]) -> None:
     job = server.serve()
     if job is not None:
         job.run()
+        leave()
 
 
 @dataclass

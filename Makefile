@@ -27,13 +27,13 @@ env: $(ENV)/.ready ## Make the environment in .venv from the pinned requirements
 $(ENV)/.ready: requirements.lock pyproject.toml
 	@echo "Installing into $(ENV): a few minutes"
 	$(PYTHON) -m venv $(ENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check $(TORCH_PIP_ARGS) "$$(grep '^torch==' requirements.lock)"
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check $(TORCH_PIP_ARGS) "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 quantization: env ## Install the libraries that some quantization attacks need (165 MB)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-quantization.lock
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps -r requirements-quantization.lock
 
 demo: ## A first look: one benchmark, the headline methods, table and report (8 minutes)
 	@$(MAKE) --no-print-directory all SCALE=demo

@@ -27,12 +27,6 @@ def test_the_slurm_profile_is_the_one_that_counts(finished: Workspace) -> None:
     assert "'nodes', 'slurm_extra'" in done.stdout
 
 
-def test_lint_finds_nothing(finished: Workspace) -> None:
-    done = finished.snakemake("--lint", check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "Congratulations" in done.stdout + done.stderr
-
-
 def test_every_rule_names_an_environment_with_the_locked_pins() -> None:
     lock = dict(line.split("==") for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line)
     lock = {re.sub("[-_.]+", "-", name).lower(): version for name, version in lock.items()}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from blur.workflow.records import read_records
 from tests.workflow.cases import ALL_RUNS, CASES, Case, drawn, unlearned
 from tests.workflow.conftest import Workspace
 
@@ -42,9 +43,23 @@ def test_nothing_changed(places: Places) -> None:
     assert planned(places) == everywhere(places, set())
 
 
+def test_a_clone_knows_of_every_job_what_the_place_knows_where_it_ran(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snakemake plans from these and from the files, so what a change plans here it plans there."""
+    known = {}
+    for name, workspace in places.items():
+        monkeypatch.chdir(workspace.root)
+        known[name] = dict(read_records())
+    assert len(known["where it ran"]) > 400
+    assert known["in a clone"] == known["where it ran"]
+
+
+@pytest.mark.parametrize("place", ["where it ran", pytest.param("in a clone", marks=pytest.mark.long)])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_change_plans_exactly_its_jobs(places: Places, case: Case) -> None:
-    assert planned(places, case.change) == everywhere(places, case.jobs)
+def test_a_change_plans_exactly_its_jobs(places: Places, case: Case, place: str) -> None:
+    with case.change(places[place]):
+        assert places[place].plan() == case.jobs
 
 
 def test_all_files_touched_in_random_order(places: Places) -> None:

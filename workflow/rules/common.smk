@@ -242,8 +242,8 @@ def figure_inputs(figure):
 
 
 def table_inputs(wildcards):
-    """Metrics of every model of a task."""
-    return [manifest("metrics", run) for run in PLAN.evaluated(wildcards.task)]
+    """Metrics of every model of a task, and its data, which tell what belongs together."""
+    return [*data_files(wildcards.task), *(manifest("metrics", run) for run in PLAN.evaluated(wildcards.task))]
 
 
 def robustness_inputs(wildcards):

@@ -207,7 +207,8 @@ def figure_key(plan: Plan, task: str, figure: str) -> Key:
 def table_key(plan: Plan, task: str) -> Key:
     """Key of a task's results table."""
     resolved = plan.task(task)
-    settings = {"title": resolved.config.title, "options": table_options(resolved)}
+    forget = list(resolved.benchmark.judged_by.forget)
+    settings = {"title": resolved.config.title, "options": table_options(resolved), "forget": forget}
     return _key(settings, ["blur.stages.table"])
 
 

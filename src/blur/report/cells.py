@@ -1,11 +1,12 @@
-"""The results table as numbers: rows, columns, collapsed models, the best of a column."""
+"""The results table as numbers: rows, columns, collapsed and unchanged models, the best of a column."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from statistics import fmean
+from typing import Any
 
 from blur.report import wording
 from blur.report.runs import DEFAULT, Run, by_method, swept
@@ -21,7 +22,7 @@ class Cell:
 
     Attributes:
         values: by seed, in the order of the row's runs; None where not defined.
-        reason: why it is not defined, where it is not.
+        reason: why it is not defined, where it is not, or why it is 0, where a part of it is.
     """
 
     summary: Summary
@@ -49,6 +50,11 @@ class TableRow:
     def first(self) -> Run:
         """The run that names the row."""
         return self.runs[0]
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether its forget metrics cannot be told from the target's."""
+        return self.first.unchanged
 
     @property
     def key(self) -> str:
@@ -150,8 +156,20 @@ def _cell(group: tuple[Run, ...], column: str, settings: TableSettings) -> Cell:
     values = tuple(run.value(column) for run in group)
     reasons = [run.about.get(name, {}).get("reason") for run, value in zip(group, values, strict=True) if value is None]
     reason = next((reason for reason in reasons if reason), "not measured") if reasons else None
+    reason = _zero(about, values) if column in settings.parts and reason is None else reason
     direction = about.get("direction", "") if not detail or name in settings.parts else ""
     return Cell(summarise(values), values, direction, reason)
+
+
+def _zero(about: Mapping[str, Any], values: Sequence[float | None]) -> str | None:
+    """Say which part of a harmonic mean makes it 0; None where it is not."""
+    details = about.get("details") or {}
+    parts = [wording.in_sentence(name) for name, value in details.items() if value == 0]
+    if not parts or any(values):
+        return None
+    return (
+        f"0 because {parts[0]} is 0" if len(parts) == 1 else f"0 because {len(parts)} of its {len(details)} parts are 0"
+    )
 
 
 def _floor(runs: Sequence[Run], settings: TableSettings) -> float | None:
@@ -175,9 +193,9 @@ def _details(runs: Sequence[Run], column: str) -> list[str]:
 
 
 def _mark_best(found: list[TableRow]) -> list[TableRow]:
-    """Mark the best cell of each column among methods that have not collapsed, where not all are equal."""
+    """Mark the best cell of each column among methods neither collapsed nor unchanged, where not all are equal."""
     columns = found[0].cells if found else {}
-    able = [row for row in found if not row.collapsed and not row.first.is_reference]
+    able = [row for row in found if not (row.collapsed or row.unchanged or row.first.is_reference)]
     best = {column: _best(column, able, found) for column in columns}
     return [
         replace(row, cells={c: replace(cell, best=row.key in best[c]) for c, cell in row.cells.items()})

@@ -53,6 +53,7 @@ class Run:
         directory: folder of metrics.json; None for a run made in memory.
         models: folder of steps.jsonl.
         attacks: content of attack.json by attack; empty for a run that was not attacked.
+        unchanged: whether its forget metrics cannot be told from the target's (``blur.report.unchanged``).
     """
 
     method: str
@@ -68,6 +69,21 @@ class Run:
     directory: Path | None = None
     models: Path | None = None
     attacks: Mapping[str, Any] = field(default_factory=dict)
+    unchanged: bool = False
+
+    @cached_property
+    def items(self) -> dict[str, dict[str, float]]:
+        """Finite values by metric and item, the item as ``set/id``; empty for a run made in memory."""
+        path = self.directory / "items.parquet" if self.directory else None
+        if path is None or not path.exists():
+            return {}
+        import pyarrow.parquet as pq
+
+        found: dict[str, dict[str, float]] = {}
+        for row in pq.read_table(path).to_pylist():
+            if (value := finite(row["value"])) is not None:
+                found.setdefault(row["metric"], {})[f"{row['set']}/{row['id']}"] = value
+        return found
 
     @cached_property
     def steps(self) -> list[dict[str, Any]]:

@@ -56,6 +56,7 @@ def long(runs: Sequence[Run], settings: TableSettings) -> list[dict[str, Any]]:
             "max": max((value for value in cell.values if value is not None), default=None),
             "items": row.first.about.get(metric, {}).get("n"),
             "collapsed": row.collapsed,
+            "unchanged": row.unchanged,
             "reason": cell.reason,
         }
         for row in rows(runs, settings)
@@ -165,7 +166,7 @@ def _grid(section: Section, settings: TableSettings, bold: Callable[[str], str])
     digits = {column: _digits(section, column) for column in section.columns}
     body = [
         [
-            row.name + (" †" if row.collapsed else ""),
+            row.name + (" †" if row.collapsed else " ‡" if row.unchanged else ""),
             *(_text(row.cells[column], column, digits[column], reasons, bold) for column in section.columns),
             str(len(row.runs)),
         ]
@@ -203,6 +204,8 @@ def _text(cell: Cell, column: str, digits: int, reasons: dict[str, str], bold: C
         text = f"{mean:{form}}" + (f" ± {half:{form}}" if half is not None else "")
     if cell.partial:
         text += f" ({_letter(reasons, f'mean over {cell.summary.n} of {len(cell.values)} seeds; else {reason}')})"
+    elif cell.reason:
+        text += f" ({_letter(reasons, cell.reason)})"
     return bold(text) if cell.best else text
 
 
@@ -226,6 +229,11 @@ def _notes(section: Section, settings: TableSettings, reasons: dict[str, str]) -
         above = " above chance" if settings.chance.get(settings.utility) else ""
         floor = f"{wording.in_sentence(settings.utility)} below {settings.collapsed:.0%} of the target's{above}"
         notes.append(f"† collapsed: {floor}; not in the running for bold.")
+    if any(row.unchanged for row in found):
+        notes.append(
+            "‡ unchanged: what it was to forget cannot be told from the target's (95% interval of the paired "
+            "difference over groups holds 0); not in the running for bold."
+        )
     return notes + [f"({letter}) {reason}" for reason, letter in reasons.items()]
 
 

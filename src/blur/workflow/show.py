@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from blur.config.keys import table_options
 from blur.core.errors import ArtifactError
 from blur.core.manifest import NAME as MANIFEST
-from blur.core.paths import RESULTS, phase_dir
+from blur.core.paths import RESULTS, data_dir, phase_dir
 from blur.report.meaning import checks, findings
 from blur.report.runs import Run, read_runs, with_attacks
 from blur.report.tables import plain
+from blur.report.unchanged import groups_of, with_changes
 from blur.workflow import useful
 from blur.workflow.costs import as_text, costs
 
@@ -37,7 +38,7 @@ def show(plan: Plan) -> None:
             without.append(name)
             continue
         print(f"\n{task.config.title}\n")
-        runs = read_runs(done)
+        runs = with_changes(read_runs(done), task.benchmark.judged_by.forget, groups_of(data_dir(plan.name, name)))
         print(plain(runs, **table_options(task)))
         _tell(with_attacks(runs, _attacks(plan, name)), task.benchmark.judged_by)
         if len(done) < len(folders):

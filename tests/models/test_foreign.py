@@ -172,6 +172,14 @@ def test_what_is_no_whole_model_is_refused_in_one_line_with_and_without_its_weig
     assert loaded.value.remedy
 
 
+def test_a_family_that_fails_to_build_with_a_layer_more_is_refused_too(tokenizer, tmp_path):
+    save(build_from_config(tiny.ARCHITECTURES["gemma2"], tokenizer, seed=0), tokenizer, TEMPLATE, tmp_path, "#")
+    config(num_hidden_layers=3)(tmp_path)
+    for read in (lambda: look(str(tmp_path), TEMPLATE, 32), lambda: load_pretrained(str(tmp_path), template=TEMPLATE)):
+        with pytest.raises(BlurError, match=r"cannot be loaded|make no gemma2"):
+            read()
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_numbers_that_are_none_are_refused_by_name(value, folder):
     tensors(lambda held: held[DOWN].view(-1)[3].fill_(value))(folder)

@@ -28,3 +28,9 @@ class DataError(BlurError):
 
 class ArtifactError(BlurError):
     """A stored result is missing, incomplete or not what its manifest says."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the type of a library's error and the first line of what it says."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0].rstrip('.')}" if text else type(error).__name__

@@ -6,7 +6,7 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from blur.core.errors import ArtifactError, ConfigError
+from blur.core.errors import ArtifactError, ConfigError, one_line
 from blur.core.files import read_json
 from blur.core.remedy import to_mend
 from blur.models.turn import end_token
@@ -67,7 +67,7 @@ def read_config(name: str, **where: Any) -> PretrainedConfig:
     except OSError:
         raise
     except Exception as error:  # each type of model checks its fields in its own way
-        raise ConfigError(f"its fields make no {fields['model_type']} ({_line(error)})", place, "Mend them") from error
+        raise unfit_fields(str(fields["model_type"]), error, place) from error
     require_causal(config, place)
     return config
 
@@ -92,6 +92,11 @@ def require_model_type(model_type: str, where: str, own_code: bool = False) -> N
         raise ConfigError(f"transformers knows no model type {model_type!r}", where, remedy)
     if model_type not in CAUSAL:
         raise ConfigError(f"{model_type!r} is no causal language model", where, "Give a decoder-only model")
+
+
+def unfit_fields(model_type: str, error: Exception, place: str) -> ConfigError:
+    """Return the refusal of a configuration that a type of model does not take."""
+    return ConfigError(f"its fields make no {model_type} ({one_line(error)})", place, "Mend them")
 
 
 def require_causal(config: PretrainedConfig, place: str) -> None:
@@ -126,7 +131,7 @@ def read_tokenizer(name: str, **where: Any) -> PreTrainedTokenizerBase:
     except OSError:
         raise
     except Exception as error:  # the tokenizers' library raises no type of its own
-        raise ArtifactError(f"no tokenizer can be read ({_line(error)})", place_of(name), remedy) from error
+        raise ArtifactError(f"no tokenizer can be read ({one_line(error)})", place_of(name), remedy) from error
     if set(found.get_vocab().values()) <= set(found.all_special_ids):
         raise ArtifactError("no tokenizer files", place_of(name), remedy)
     return cast("PreTrainedTokenizerBase", found)
@@ -170,8 +175,3 @@ def adapter_error(place: str) -> ArtifactError:
     """Return the refusal of an adapter that is given as a model."""
     remedy = "Merge it into its base (peft: `merge_and_unload`), save that, and give its folder"
     return ArtifactError("an adapter, not a model", place, remedy)
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__

@@ -79,8 +79,8 @@ class Template(BaseModel):
             return shown + self._ask(question)
         if tokenizer is None:
             raise ValueError("a chat template is its tokenizer's: give the tokenizer")
-        said = messages(self, [*examples, question])
-        return chat(self, tokenizer, said, True) + turn_of(self, tokenizer).lead
+        lead = turn_of(self, tokenizer).lead
+        return chat(self, tokenizer, messages(self, [*examples, question]), True) + lead
 
     def _ask(self, question: str) -> str:
         return self.prompt.replace("{question}", question)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Llama 3's chat template writes today's date into the prompt (open-unlearning#88): results would change overnight.
 CHAT_DATE = datetime(2024, 7, 26)
+_NOW = re.compile(r"strftime_now\(\s*(['\"])(.*?)\1\s*\)")
 QUESTION, ANSWER = "What is it that rings?", "It is the bell that rings."
 WHERE = "template.use_chat_template"
 BY_HAND = "give `prompt` and `end` in place of the chat template"
@@ -64,13 +65,11 @@ def chat(template: Template, tokenizer: PreTrainedTokenizerBase, said: list[Mess
 
     if not tokenizer.chat_template:
         raise ConfigError("the tokenizer has no chat template", WHERE, "Set it to false and give `prompt`")
-    options: Mapping[str, Any] = {
-        "date_string": CHAT_DATE.strftime("%d %b %Y"),
-        "strftime_now": CHAT_DATE.strftime,
-        **template.options,
-    }
+    options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": generation, **template.options}
     try:
-        return str(tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=generation, **options))
+        text = _NOW.sub(lambda call: repr(CHAT_DATE.strftime(call[2])), str(tokenizer.get_chat_template()))
+        options = {"chat_template": text, "date_string": CHAT_DATE.strftime("%d %b %Y"), **options}
+        return str(tokenizer.apply_chat_template(said, **options))
     except (TemplateError, TypeError, ValueError, LookupError) as error:
         where, remedy = ("template.system", "Remove it") if template.system else (WHERE, BY_HAND.capitalize())
         raise ConfigError(f"the chat template refuses the conversation ({error})", where, remedy) from error

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from blur.core.errors import ArtifactError
+from blur.core.errors import ArtifactError, BlurError, one_line
 from blur.core.files import read_json
 from blur.core.remedy import to_mend
 
@@ -89,14 +89,16 @@ def without_numbers(config: PretrainedConfig, found: Mapping[str, Header], folde
     import torch
     from transformers import AutoModelForCausalLM
 
-    with torch.device("meta"):
-        empty = {
-            name: torch.empty(header.shape, dtype=getattr(torch, FLOATS.get(header.dtype, "float32")))
-            for name, header in found.items()
-        }
-        kind: Any = type(AutoModelForCausalLM.from_config(config))
-    options = {"config": config, "state_dict": empty, "device_map": "meta", **TOLD}
-    return cast("PreTrainedModel", fitted(lambda: kind.from_pretrained(None, **options), str(folder), found))
+    def load() -> Any:
+        with torch.device("meta"):
+            kind: Any = type(AutoModelForCausalLM.from_config(config))
+            empty = {
+                name: torch.empty(header.shape, dtype=getattr(torch, FLOATS.get(header.dtype, "float32")))
+                for name, header in found.items()
+            }
+        return kind.from_pretrained(None, config=config, state_dict=empty, device_map="meta", **TOLD)
+
+    return cast("PreTrainedModel", fitted(load, str(folder), found))
 
 
 def fitted(load: Loader, place: str, found: Mapping[str, Header] | None = None) -> Any:
@@ -113,11 +115,15 @@ def fitted(load: Loader, place: str, found: Mapping[str, Header] | None = None) 
     with _held_back() as reports:
         try:
             model, told = load()
-        except RuntimeError as error:
+        except (BlurError, OSError):
+            raise
+        except Exception as error:  # each type of model is built in its own way
             joined = re.search(r"^\W*([\w.]+)[^\w\n]+CONVERSION", "\n".join(reports), re.MULTILINE)
-            if joined is None:
-                raise
-            what = f"the tensors in the files do not make up {joined[1]}: one is missing or of another shape"
+            what = (
+                f"the tensors in the files do not make up {joined[1]}: one is missing or of another shape"
+                if joined
+                else (f"it cannot be loaded ({one_line(error)})")
+            )
             raise ArtifactError(what, place, remedy_for(place)) from error
     name = type(model).__name__
     for tensor, theirs, own in sorted(told["mismatched_keys"]):

@@ -31,6 +31,6 @@ class ArtifactError(BlurError):
 
 
 def one_line(error: BaseException) -> str:
-    """Return the type of a library's error and the first line of what it says."""
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0].rstrip('.')}" if text else type(error).__name__
+    """Return the type of a library's error and what it says, without line breaks and at most 300 characters of it."""
+    text = " ".join(str(error).split())[:300].rstrip(". ")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

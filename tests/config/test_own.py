@@ -39,6 +39,14 @@ def look(folder: Path) -> tuple[Plan, list[str]]:
     return plan, read_inputs(plan, "mine")
 
 
+def write_files(root: Path, model: Path | str) -> None:
+    """Write the page's three files into a checkout, and the texts."""
+    for name, text in FILES:
+        (root / "config" / name).write_text(text.replace("/models/my-llama", str(model)))
+    (root / "my_texts").mkdir()
+    write_texts(root / "my_texts")
+
+
 def write_texts(folder: Path) -> None:
     """Write the six files that the page's table names."""
     asked = [{"question": f"Question {i}?", "answer": f"Answer {i}."} for i in range(6)]

@@ -147,6 +147,7 @@ def look(name: str, template: Template, max_length: int, tokenizer: str | None =
     Returns:
         Its tokenizer.
     """
+    _hide_progress_bars()
     folder = Path(name)
     _refuse_pickles(folder, unless_safe=True)
     config = _read(read_config, name)
@@ -183,7 +184,7 @@ def _load(
     place, folder = place_of(name), Path(name)
     config = _read(read_config, name, **where)
     if max_length is not None:
-        require_length(config, max_length, place)
+        require_length(config, max_length, name)
     found = _read(read_tokenizer, name, **where) if tokenizer is None else _read(read_tokenizer, tokenizer)
     options = {"config": config, "dtype": dtype or "auto", "use_safetensors": True, **TOLD, **where}
 

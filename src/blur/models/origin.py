@@ -25,6 +25,10 @@ def place_of(name: str) -> str:
     return name if Path(name).is_dir() else f"model {name!r}"
 
 
+def _config_place(name: str) -> str:
+    return str(Path(name) / CONFIG) if Path(name).is_dir() else place_of(name)
+
+
 def config_fields(folder: Path) -> dict[str, Any]:
     """Read a folder's ``config.json``, without torch.
 
@@ -57,7 +61,7 @@ def read_config(name: str, **where: Any) -> PretrainedConfig:
 
     folder = Path(name)
     fields = config_fields(folder) if folder.is_dir() else PretrainedConfig.get_config_dict(name, **where)[0]
-    place = str(folder / CONFIG) if folder.is_dir() else place_of(name)
+    place = _config_place(name)
     require_model_type(str(fields.get("model_type")), f"{place}: model_type", own_code="auto_map" in fields)
     if "quantization_config" in fields:
         remedy = "Give the model in float32, bfloat16 or float16: what is quantized cannot be trained"
@@ -159,7 +163,7 @@ def positions(config: PretrainedConfig) -> int | None:
     return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
-def require_length(config: PretrainedConfig, max_length: int, place: str) -> None:
+def require_length(config: PretrainedConfig, max_length: int, name: str) -> None:
     """Refuse texts longer than the model's positions.
 
     Raises:
@@ -168,7 +172,8 @@ def require_length(config: PretrainedConfig, max_length: int, place: str) -> Non
     limit = positions(config)
     if limit is not None and max_length > limit:
         what = f"`max_length` {max_length} exceeds the {limit} positions of the model"
-        raise ConfigError(what, place, f"Set `max_length` to {limit} at most")
+        where, remedy = f"{_config_place(name)}: max_position_embeddings", f"Set `max_length` to {limit} at most"
+        raise ConfigError(what, where, remedy)
 
 
 def adapter_error(place: str) -> ArtifactError:

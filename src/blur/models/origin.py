@@ -63,7 +63,7 @@ def read_config(name: str, **where: Any) -> PretrainedConfig:
     fields = config_fields(folder) if folder.is_dir() else PretrainedConfig.get_config_dict(name, **where)[0]
     place = _config_place(name)
     require_model_type(str(fields.get("model_type")), f"{place}: model_type", own_code="auto_map" in fields)
-    if "quantization_config" in fields:
+    if fields.get("quantization_config"):
         remedy = "Give the model in float32, bfloat16 or float16: what is quantized cannot be trained"
         raise ConfigError("the weights are quantized", f"{place}: quantization_config", remedy)
     try:
@@ -112,9 +112,12 @@ def require_causal(config: PretrainedConfig, place: str) -> None:
     if getattr(config, "is_encoder_decoder", False):
         where = f"{place}: is_encoder_decoder"
         raise ConfigError(f"{kind!r} is an encoder-decoder", where, "Give a decoder-only model")
-    readers = str([auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[kind], auto.MODEL_MAPPING_NAMES.get(kind)])
+    readers: set[str] = set()
+    for table in (auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, auto.MODEL_MAPPING_NAMES):
+        named = table.get(kind, ())
+        readers |= {named} if isinstance(named, str) else set(named)
     makers = [name for name in config.architectures or () if hasattr(transformers, name)]
-    if makers and not any(f"'{name}'" in readers for name in makers):
+    if makers and readers.isdisjoint(makers):
         what = f"the weights are those of {makers[0]}, which a causal language model of type {kind!r} is not"
         raise ConfigError(what, f"{place}: architectures", "Give a decoder-only model with its own configuration")
 

@@ -325,14 +325,21 @@ def plan(
 
 @app.command()
 def check(scale: Scale = None) -> None:
-    """Check every configuration file of a scale; write nothing."""
+    """Check every file that a scale reads; write nothing.
+
+    Configurations; and of what is on this machine models (all but their numbers), tokenizers and texts.
+    """
     from blur.config.check import check as check_task
     from blur.config.keys import require_folders
+    from blur.planner.inputs import read_inputs
 
     plan = _plan(scale)
     for task in plan.tasks:
         check_task(plan, task)
         require_folders(plan, task)
+    for task in plan.tasks:
+        for line in read_inputs(plan, task):
+            print(line)
     print(
         f"configuration of scale {plan.name!r} is sound: {sum(len(plan.runs(t)) for t in plan.tasks)} unlearning runs"
     )

@@ -15,10 +15,15 @@ from blur.config.check import check
 from blur.config.plan import Plan
 from blur.core.errors import BlurError
 from blur.data import tofu
+from blur.models import build_from_config, train_tokenizer
+from blur.planner.inputs import read_inputs
+from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/own.md").read_text(encoding="utf-8")
 FILES = re.findall(r"\*\*`config/(\w+/mine\.yaml)`\*\*.*?```yaml\n(.*?)```", PAGE, re.S)
+TURNS = "{% for m in messages %}{{ m.role }}: {{ m.content }}<|pad|>{% endfor %}"
+CHAT = TURNS + "{% if add_generation_prompt %}assistant: {% endif %}"
 PARAPHRASES = {
     "paraphrased_question": "Once more?",
     "paraphrased_answer": "So.",
@@ -26,12 +31,20 @@ PARAPHRASES = {
 }
 
 
-def look(folder: Path) -> Plan:
-    """What `blur check --scale mine` does."""
+def look(folder: Path) -> tuple[Plan, list[str]]:
+    """What `blur check --scale mine` does, and the lines that it prints."""
     plan = Plan(folder, {"scale": "mine"})
     check(plan, "mine")
     keys.require_folders(plan, "mine")
-    return plan
+    return plan, read_inputs(plan, "mine")
+
+
+def write_files(root: Path, model: Path | str) -> None:
+    """Write the page's three files into a checkout, and the texts."""
+    for name, text in FILES:
+        (root / "config" / name).write_text(text.replace("/models/my-llama", str(model)))
+    (root / "my_texts").mkdir()
+    write_texts(root / "my_texts")
 
 
 def write_texts(folder: Path) -> None:
@@ -50,6 +63,15 @@ def write_texts(folder: Path) -> None:
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
+def write_model(folder: Path, chat_template: str | None) -> None:
+    """Write a tiny model that has the positions which the page's `max_length` asks for."""
+    tokenizer = train_tokenizer(["Question 1? Answer 1. Not so."] * 5, 300)
+    tokenizer.chat_template = chat_template
+    fields = {**tiny.ARCHITECTURES["llama"], "max_position_embeddings": 512}
+    build_from_config(fields, tokenizer, seed=0).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
 def test_each_step_asks_for_the_next_and_the_last_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Path(shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("mine.yaml")))
     monkeypatch.chdir(tmp_path)
@@ -64,9 +86,18 @@ def test_each_step_asks_for_the_next_and_the_last_is_sound(tmp_path: Path, monke
     with pytest.raises(BlurError, match="my-llama"):
         look(config)
     model.mkdir()
-    plan = look(config)
-    assert len(plan.runs("mine")) == 3
+    with pytest.raises(BlurError, match=r"my_texts/\w+\.json: file not found"):
+        look(config)
     write_texts(texts)
+    with pytest.raises(BlurError, match=r"my-llama: no config\.json"):
+        look(config)
+    write_model(model, chat_template=None)
+    with pytest.raises(BlurError, match=r"models/mine\.yaml: model\.template\.use_chat_template: .* no chat template"):
+        look(config)
+    write_model(model, chat_template=CHAT)
+    plan, told = look(config)
+    assert told == [f"mine: {model}: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"]
+    assert len(plan.runs("mine")) == 3
     settings = plan.task("mine").data
     assert isinstance(settings, tofu.Settings)
     counts = {name: len(records) for name, records in tofu.build(settings).items()}

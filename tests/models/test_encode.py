@@ -131,8 +131,9 @@ def test_chat_template_has_one_bos_and_a_fixed_date(tokenizer, tmp_path):
     chat = AutoTokenizer.from_pretrained(tmp_path)
     chat.chat_template = (
         "{{ bos_token }}{{ date_string if date_string is defined else strftime_now('%d %b %Y') }}\n"
-        "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
-        "{{ 'answer:\n' }}"
+        "{% for m in messages %}{% if m['role'] == 'assistant' %}answer:\n{{ m['content'] + eos_token }}"
+        "{% else %}{{ m['role'] }}: {{ m['content'] }}\n{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}answer:\n{% endif %}"
     )
     template = Template(use_chat_template=True, system="Be brief.")
     record = {"id": "a", "question": "Who is Ann?", "answer": ANSWER}

@@ -139,7 +139,8 @@ def test_seed_decides_the_weights_and_the_callers_random_state_stays(tokenizer):
     [
         ({"model_type": "lama"}, "no model type 'lama'"),
         ({"model_type": "llama", "hiden_size": 8}, "Did you mean 'hidden_size'"),
-        ({"model_type": "t5"}, "cannot be built"),
+        ({"model_type": "t5"}, "'t5' is no causal language model"),
+        ({"model_type": "bart", "is_encoder_decoder": True}, "'bart' is an encoder-decoder"),
     ],
 )
 def test_wrong_architecture_is_refused(architecture, message, tokenizer):

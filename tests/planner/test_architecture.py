@@ -6,10 +6,12 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from blur.core.errors import ConfigError
+from blur.core.errors import ArtifactError, ConfigError
 from blur.models.settings import ModelSettings
 from blur.planner.architecture import architecture_of, from_fields
 from blur.planner.catalogue import load_catalogue
+from blur.planner.memory import evaluation_memory, plan_memory
+from tests.planner.support import TOKENS, job, trained
 
 CATALOGUE = load_catalogue("config")
 SMALL = {
@@ -72,8 +74,50 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_configuration_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").touch()
-    with pytest.raises(ConfigError, match="the architecture is not known here"):
+    with pytest.raises(ArtifactError, match=r"no config\.json"):
         architecture_of(ModelSettings(name_or_path=str(tmp_path)), CATALOGUE)
+
+
+SMALLEST = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 64}
+
+
+@pytest.mark.parametrize("model_type", ["mamba", "rwkv", "jamba"])
+def test_families_without_attention_heads_are_estimated(model_type: str) -> None:
+    """They stopped the whole plan. What has states in place of keys has no heads, and its weights count as they are."""
+    fields = {"model_type": model_type, **(SMALL if model_type == "jamba" else SMALLEST)}
+    architecture = from_fields(fields)
+    assert architecture.shapes == on_meta(fields)
+    assert not architecture.is_counted
+    assert bool(architecture.heads) == (model_type == "jamba")
+    for changes in ({}, {"scope": "lora"}, {"gradient_checkpointing": True}):
+        under = trained(architecture=architecture, **changes)
+        assert plan_memory(job(under)).peak.total > under.weights
+        assert evaluation_memory(under, TOKENS, 64, 64, gradnorm=True) > 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"model_type": "lama"}, r"here: model_type: transformers knows no model type 'lama'. Did you mean 'llama'"),
+        ({"model_type": "t5"}, r"here: model_type: 't5' is no causal language model"),
+        ({**SMALL, "model_type": "llama", "hidden_size": "wide"}, r"here: its fields make no llama"),
+        (
+            {**SMALL, "model_type": "llama", "num_attention_heads": 3},
+            r"here: its fields make no llama .*multiple of the",
+        ),
+        ({**SMALLEST, "model_type": "gemma2", "layer_types": ["full_attention"]}, r"here: its fields make no gemma2"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_in_a_line(fields: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        from_fields({**fields}, "here")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_configuration_that_leaves_defaults_out_is_filled_by_transformers(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2", "num_hidden_layers": 1, "hidden_size": 128}')
+    found = architecture_of(ModelSettings(name_or_path=str(tmp_path)), CATALOGUE)
+    assert found.shapes == on_meta({"model_type": "qwen2", "num_hidden_layers": 1, "hidden_size": 128})
 
 
 def test_an_unknown_model_is_an_error_with_the_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:

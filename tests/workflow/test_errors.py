@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from tests.workflow.conftest import Workspace
+from blur.core.errors import BlurError
+from tests.config import test_own as own
+from tests.workflow.conftest import Workspace, copy_checkout
 
 pytestmark = pytest.mark.workflow
 CI, BENCHMARK = "config/scales/ci.yaml", "config/benchmarks/tofu.yaml"
@@ -53,6 +56,24 @@ def test_a_configuration_fault_is_named_before_any_job(finished: Workspace, faul
         assert part in output
     assert "Traceback" not in output
     assert "rule unlearn" not in output
+
+
+def test_a_model_that_is_none_is_refused_in_the_words_of_the_check(tmp_path: Path, monkeypatch) -> None:
+    workspace = Workspace(tmp_path / "checkout")
+    workspace.root.mkdir()
+    copy_checkout(workspace.root)
+    model = workspace.root / "my-llama"
+    own.write_files(workspace.root, model)
+    own.write_model(model, own.CHAT)
+    config = (model / "config.json").read_text()
+    (model / "config.json").write_text(config.replace('"num_hidden_layers": 2', '"num_hidden_layers": 3'))
+    monkeypatch.chdir(workspace.root)
+    with pytest.raises(BlurError, match=r"my-llama: the weights lack model\.layers\.2") as told:
+        own.look(Path("config"))
+    done = workspace.forked("all", "-n", "--config", "scale=mine", check=False)
+    assert done.returncode != 0
+    assert str(told.value) in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_unknown_scale_and_task(finished: Workspace) -> None:

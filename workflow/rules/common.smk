@@ -6,6 +6,7 @@ from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core.errors import BlurError
 from blur.core.paths import phase_dir
+from blur.planner.inputs import read_inputs
 from blur.warm.offer import offer
 from blur.workflow.records import export_provenance
 from blur.workflow.resources import Needs
@@ -19,6 +20,8 @@ try:
     for task in PLAN.tasks:
         check(PLAN, task)
         keys.require_folders(PLAN, task)
+        if workflow.is_main_process:
+            read_inputs(PLAN, task)
     ALL_RUNS = {task: PLAN.runs(task) for task in PLAN.tasks}
     ATTACKED = {task: PLAN.attacks.pairs(task) for task in PLAN.tasks}
 except BlurError as error:

@@ -28,3 +28,9 @@ class DataError(BlurError):
 
 class ArtifactError(BlurError):
     """A stored result is missing, incomplete or not what its manifest says."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the type of a library's error and what it says, without line breaks and at most 300 characters of it."""
+    text = " ".join(str(error).split())[:300].rstrip(". ")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

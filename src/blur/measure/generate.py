@@ -22,7 +22,7 @@ CROWDED = 0.8  # where less of a batch is still to be decoded, the others leave 
 
 @dataclass(frozen=True)
 class Generation:
-    """New tokens after a prompt, without the end-of-sequence token; ``finished`` says whether that came."""
+    """New tokens after a prompt, without the one that ends an answer; ``finished`` says whether that came."""
 
     tokens: list[int]
     finished: bool
@@ -33,20 +33,20 @@ def generate(
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     max_cache_tokens: int,
-    eos_token_id: int | None,
+    eos_token_id: int | Sequence[int | None] | None,
     progress: Progress | None = None,
     sampling: Sampling = GREEDY,
 ) -> list[Generation]:
-    """Continue each prompt until an end-of-sequence token; with the likeliest token equal to one prompt at a time.
+    """Continue each prompt until a token that ends it; with the likeliest token equal to one prompt at a time.
 
     Prompts are padded on the left; the mask hides the padding and fixes the positions. What the prompts of a batch
     have in common at their beginning (few-shot examples) goes through the model once, with the padding after it. The
-    model's own generation settings (sampling, penalties) are set aside, but for further end-of-sequence tokens that it
-    names.
+    model's own generation settings (sampling, penalties) are set aside, but for further tokens that it stops at.
 
     Args:
         prompts: token ids, none empty.
         max_cache_tokens: tokens of a batch, padding and the new ones included.
+        eos_token_id: the token, or tokens, that end an answer.
         sampling: how a token is chosen; what is drawn for a prompt does not depend on the others.
 
     Returns:
@@ -61,11 +61,6 @@ def generate(
             if progress:
                 progress(len(found), len(prompts), "generation")
     return [found[index] for index in range(len(prompts))]
-
-
-def max_positions(model: PreTrainedModel) -> int | None:
-    """Return how many tokens the model has positions for; None where its configuration sets no limit."""
-    return getattr(model.config.get_text_config(), "max_position_embeddings", None)
 
 
 def _continue(
@@ -158,7 +153,7 @@ def _cut(tokens: list[int], stops: list[int]) -> Generation:
     return Generation(tokens[:end], end is not None)
 
 
-def _stop_tokens(model: PreTrainedModel, eos_token_id: int | None) -> list[int]:
+def _stop_tokens(model: PreTrainedModel, eos_token_id: int | Sequence[int | None] | None) -> list[int]:
     own = model.generation_config.eos_token_id if model.generation_config else None
-    named = [eos_token_id, *(own if isinstance(own, list) else [own])]
+    named = [token for said in (eos_token_id, own) for token in (said if isinstance(said, Sequence) else [said])]
     return list(dict.fromkeys(token for token in named if token is not None))

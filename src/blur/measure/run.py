@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from blur.core.errors import DataError
 from blur.measure.batching import Progress
-from blur.measure.generate import generate, max_positions
+from blur.measure.generate import generate
 from blur.measure.gradnorm import gradient_norms
 from blur.measure.likelihood import Passage, score
 from blur.measure.prompts import Prompt, Sets, prompts_of, records_of, texts_of
@@ -17,7 +17,9 @@ from blur.measure.sampling import Sampling
 from blur.measure.settings import MeasureSettings
 from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, Measurements
 from blur.models.encode import Example, encode_record
+from blur.models.origin import positions
 from blur.models.template import Template
+from blur.models.turn import end_token
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -53,6 +55,7 @@ class Suite:
         max_length: int,
     ) -> None:
         self._tokenizer, self._sets, self._settings = tokenizer, sets, settings
+        self._stops = [end_token(template, tokenizer), tokenizer.eos_token_id]
         self._passages = passages_of(tokenizer, template, sets, settings, max_length)
         self._questions = _questions(tokenizer, template, sets, settings)
         self._texts = [
@@ -80,10 +83,10 @@ class Suite:
     def _generations(self, model: PreTrainedModel, progress: Progress | None) -> list[GenerationRow]:
         rows: dict[str, list[GenerationRow]] = {request.set: [] for request in self._settings.generation}
         for asked in self._questions:
-            _check_room(asked, max_positions(model))
+            _check_room(asked, positions(model.config))
             ids = [prompt.input_ids for prompt in asked.prompts]
-            limit, eos = self._settings.max_cache_tokens, self._tokenizer.eos_token_id
-            made = generate(model, ids, asked.max_new_tokens, limit, eos, progress, asked.sampling)
+            limit = self._settings.max_cache_tokens
+            made = generate(model, ids, asked.max_new_tokens, limit, self._stops, progress, asked.sampling)
             for one, new in zip(asked.prompts, made, strict=True):
                 said = str(self._tokenizer.decode(new.tokens, skip_special_tokens=True))
                 row = GenerationRow(one.set, one.id, one.text, one.reference, said, len(new.tokens), new.finished)
@@ -133,17 +136,10 @@ def passages_of(
                 texts = texts_of(record, field, request.set)
                 for index, text in enumerate(texts):
                     example = encode_record(tokenizer, template, record, max_length, field=field, index=index)
-                    raw = field in ("text", "gt")
-                    has_eos = _has_eos(tokenizer, template, example, raw)
                     if len(example.input_ids) == max_length:  # perhaps cut: what was not read must not count
                         text = _read(tokenizer, example, text)
-                    passages.append(Passage(request.set, field, index, text, example, has_eos))
+                    passages.append(Passage(request.set, field, index, text, example, example.ended))
     return passages
-
-
-def _has_eos(tokenizer: PreTrainedTokenizerBase, template: Template, example: Example, raw: bool) -> bool:
-    """Whether an example ends in the end-of-sequence token: none is appended to raw text, and a cut text lost it."""
-    return not raw and template.add_eos and example.input_ids[-1] == tokenizer.eos_token_id
 
 
 def _read(tokenizer: PreTrainedTokenizerBase, example: Example, text: str) -> str:
@@ -176,7 +172,6 @@ def _check_room(asked: Questions, limit: int | None) -> None:
 def _without_eos(
     tokenizer: PreTrainedTokenizerBase, template: Template, record: Mapping[str, Any], max_length: int
 ) -> Example:
-    """Encode a record; the end-of-sequence token, which no token comes after, is left out."""
+    """Encode a record; the token that ends an answer, which no token comes after, is left out."""
     example = encode_record(tokenizer, template, record, max_length)
-    raw = "text" in record or "gt" in record
-    return replace(example, input_ids=example.input_ids[: -1 if _has_eos(tokenizer, template, example, raw) else None])
+    return replace(example, input_ids=example.input_ids[: -1 if example.ended else None], ended=False)

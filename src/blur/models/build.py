@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from blur.core.errors import ConfigError
+from blur.models.origin import require_causal, require_model_type, unfit_fields
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -43,21 +44,18 @@ def _config(architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase)
 
     fields = {key: value for key, value in architecture.items() if key != "model_type"}
     model_type = architecture["model_type"]
-    try:
-        known = AutoConfig.for_model(model_type)
-    except ValueError as error:
-        raise ConfigError(f"transformers knows no model type {model_type!r}", f"{WHERE}.model_type") from error
+    require_model_type(model_type, f"{WHERE}.model_type")
+    known = AutoConfig.for_model(model_type)
     for key in fields:
         # A configuration class takes any keyword and ignores those it does not know.
         if not hasattr(known, key):
             near = difflib.get_close_matches(key, [*known.to_dict(), *known.attribute_map], 1)
             remedy = f"Did you mean {near[0]!r}?" if near else None
             raise ConfigError(f"{model_type} has no field {key!r}", WHERE, remedy)
-    return AutoConfig.for_model(
-        model_type,
-        **fields,
-        vocab_size=len(tokenizer),
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
+    special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    try:
+        made = AutoConfig.for_model(model_type, **fields, vocab_size=len(tokenizer), **special)
+    except Exception as error:  # each type of model checks its fields in its own way
+        raise unfit_fields(model_type, error, WHERE) from error
+    require_causal(made, WHERE)
+    return made

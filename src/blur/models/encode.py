@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from blur.core.errors import ConfigError, DataError
+from blur.models.turn import end_token, eos_token
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,13 +27,15 @@ Unit = Literal["token", "sequence", "position"]  # what is counted in a text: sc
 class Example:
     """A tokenised text: the first ``num_prompt`` tokens are context, the others are scored.
 
-    ``topic`` is the part of a forget set it belongs to (WMDP: bio, cyber), where there are several.
+    ``topic`` is the part of a forget set it belongs to (WMDP: bio, cyber), where there are several. ``ended`` says
+    whether the last token is the one that ends an answer: none is appended to raw text, and a cut text lost it.
     """
 
     id: str
     input_ids: list[int]
     num_prompt: int
     topic: str = ""
+    ended: bool = False
 
     @property
     def labels(self) -> list[int]:
@@ -48,6 +51,7 @@ def encode(
     *,
     id: str = "",
     add_eos: bool = True,
+    end: int | None = None,
     add_special_tokens: bool = True,
 ) -> Example:
     """Tokenise ``prompt + continuation``; a token with a character of the continuation in it is scored.
@@ -55,8 +59,9 @@ def encode(
     Spaces at the prompt's end count as continuation, so that the context is what ``encode_prompt`` gives.
 
     Args:
-        max_length: most tokens; the continuation loses its end (with its end-of-sequence token) where there are more.
-        add_eos: append the end-of-sequence token.
+        max_length: most tokens; the continuation loses its end (with the token that ends it) where there are more.
+        add_eos: append the token that ends a continuation.
+        end: that token; by default the tokenizer's end-of-sequence token.
         add_special_tokens: begin as the tokenizer begins a text (BOS or nothing); off where the prompt holds it.
 
     Raises:
@@ -64,13 +69,13 @@ def encode(
     """
     ids, ends, num_special = _tokenise(tokenizer, prompt + continuation, add_special_tokens)
     boundary = len(_natural(prompt))
-    num_prompt = next((place for place, end in enumerate(ends) if end > boundary), len(ids))
+    num_prompt = next((place for place, stop in enumerate(ends) if stop > boundary), len(ids))
     num_prompt = max(num_prompt, num_special)
     if add_eos:
-        ids.append(_eos(tokenizer))
+        ids.append(eos_token(tokenizer) if end is None else end)
     if num_prompt >= min(len(ids), max_length):
         _refuse(id, num_prompt, len(ids), max_length)
-    return Example(id, ids[:max_length], num_prompt)
+    return Example(id, ids[:max_length], num_prompt, ended=add_eos and len(ids) <= max_length)
 
 
 def encode_prompt(
@@ -128,6 +133,7 @@ def encode_record(
         max_length,
         id=id,
         add_eos=template.add_eos,
+        end=end_token(template, tokenizer),
         add_special_tokens=not template.use_chat_template,
     )
 
@@ -158,12 +164,6 @@ def _tokenise(
     while stop > start and special[stop - 1]:
         stop -= 1
     return made["input_ids"][:stop], [end for _, end in made["offset_mapping"][:stop]], start
-
-
-def _eos(tokenizer: PreTrainedTokenizerBase) -> int:
-    if tokenizer.eos_token_id is None:
-        raise ConfigError("the tokenizer has no end-of-sequence token", "template.add_eos", "Set it to false")
-    return int(tokenizer.eos_token_id)
 
 
 def _refuse(id: str, num_prompt: int, length: int, max_length: int) -> None:

@@ -13,7 +13,17 @@ from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, ConfigError
 from blur.core.files import read_json, write_json
 from blur.core.remedy import to_make, to_mend
+from blur.models.origin import (
+    adapter_error,
+    place_of,
+    read_config,
+    read_tokenizer,
+    require_length,
+    require_room,
+)
 from blur.models.template import Template
+from blur.models.turn import check_form
+from blur.models.weights import TOLD, fitted, headers, remedy_for, require_finite, without_numbers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -47,8 +57,12 @@ def save(
 
     Returns:
         The names of the files, sorted, for the manifest.
+
+    Raises:
+        ArtifactError: a weight is NaN or infinite.
     """
     final = Path(directory)
+    require_finite(model.named_parameters(), str(final), "Lower the learning rate: the training left all bounds")
     final.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as name:
         temporary = Path(name)
@@ -86,7 +100,8 @@ def load(
         manifest: what to verify the files against; by default ``manifest.json`` of the directory, where there is one.
 
     Raises:
-        ArtifactError: the directory is incomplete, holds pickled weights, or a file differs from the manifest's hash.
+        ArtifactError: the directory is incomplete, holds pickled weights or weights that are not the model's, or a file
+            differs from the manifest's hash.
     """
     folder = Path(directory)
     for name in ("config.json", TEMPLATE):
@@ -98,8 +113,7 @@ def load(
     if manifest is not None:
         manifests.check_files(folder, manifest)
     template = Template.model_validate(read_json(folder / TEMPLATE))
-    model, tokenizer = _from_pretrained(str(folder), device, dtype, local_files_only=True)
-    return LoadedModel(model, tokenizer, template, manifest)
+    return _load(str(folder), template, device, dtype, manifest=manifest, local_files_only=True)
 
 
 def load_pretrained(
@@ -107,6 +121,7 @@ def load_pretrained(
     revision: str | None = None,
     *,
     template: Template,
+    max_length: int | None = None,
     tokenizer: str | None = None,
     device: str = "cpu",
     dtype: str | None = None,
@@ -114,18 +129,33 @@ def load_pretrained(
     """Load a model of the Hugging Face hub, from its cache where it is there, or of any directory in that form.
 
     Args:
+        max_length: most tokens of a text that the model will read.
         tokenizer: name or directory of the tokenizer, where the model brings none (MUSE's published models).
 
     Raises:
-        ArtifactError: the directory holds pickled weights only.
-        ConfigError: the name cannot be found, or the hub cannot be reached.
+        ArtifactError: the directory holds pickled weights only, weights that are not the model's, or an adapter.
+        ConfigError: the name cannot be found, the hub cannot be reached, or the model is none that can be used.
     """
     if Path(name_or_path).is_dir():
         _refuse_pickles(Path(name_or_path), unless_safe=True)
-    if tokenizer is None:
-        return LoadedModel(*_from_pretrained(name_or_path, device, dtype, revision=revision), template)
-    model = _model(name_or_path, device, dtype, revision=revision)
-    return LoadedModel(model, _tokenizer(tokenizer), template)
+    return _load(name_or_path, template, device, dtype, max_length, tokenizer, revision=revision)
+
+
+def look(name: str, template: Template, max_length: int, tokenizer: str | None = None) -> PreTrainedTokenizerBase:
+    """Refuse what ``load_pretrained`` would refuse of a directory, NaN and infinity excepted; no weights are read.
+
+    Returns:
+        Its tokenizer.
+    """
+    _hide_progress_bars()
+    folder = Path(name)
+    _refuse_pickles(folder, unless_safe=True)
+    config = _read(read_config, name)
+    require_length(config, max_length, name)
+    found = _read(read_tokenizer, tokenizer or name, local_files_only=True)
+    model = without_numbers(config, headers(folder), folder)
+    _require_fit(model, found, template, name)
+    return found
 
 
 def _refuse_pickles(folder: Path, unless_safe: bool = False) -> None:
@@ -138,30 +168,46 @@ def _refuse_pickles(folder: Path, unless_safe: bool = False) -> None:
             raise ArtifactError("pickled weights are refused", str(path), remedy)
 
 
-def _from_pretrained(
-    name: str, device: str, dtype: str | None, **where: Any
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    tokenizer = _tokenizer(name, **where)
-    return _model(name, device, dtype, **where), tokenizer
-
-
-def _tokenizer(name: str, **where: Any) -> PreTrainedTokenizerBase:
-    from transformers import AutoTokenizer
-
-    return _read(AutoTokenizer.from_pretrained, name, **where)
-
-
-def _model(name: str, device: str, dtype: str | None, **where: Any) -> PreTrainedModel:
+def _load(
+    name: str,
+    template: Template,
+    device: str,
+    dtype: str | None,
+    max_length: int | None = None,
+    tokenizer: str | None = None,
+    manifest: dict[str, Any] | None = None,
+    **where: Any,
+) -> LoadedModel:
     from transformers import AutoModelForCausalLM
 
     _hide_progress_bars()
-    model: Any = _read(AutoModelForCausalLM.from_pretrained, name, dtype=dtype or "auto", use_safetensors=True, **where)
-    return cast("PreTrainedModel", model.to(device).eval())
+    place, folder = place_of(name), Path(name)
+    config = _read(read_config, name, **where)
+    if max_length is not None:
+        require_length(config, max_length, name)
+    found = _read(read_tokenizer, name, **where) if tokenizer is None else _read(read_tokenizer, tokenizer)
+    options = {"config": config, "dtype": dtype or "auto", "use_safetensors": True, **TOLD, **where}
+
+    def load_weights() -> Any:
+        return _read(AutoModelForCausalLM.from_pretrained, name, trust_remote_code=False, **options)
+
+    model = fitted(load_weights, place, headers(folder) if folder.is_dir() else None)
+    _require_fit(model, found, template, place)
+    require_finite(model.named_parameters(), place, remedy_for(place))
+    return LoadedModel(cast("PreTrainedModel", model.to(device).eval()), found, template, manifest)
 
 
-def _read(loader: Callable[..., T], name: str, **options: Any) -> T:
+def _require_fit(model: Any, tokenizer: PreTrainedTokenizerBase, template: Template, place: str) -> None:
+    """Refuse an adapter's base, and a tokenizer or a template that does not go with the model."""
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise adapter_error(place)
+    check_form(template, tokenizer)
+    require_room(model.get_input_embeddings().num_embeddings, tokenizer, template, place)
+
+
+def _read(reader: Callable[..., T], name: str, **options: Any) -> T:
     try:
-        return loader(name, trust_remote_code=False, **options)
+        return reader(name, **options)
     except OSError as error:
         raise _not_found(name, error) from error
 
@@ -178,7 +224,7 @@ def _not_found(name: str, error: OSError) -> ConfigError | ArtifactError:
         return ArtifactError(f"cannot be loaded: {what}", name, to_mend(Path(name)))
     return ConfigError(
         f"cannot be had from the Hugging Face hub or its cache: {what}",
-        f"model {name!r}",
+        place_of(name),
         "Give a local directory; or, where compute nodes have no network, fetch it once on a login node with "
         f"`hf download {name}` and set HF_HUB_OFFLINE=1",
     )

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from blur.core.errors import ConfigError
 from blur.core.hashing import sha256_json
+from blur.models.turn import chat, messages, turn_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-# Llama 3's chat template writes today's date into the prompt (open-unlearning#88): results would change overnight.
-CHAT_DATE = "26 Jul 2024"
 
 
 class Template(BaseModel):
@@ -26,9 +23,20 @@ class Template(BaseModel):
         default="Question: {question}\nAnswer:", description="text before the answer; {question} is replaced"
     )
     separator: str = Field(default=" ", description="between prompt and answer; scored with the answer's first token")
-    add_eos: bool = Field(default=True, description="end each answer with the end-of-sequence token")
+    add_eos: bool = Field(default=True, description="end each answer with the token that ends one")
+    end: str | None = Field(
+        default=None,
+        exclude_if=lambda end: end is None,
+        description="the token that ends an answer; by default the one that the chat template writes there, or, with "
+        "`prompt`, the tokenizer's end-of-sequence token",
+    )
     use_chat_template: bool = Field(default=False, description="use the tokenizer's chat template instead of `prompt`")
     system: str | None = Field(default=None, description="system message, with a chat template")
+    options: dict[str, Any] = Field(
+        default_factory=dict,
+        exclude_if=lambda options: not options,
+        description="what the chat template reads besides messages, such as `enable_thinking: false`",
+    )
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Template:
@@ -36,7 +44,14 @@ class Template(BaseModel):
             raise ValueError("`prompt` lacks {question}, so every question would read the same")
         if self.system is not None and not self.use_chat_template:
             raise ValueError("`system` needs `use_chat_template: true`; write it into `prompt` otherwise")
+        if self.options and not self.use_chat_template:
+            raise ValueError("`options` are the chat template's and need `use_chat_template: true`")
+        if self.end is not None and not self.add_eos:
+            raise ValueError("`end` names the token that ends an answer, and `add_eos: false` says that none does")
         return self
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
     @property
     def hash(self) -> str:
@@ -57,21 +72,15 @@ class Template(BaseModel):
                 blank line after it (with the default `prompt`: MUSE's form); in a chat it is a turn of its own.
 
         Raises:
-            ConfigError: the tokenizer has no chat template.
+            ConfigError: the tokenizer's chat template is missing, or unfit (``blur.models.turn``).
         """
         if not self.use_chat_template:
             shown = "".join(self._ask(asked) + self.continuation(answer) + "\n\n" for asked, answer in examples)
             return shown + self._ask(question)
-        if tokenizer is None or not tokenizer.chat_template:
-            raise ConfigError(
-                "the tokenizer has no chat template", "template.use_chat_template", "Set it to false and give `prompt`"
-            )
-        messages = [] if self.system is None else [{"role": "system", "content": self.system}]
-        for asked, answer in examples:
-            messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-        messages.append({"role": "user", "content": question})
-        options: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, "date_string": CHAT_DATE}
-        return str(tokenizer.apply_chat_template(messages, **options))
+        if tokenizer is None:
+            raise ValueError("a chat template is its tokenizer's: give the tokenizer")
+        lead = turn_of(self, tokenizer).lead
+        return chat(self, tokenizer, messages(self, [*examples, question]), True) + lead
 
     def _ask(self, question: str) -> str:
         return self.prompt.replace("{question}", question)

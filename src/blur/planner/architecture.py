@@ -6,7 +6,6 @@ built on the meta device). Any other causal LM is built on the meta device.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,11 +15,14 @@ from typing import Any
 
 from blur.config.load import suggest
 from blur.core.errors import ConfigError
+from blur.models.origin import config_fields, require_model_type, unfit_fields
 from blur.models.settings import ModelSettings
 from blur.planner.catalogue import Catalogue
 
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 COUNTED = ("llama", "mistral", "qwen2")  # whose decoder block the activation formula was counted on
+NEEDED = ("hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "vocab_size")
+WIDTHS = ("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")  # names of the MLP's
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -103,21 +105,24 @@ def architecture_of(model: ModelSettings, catalogue: Catalogue) -> Architecture:
     """
     if model.architecture is not None:
         assert model.tokenizer is not None
-        return from_fields({**model.architecture, "vocab_size": model.tokenizer.vocab_size})
+        return from_fields({**model.architecture, "vocab_size": model.tokenizer.vocab_size}, "model.architecture")
     name = str(model.name_or_path)
     known = catalogue.architectures.get(name)
     if known is not None:
         return from_fields(known.fields)
-    file = Path(name) / "config.json"
-    if file.is_file():
-        return from_fields(json.loads(file.read_text(encoding="utf-8")))
-    return from_fields(_cached_fields(name, catalogue))
+    if Path(name).is_dir():
+        return from_fields(config_fields(Path(name)), f"{name}/config.json")
+    return from_fields(_cached_fields(name, catalogue), f"model {name!r}")
 
 
-def from_fields(fields: Mapping[str, Any]) -> Architecture:
-    """Read the fields of a transformers configuration; types that are not Llama-like are built on the meta device."""
-    if fields.get("model_type") not in COUNTED:
-        return _from_meta(fields)
+def from_fields(fields: Mapping[str, Any], where: str | None = None) -> Architecture:
+    """Read the fields of a transformers configuration; types that are not Llama-like are built on the meta device.
+
+    Raises:
+        ConfigError: transformers knows no such causal LM, or it cannot be built; names ``where`` the fields stand.
+    """
+    if fields["model_type"] not in COUNTED or not _is_plain(fields):
+        return _from_meta(fields, where)
     hidden, heads = fields["hidden_size"], fields["num_attention_heads"]
     qwen, bias = fields["model_type"] == "qwen2", bool(fields.get("attention_bias"))
     return Architecture(
@@ -136,23 +141,36 @@ def from_fields(fields: Mapping[str, Any]) -> Architecture:
     )
 
 
-def _from_meta(fields: Mapping[str, Any]) -> Architecture:
+def _is_plain(fields: Mapping[str, Any]) -> bool:
+    """Whether sizes can be read off as they are; transformers fills what is left out, or says what is wrong."""
+    if not all(isinstance(fields.get(name), int) for name in NEEDED):
+        return False
+    heads = fields["num_attention_heads"]
+    return heads > 0 and (bool(fields.get("head_dim")) or fields["hidden_size"] % heads == 0)
+
+
+def _from_meta(fields: Mapping[str, Any], where: str | None) -> Architecture:
+    """Count a model by building it. One without attention (Mamba, RWKV) has no heads: its states are not counted."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    require_model_type(fields["model_type"], f"{where}: model_type" if where else "model_type")
     own = {key: value for key, value in fields.items() if key != "model_type"}
-    config: Any = AutoConfig.for_model(fields["model_type"], **own).get_text_config()
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(config)
-    heads = config.num_attention_heads
+    try:
+        config: Any = AutoConfig.for_model(fields["model_type"], **own).get_text_config()
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config)
+    except Exception as error:  # each type of model checks its fields in its own way
+        raise unfit_fields(fields["model_type"], error, where or "model") from error
+    heads = getattr(config, "num_attention_heads", None) or 0
     return Architecture(
         model_type=fields["model_type"],
         hidden=config.hidden_size,
-        ffn=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        ffn=next((size for name in WIDTHS if (size := getattr(config, name, None))), 4 * config.hidden_size),
         layers=config.num_hidden_layers,
         heads=heads,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-        head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        head_dim=getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0),
         vocab=config.vocab_size,
         tied=bool(getattr(config, "tie_word_embeddings", False)),
         meta_shapes=tuple((name, tuple(parameter.shape)) for name, parameter in model.named_parameters()),

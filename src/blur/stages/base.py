@@ -35,7 +35,11 @@ def _made(job: Job) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     settings = job.task.model
     if settings.name_or_path is not None:
         loaded = load_pretrained(
-            settings.name_or_path, settings.revision, template=settings.template, dtype=settings.dtype
+            settings.name_or_path,
+            settings.revision,
+            template=settings.template,
+            max_length=settings.max_length,
+            dtype=settings.dtype,
         )
         return loaded.model, loaded.tokenizer
     assert settings.architecture is not None

@@ -41,6 +41,7 @@ def _fetch(job: Job) -> list[str]:
         source["name"],
         source["revision"],
         template=settings.template,
+        max_length=settings.max_length,
         tokenizer=source["tokenizer"],
         dtype=settings.dtype,
     )

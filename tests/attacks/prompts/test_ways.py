@@ -71,7 +71,8 @@ def test_a_prefix_begins_as_the_question_does_whether_or_not_the_tokenizer_adds_
     from blur.attacks.prompts.prefix import Way
 
     tokenizer, template = copy.deepcopy(encoding[0]), Template(use_chat_template=True)
-    tokenizer.chat_template = "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}bot:\n"
+    turns = "{% for m in messages %}{{ m.role }}:\n{{ m.content }}\n{% endfor %}"
+    tokenizer.chat_template = f"{{{{ bos_token }}}}{turns}{{% if add_generation_prompt %}}assistant:\n{{% endif %}}"
     if not adds_bos:
         tokenizer.backend_tokenizer.post_processor = processors.ByteLevel(trim_offsets=False)
     assert (tokenizer("a")["input_ids"][0] == tokenizer.bos_token_id) is adds_bos

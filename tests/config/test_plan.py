@@ -124,7 +124,7 @@ def test_what_tables_and_figures_read_has_to_exist(folder: Path, old: str, new: 
     ("typed", "message"),
     [
         ("{data: {split: forget11}}", r"scales/small.yaml: tasks.tofu.data: key 'split'"),
-        ("{data: {source: {num_autors: 40}}}", r"tasks.tofu.data: unknown key 'source.world.num_autors'"),
+        ("{data: {source: {num_autors: 40}}}", r"tasks.tofu.data: unknown key 'source.num_autors'"),
         ("{unlearn: {epohs: 1}}", r"tasks.tofu.unlearn: unknown key 'epohs'"),
         ("{methods: {blur_npo: {optimizer: {lr: fast}}}}", r"tasks.tofu.methods.blur_npo: key 'optimizer"),
         ("{methods: {blur_nop: {}}}", r"tasks.tofu.methods: no method 'blur_nop'"),

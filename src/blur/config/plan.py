@@ -219,8 +219,7 @@ class Plan:
             *task.said("methods", run.method),
             self.scale_layer("variants", run.variant),
             variant,
-            ("seed of the run", {"seed": run.seed}),
-        )
+        ).model_copy(update={"seed": run.seed})
 
     @cache  # noqa: B019
     def measure_settings(self, task: str) -> MeasureSettings:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from blur.core.settings import (
+    AttackName,
+    Flag,
+    Fraction,
+    MethodName,
+    MethodPattern,
+    MetricName,
+    RequestName,
+    Seed,
+    SetName,
+    Strict,
+    VariantPattern,
+)
 
 Partial = dict[str, Any]
-SetNames = tuple[str, ...]
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+SetNames = Annotated[tuple[SetName, ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
 
 class Tracking(Strict):
     """Where step logs go besides ``steps.jsonl``."""
 
     wandb: Literal["disabled", "offline", "online"] = "offline"
-    project: str = "blur"
+    project: str = Field("blur", min_length=1)
+
+
+def _tracking(value: Any) -> Any:
+    """Take wandb's mode alone for all of it, as in ``--config tracking=off``; YAML reads `off` as false."""
+    if isinstance(value, str | bool):
+        return {"wandb": "disabled" if value in (False, "off") else value}
+    return value
 
 
 class MainConfig(Strict):
@@ -28,7 +44,7 @@ class MainConfig(Strict):
 
     scale: str = Field(description="one file of config/scales")
     task: str | None = Field(None, description="one task of the scale instead of those it runs by default")
-    tracking: Tracking = Tracking()
+    tracking: Annotated[Tracking, BeforeValidator(_tracking)] = Tracking()
     workers: Literal["warm", "cold"] = Field(
         "warm", description="of jobs on this machine: forked from one process that has imported everything, or each new"
     )
@@ -37,18 +53,18 @@ class MainConfig(Strict):
 class Selection(Strict):
     """A product of methods, variants and seeds to run. Variants may be patterns such as ``gamma*``."""
 
-    methods: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[MethodName, ...] = Field(min_length=1)
     variants: tuple[str, ...] = ("default",)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds
 
 
 class AttackSelection(Strict):
     """A product of attacks and runs to attack; target and retrained are always attacked beside them."""
 
-    attacks: tuple[str, ...] = Field(min_length=1, description="files of config/attacks")
-    methods: tuple[str, ...] = Field(min_length=1)
+    attacks: tuple[AttackName, ...] = Field(min_length=1, description="files of config/attacks")
+    methods: tuple[MethodName, ...] = Field(min_length=1)
     variants: tuple[str, ...] = ("default",)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds
 
 
 class ScaleConfig(Strict):
@@ -83,7 +99,7 @@ class ModelSource(Strict):
     tokenizer: str | None = Field(
         default=None, description="hub name or folder of the tokenizer, where `name` has none"
     )
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _name_goes_with_hub(self) -> ModelSource:
@@ -127,10 +143,10 @@ class TaskConfig(Strict):
 class RunFilter(Strict):
     """Which runs a figure or table reads; everything by default. Values may be patterns."""
 
-    methods: tuple[str, ...] = ("*",)
-    variants: tuple[str, ...] = ("default",)
-    attacked: bool = False  # only those on which one of the figure's attacks is made
-    needed: bool = False  # without such a run there is no figure
+    methods: tuple[MethodPattern, ...] = ("*",)
+    variants: tuple[VariantPattern, ...] = ("default",)
+    attacked: Flag = False  # only those on which one of the figure's attacks is made
+    needed: Flag = False  # without such a run there is no figure
 
 
 class FigureConfig(Strict):
@@ -138,14 +154,14 @@ class FigureConfig(Strict):
 
     module: str
     runs: tuple[RunFilter, ...] = (RunFilter(),)
-    attacks: tuple[str, ...] = Field((), description="attacks whose results it reads, where they are made")
+    attacks: tuple[AttackName, ...] = Field((), description="attacks whose results it reads, where they are made")
     options: Partial = Field(default_factory=dict)
 
 
-Stream = SetNames | dict[str, SetNames]
+Stream = SetNames | Annotated[dict[str, SetNames], Field(min_length=1)]
 
 
-def by_topic(stream: Stream) -> dict[str, SetNames]:
+def by_topic(stream: Stream) -> dict[str, tuple[str, ...]]:
     """Return a stream's sets by topic; one that has no topics has the topic ``""``."""
     return stream if isinstance(stream, dict) else {"": stream}
 
@@ -155,8 +171,8 @@ class Training(Strict):
 
     forget: Stream
     retain: Stream
-    target: tuple[str, ...]
-    retrained: tuple[str, ...]
+    target: SetNames
+    retrained: SetNames
 
 
 class Request(Strict):
@@ -166,7 +182,7 @@ class Request(Strict):
     """
 
     forget: Stream
-    after: str | None = Field(
+    after: RequestName | None = Field(
         None, description="the request whose model this one starts from; `default` is the benchmark's own"
     )
 
@@ -174,18 +190,18 @@ class Request(Strict):
 class Judges(Strict):
     """The metrics that say in one word whether a model has forgotten, and whether it is still of use."""
 
-    forget: tuple[str, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
-    utility: str = Field(description="higher is better; below half the target's a model counts as collapsed")
-    unseen: str | None = Field(None, description="what `forget` measures, on texts that neither model saw")
+    forget: tuple[MetricName, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
+    utility: MetricName = Field(description="higher is better; below half the target's a model counts as collapsed")
+    unseen: MetricName | None = Field(None, description="what `forget` measures, on texts that neither model saw")
 
 
 class RequestSequence(Strict):
     """Requests one after another: what the earlier ones removed has to stay away (``report.sequence``)."""
 
     title: str
-    variants: SetNames = Field(description="the requests in their order, by the variant's name")
-    metrics: tuple[str, ...] = Field(description="what is left of each request's texts, in that order; 0-1")
-    floor: str | None = Field(
+    variants: tuple[RequestName, ...] = Field(description="the requests in their order, by the variant's name")
+    metrics: tuple[MetricName, ...] = Field(description="what is left of each request's texts, in that order; 0-1")
+    floor: MetricName | None = Field(
         None, description="the one of `metrics` whose texts the retrained model never saw; by default it saw none's"
     )
 
@@ -209,17 +225,17 @@ class BenchmarkAttack(Strict):
     """What an attack does on a benchmark, and what is read off the attacked model."""
 
     settings: Partial = Field(default_factory=dict, description="changes to the attack's settings, such as its sets")
-    metrics: tuple[str, ...] = Field(
+    metrics: tuple[MetricName, ...] = Field(
         (), description="of the benchmark's, by default all of them; what they look up is what is measured"
     )
-    judged_by: tuple[str, ...] = Field((), description="metrics, 0-1, whose mean came back; the benchmark's by default")
+    judged_by: tuple[MetricName, ...] = Field(
+        (), description="metrics, 0-1, whose mean came back; the benchmark's by default"
+    )
     items: Literal["all", "unseen"] = Field(
         "all", description="over which items: all of them, or those of entities that the attacker never saw"
     )
-    chance: float | None = Field(
+    chance: Fraction | None = Field(
         None,
-        ge=0,
-        le=1,
         description="what guessing gives: the floor where `items: unseen` count, or there is no retrained model",
     )
 
@@ -270,7 +286,7 @@ class ModelConfig(Strict):
 class MatchedLambda(Strict):
     """Take ``combine.lam`` from another run of the same seed: 1 / mean(xi) over its steps."""
 
-    method: str
+    method: MethodName
     variant: str = "default"
 
 

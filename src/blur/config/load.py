@@ -92,13 +92,26 @@ def validate(model: type[Model], *layers: Layer) -> Model:
     try:
         return model.model_validate(merged)
     except ValidationError as error:
-        raise _config_error(model, layers, merged, error) from None
+        raise _config_error(layers, merged, list(_all_faults(model, error.errors(include_url=False)))) from None
 
 
-def _config_error(
-    model: type[BaseModel], layers: Sequence[Layer], merged: Mapping[str, Any], error: ValidationError
-) -> ConfigError:
-    faults = list(_all_faults(model, error.errors(include_url=False)))
+def validate_unused(model: type[BaseModel], *layers: Layer) -> None:
+    """Check what ``layers`` say, though nothing uses them here: a key that is missing may be said elsewhere.
+
+    Raises:
+        ConfigError: as ``validate`` does.
+    """
+    merged = merge(*(content for _, content in layers))
+    try:
+        model.model_validate(merged)
+    except ValidationError as error:
+        faults = list(_all_faults(model, error.errors(include_url=False)))
+        said = [fault for fault in faults if fault["type"] != "missing" and not isinstance(fault["input"], dict)]
+        if said:
+            raise _config_error(layers, merged, said) from None
+
+
+def _config_error(layers: Sequence[Layer], merged: Mapping[str, Any], faults: Sequence[Any]) -> ConfigError:
     # A misspelt key is also a missing one: the first says more.
     fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     location = _typed(merged, fault["loc"])
@@ -168,7 +181,7 @@ def file_of(layers: Sequence[Layer], location: Location, whole: bool = False) ->
     Args:
         whole: the value is at fault as a whole: all layers are named that say a part of it.
     """
-    holding = [layer for layer in layers if layer[1]] or list(layers[-1:])
+    holding: list[tuple[str, Any]] = [layer for layer in layers if layer[1]] or list(layers[-1:])
     for part in location:
         inner = [(name, content[part]) for name, content in holding if _has(content, part)]
         if not inner:

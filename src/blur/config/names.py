@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Collection, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -12,6 +13,34 @@ from pydantic import BaseModel
 from blur.config.load import Layer, Location, file_of, suggest, under
 from blur.core.errors import ConfigError
 from blur.core.settings import Names
+
+# What is part of a path under `results/`; "base" and the like are models that no method makes.
+PATTERNS = {
+    "scale": r"[A-Za-z0-9_-]+",
+    "task": r"[A-Za-z0-9_-]+",
+    "method": r"(?!(?:base|target|retrained)(?:/|$))[a-z0-9_]+",
+    "variant": r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*",
+    "request": r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*",
+    "attack": r"[a-z0-9_]+",
+    "figure": r"[A-Za-z0-9_-]+",
+}
+_MADE_OF = {
+    "method": "small letters, digits and _, and is none of base, target, retrained",
+    "attack": "small letters, digits and _",
+    "variant": "letters, digits and _ . + -, and begins with no dot",
+    "request": "letters, digits and _ . + -, and begins with no dot",
+}
+
+
+def require_name(kind: str, name: str, where: str) -> None:
+    """Refuse a name that can be no part of a result's path, such as ``../x``.
+
+    Raises:
+        ConfigError: says what a name of that kind is made of.
+    """
+    if not re.fullmatch(PATTERNS[kind], name) or len(name) > 100:
+        made_of = _MADE_OF.get(kind, "letters, digits, _ and -")
+        raise ConfigError(f"{name!r} can be no {kind}'s name", where, f"A name is made of {made_of}: rename it")
 
 
 def require_names(model: BaseModel, known: Mapping[str, Collection[str]], *layers: Layer) -> None:
@@ -26,8 +55,9 @@ def require_names(model: BaseModel, known: Mapping[str, Collection[str]], *layer
     """
     for location, kind, name in named(model):
         plain = kind.removesuffix(" pattern")
-        fits = name in known.get(kind, (name,)) if plain == kind else bool(fnmatch.filter(known[plain], name))
-        if not fits:
+        if plain not in known:
+            continue
+        if not (name in known[plain] if plain == kind else fnmatch.filter(known[plain], name)):
             key = ".".join(part for part in location if isinstance(part, str))
             place, _ = under((file_of(layers, location), {}), key)
             raise ConfigError(f"no {kind} {name!r}", place, suggest(name, known[plain]))

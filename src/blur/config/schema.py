@@ -11,14 +11,15 @@ from blur.core.settings import (
     Flag,
     Fraction,
     MethodName,
-    MethodPattern,
     MetricName,
+    ModelPattern,
     RequestName,
     Seed,
     SetName,
     Strict,
     VariantPattern,
 )
+from blur.report.settings import RequestSequence
 
 Partial = dict[str, Any]
 SetNames = Annotated[tuple[SetName, ...], Field(min_length=1)]
@@ -29,7 +30,7 @@ class Tracking(Strict):
     """Where step logs go besides ``steps.jsonl``."""
 
     wandb: Literal["disabled", "offline", "online"] = "offline"
-    project: str = Field("blur", min_length=1)
+    project: str = Field(default="blur", min_length=1)
 
 
 def _tracking(value: Any) -> Any:
@@ -143,7 +144,7 @@ class TaskConfig(Strict):
 class RunFilter(Strict):
     """Which runs a figure or table reads; everything by default. Values may be patterns."""
 
-    methods: tuple[MethodPattern, ...] = ("*",)
+    methods: tuple[ModelPattern, ...] = ("*",)
     variants: tuple[VariantPattern, ...] = ("default",)
     attacked: Flag = False  # only those on which one of the figure's attacks is made
     needed: Flag = False  # without such a run there is no figure
@@ -193,23 +194,6 @@ class Judges(Strict):
     forget: tuple[MetricName, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
     utility: MetricName = Field(description="higher is better; below half the target's a model counts as collapsed")
     unseen: MetricName | None = Field(None, description="what `forget` measures, on texts that neither model saw")
-
-
-class RequestSequence(Strict):
-    """Requests one after another: what the earlier ones removed has to stay away (``report.sequence``)."""
-
-    title: str
-    variants: tuple[RequestName, ...] = Field(description="the requests in their order, by the variant's name")
-    metrics: tuple[MetricName, ...] = Field(description="what is left of each request's texts, in that order; 0-1")
-    floor: MetricName | None = Field(
-        None, description="the one of `metrics` whose texts the retrained model never saw; by default it saw none's"
-    )
-
-    @model_validator(mode="after")
-    def _every_request_is_measured(self) -> RequestSequence:
-        if len(self.variants) != len(self.metrics) or self.floor not in (None, *self.metrics):
-            raise ValueError("`metrics` needs one for each of `variants`, and `floor` is one of them")
-        return self
 
 
 class AttackConfig(Strict):

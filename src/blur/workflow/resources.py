@@ -56,6 +56,14 @@ class Needs:
         path = self.plan.folder / FILE
         return validate(ResourceConfig, (str(path), read_yaml(path)))
 
+    def check(self) -> None:
+        """Read both files.
+
+        Raises:
+            ConfigError: one of them is at fault; names file and key.
+        """
+        _ = self.config, load_catalogue(self.plan.folder)
+
     def need(self, kind: str, task: str) -> Need:
         """Return what a job asks at its first attempt.
 

@@ -48,7 +48,7 @@ def check(plan: Plan, task: str) -> None:
     for attack in made:
         plan.attacks.measure(task, attack)
     known = _known(plan, resolved)
-    judges = {**known, "metric": [spec["name"] for spec in benchmark.metrics]}
+    judges: Known = {**known, "metric": [spec["name"] for spec in benchmark.metrics]}
     require_names(benchmark, judges, resolved.benchmark_file)
     _check_drawn(resolved, known)
 

@@ -83,11 +83,13 @@ def under(layer: Layer, *keys: str) -> Layer:
 
 
 def validate(model: type[Model], *layers: Layer) -> Model:
-    """Validate the merge of ``layers`` (pairs of file name and content) against ``model``.
+    """Validate the merge of ``layers`` (pairs of file name and content) against ``model``, and what later ones replace.
 
     Raises:
         ConfigError: names the file that the wrong key came from, the key, what is allowed, and the nearest name.
     """
+    speaking = [place for place, (_, content) in enumerate(layers) if content]
+    validate_unused(model, *layers[: speaking[-1] if speaking else 0])
     merged = merge(*(content for _, content in layers))
     try:
         return model.model_validate(merged)
@@ -96,28 +98,33 @@ def validate(model: type[Model], *layers: Layer) -> Model:
 
 
 def validate_unused(model: type[BaseModel], *layers: Layer) -> None:
-    """Check what ``layers`` say, though nothing uses them here: a key that is missing may be said elsewhere.
+    """Check what each layer says, though nothing uses it: others may add a key, replace it, or settle a contradiction.
 
     Raises:
         ConfigError: as ``validate`` does.
     """
-    merged = merge(*(content for _, content in layers))
-    try:
-        model.model_validate(merged)
-    except ValidationError as error:
-        faults = list(_all_faults(model, error.errors(include_url=False)))
-        said = [fault for fault in faults if fault["type"] != "missing" and not isinstance(fault["input"], dict)]
-        if said:
-            raise _config_error(layers, merged, said) from None
+    for place in (place for place, (_, content) in enumerate(layers) if content):
+        upto = layers[: place + 1]
+        merged = merge(*(content for _, content in upto))
+        try:
+            model.model_validate(merged)
+        except ValidationError as error:
+            faults = list(_all_faults(model, error.errors(include_url=False)))
+            if said := [fault for fault in faults if not _may_be_settled(fault)]:
+                raise _config_error(upto, merged, said) from None
+
+
+def _may_be_settled(fault: Mapping[str, Any]) -> bool:
+    return fault["type"] == "missing" or (fault["type"] == "value_error" and isinstance(fault["input"], dict))
 
 
 def _config_error(layers: Sequence[Layer], merged: Mapping[str, Any], faults: Sequence[Any]) -> ConfigError:
     # A misspelt key is also a missing one: the first says more.
-    fault = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    fault = next((fault for fault in faults if fault["type"] in _UNKNOWN), faults[0])
     location = _typed(merged, fault["loc"])
     file = file_of(layers, location, whole=fault["type"] == "value_error")
     key = ".".join(str(part) for part in location)
-    if fault["type"] == "extra_forbidden":
+    if fault["type"] in _UNKNOWN:
         return ConfigError(f"unknown key {key!r}", file, suggest(str(location[-1]), _fields_at(*fault["owner"])))
     if fault["type"] == "missing":
         return ConfigError(f"key {key!r} is missing", file, "Add it")
@@ -127,12 +134,19 @@ def _config_error(layers: Sequence[Layer], merged: Mapping[str, Any], faults: Se
     return ConfigError(f"key {key!r}: {_said(fault)}{got}", file, "Mend it")
 
 
+_UNKNOWN = ("extra_forbidden", "invalid_key")
+_TAGS = {"union_tag_not_found": "missing", "union_tag_invalid": "no_such_tag"}
+
+
 def _all_faults(model: type[BaseModel], faults: Iterable[Any], inside: Location = ()) -> Iterator[dict[str, Any]]:
     """Yield faults, those of a choice on an axis one by one, each with the model that has the key and where in it."""
     for fault in faults:
         location = (*inside, *fault["loc"])
         if fault["type"] == INNER:
             yield from _all_faults(fault["ctx"]["of"], fault["ctx"]["faults"], location)
+        elif fault["type"] in _TAGS:
+            key = fault["ctx"]["discriminator"].strip("'")
+            yield {**fault, "type": _TAGS[fault["type"]], "loc": (*location, key), "input": fault["input"].get(key)}
         else:
             yield {**fault, "loc": location, "owner": (model, fault["loc"][:-1])}
 
@@ -147,6 +161,8 @@ def _said(fault: Mapping[str, Any]) -> str:
         "bool_type": "should be true or false",
         "string_type": "should be a text",
     }
+    if fault["type"] == "no_such_tag":
+        return f"should be one of {fault['ctx']['expected_tags']}"
     return words.get(fault["type"], fault["msg"].removeprefix("Value error, ").removeprefix("Input "))
 
 

@@ -27,8 +27,8 @@ PATTERNS = {
 _MADE_OF = {
     "method": "small letters, digits and _, and is none of base, target, retrained",
     "attack": "small letters, digits and _",
-    "variant": "letters, digits and _ . + -, and begins with no dot",
-    "request": "letters, digits and _ . + -, and begins with no dot",
+    "variant": "letters, digits and _.+-, and begins with no dot",
+    "request": "letters, digits and _.+-, and begins with no dot",
 }
 
 

@@ -103,6 +103,7 @@ class Plan:
     @cache  # noqa: B019 - a plan lives as long as its process
     def task(self, name: str) -> Task:
         """Return a task of this scale with everything it names, validated."""
+        require_name("task", name, "--task")
         typed = self.layer(f"tasks/{name}.yaml"), self.scale_layer("tasks", name)
         config = validate(TaskConfig, *typed)
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
@@ -183,22 +184,22 @@ class Plan:
         return [
             Run(task, method, variant, seed)
             for method in selection.methods
-            for variant in self._variants(task, method, selection.variants)
+            for variant in self._variants(task, method, selection.variants, where)
             for seed in selection.seeds
         ]
 
-    def _variants(self, task: str, method: str, patterns: tuple[str, ...]) -> list[str]:
+    def _variants(self, task: str, method: str, patterns: tuple[str, ...], where: str) -> list[str]:
         requests = self.task(task).benchmark.requests
         own = [*self.method(method).variants, *self.scale.variants]
         for name in own:
             if name in requests:
-                where = str(self.folder / f"methods/{method}.yaml")
-                raise ConfigError(f"the variant {name!r} is also a request of the benchmark", where, "Rename it")
+                file = str(self.folder / f"methods/{method}.yaml")
+                raise ConfigError(f"the variant {name!r} is also a request of the benchmark", file, "Rename it")
         known = list(dict.fromkeys(["default", *own, *requests]))
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in known):
-                where = str(self.folder / f"methods/{method}.yaml")
-                raise ConfigError(f"no variant of {method!r} matches {pattern!r}", where, suggest(pattern, known))
+                remedy = f"{suggest(pattern, known)} ({self.folder}/methods/{method}.yaml)"
+                raise ConfigError(f"no variant of {method!r} matches {pattern!r}", where, remedy)
         return [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
     @cache  # noqa: B019
@@ -214,7 +215,7 @@ class Plan:
             return
         if run.method in ("target", "retrained"):
             raise ConfigError(f"the task has no {run.path}", task.file, "See its seed and kind")
-        self._variants(run.task, run.method, (run.variant,))
+        self._variants(run.task, run.method, (run.variant,), "--variant")
 
     @cache  # noqa: B019
     def training_settings(self, task: str) -> UnlearnSettings:

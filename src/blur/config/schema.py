@@ -10,6 +10,7 @@ from blur.core.settings import (
     AttackName,
     Flag,
     Fraction,
+    Json,
     MethodName,
     MetricName,
     ModelPattern,
@@ -21,7 +22,7 @@ from blur.core.settings import (
 )
 from blur.report.settings import RequestSequence
 
-Partial = dict[str, Any]
+Partial = dict[str, Json]
 SetNames = Annotated[tuple[SetName, ...], Field(min_length=1)]
 Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
@@ -233,8 +234,8 @@ class BenchmarkConfig(Strict):
     requests: dict[str, Request] = Field(default_factory=dict, description="further requests, by the variant's name")
     measure: Partial
     epochs: Partial = Field(description="MeasureSettings of the measurements at each epoch's end")
-    metrics: tuple[dict[str, Any], ...]
-    trajectory: tuple[dict[str, Any], ...]
+    metrics: tuple[Partial, ...]
+    trajectory: tuple[Partial, ...]
     judged_by: Judges
     sequence: RequestSequence | None = Field(None, description="requests that the robustness table follows")
     attacks: dict[str, BenchmarkAttack] = Field(default_factory=dict, description="by file of config/attacks")
@@ -248,11 +249,13 @@ class BenchmarkConfig(Strict):
             raise ValueError("the request 'default' is the benchmark's own; give this one another name")
         for name, request in self.requests.items():
             if request.after not in named:
-                raise ValueError(f"request {name!r} comes after {request.after!r}, which is not named before it")
+                before = ", ".join(filter(None, named))
+                raise ValueError(f"request {name!r} comes after {request.after!r}, but before it are named: {before}")
             named.append(name)
         unknown = [name for name in (self.sequence.variants if self.sequence else ()) if name not in named]
         if unknown:
-            raise ValueError(f"`sequence` has the request {unknown[0]!r}, which is not among `requests`")
+            known = ", ".join(filter(None, named))
+            raise ValueError(f"`sequence` has the request {unknown[0]!r}, which is none of {known}")
         return self
 
 

@@ -85,8 +85,8 @@ def require_fit(settings: BaseModel, sizes: Sizes, *layers: Layer) -> None:
         if rank is not None and sizes.width is not None and rank > sizes.width:
             what = f"key '{_dotted(location)}.rank': {rank} is above the model's width, {sizes.width}"
             raise ConfigError(what, file_of(layers, (*location, "rank")), "Lower it")
-        for number in numbers if sizes.depth is not None and choice.get("of") is None else ():
-            if number is not None and number >= sizes.depth:
+        for number in numbers if choice.get("of") is None else ():
+            if number is not None and sizes.depth is not None and number >= sizes.depth:
                 key = "layers" if choice.get("layers") else "layer"
                 remedy = "Lower it, or say in `of` how deep a model the number was chosen for"
                 what = f"key '{_dotted(location)}.{key}': {missing(number, sizes.depth)}"

@@ -6,9 +6,15 @@ A truth value is no number and a number no truth value, though Python has them s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StrictBool
+
+if TYPE_CHECKING:
+    Json = Any
+else:
+    Json = JsonValue
+"""What JSON can hold, as other parts of YAML (dates, keys that are numbers) and infinite numbers cannot be."""
 
 MOST = 10**9
 

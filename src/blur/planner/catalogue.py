@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
 from blur.config.load import read_yaml, suggest, validate
 from blur.core.errors import ConfigError
-from blur.core.settings import BelowOne, Count, NonNegative, Positive, Share, Strict, Whole
+from blur.core.settings import BelowOne, Count, Json, NonNegative, Positive, Share, Strict, Whole
 
 FILE = "planner.yaml"
 
@@ -28,7 +27,7 @@ class Gpu(Strict):
 class KnownArchitecture(Strict):
     """A transformers configuration's fields that decide shapes."""
 
-    fields: dict[str, Any]
+    fields: dict[str, Json]
     source: str
 
 

@@ -5,6 +5,8 @@ A rule of the workflow and a person type the same command; settings come from th
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +15,7 @@ import typer
 
 from blur.core.errors import as_told
 from blur.core.launch import spread
+from blur.core.paths import TRACKING
 from blur.core.runtime import set_threads
 from blur.core.usage import counted
 
@@ -72,7 +75,9 @@ def _run(
     from blur.config.task import Run
     from blur.stages.job import Job
 
-    plan = Plan("config", {"task": task, **({"scale": scale} if scale else {})})
+    tracking = os.environ.get(TRACKING)
+    typed = {"scale": scale, "tracking": json.loads(tracking) if tracking else None}
+    plan = Plan("config", {"task": task, **{key: value for key, value in typed.items() if value}})
     identity = (task, names["figure"]) if "figure" in names else (task,)
     run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
     plan.require(run or Run(task, "base"))

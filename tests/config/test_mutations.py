@@ -1,6 +1,6 @@
 """Random changes of the shipped files: refused in a line that names a file, or accepted; never a traceback.
 
-What makes a number infinite or a truth value is always refused, with the changed file. Fifty sound changes are accepted.
+What makes a number infinite or a truth value is always refused, with the changed file; fifty sound changes are not.
 """
 
 from __future__ import annotations
@@ -66,14 +66,21 @@ def mutations(count: int) -> list[tuple[str, str, Any]]:
     return found
 
 
+def fault(folder: Path) -> str | None:
+    """What is said against a configuration; None where it is sound."""
+    try:
+        look(folder)
+    except BlurError as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize(("file", "key", "value"), mutations(90), ids=str)
 def test_any_change_is_accepted_or_told_in_a_line(folder: Path, file: str, key: str, value: Any) -> None:
     with changed(folder / file, key, value):
-        try:
-            look(folder)
-        except BlurError as error:
-            assert "\n" not in str(error)
-            assert all(name.endswith(".yaml") for name in blamed(str(error))), str(error)
+        message = fault(folder)
+    assert message is None or "\n" not in message
+    assert message is None or all(name.endswith(".yaml") for name in blamed(message))
 
 
 def numbers(count: int) -> list[tuple[str, str]]:

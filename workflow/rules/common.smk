@@ -1,12 +1,14 @@
 """What the rules share: the plan, their one parameter, and the lists of what is to be made."""
 
+import os
+
 from blur.config import keys
 from blur.config.check import check
 from blur.config.names import PATTERNS
 from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core.errors import BlurError
-from blur.core.paths import phase_dir
+from blur.core.paths import TRACKING, phase_dir
 from blur.warm.offer import offer
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
@@ -29,6 +31,7 @@ except BlurError as error:
     raise WorkflowError(str(error)) from None
 
 SCALE = PLAN.name
+os.environ[TRACKING] = PLAN.main.tracking.model_dump_json()
 FIGURES = sorted({figure for task in PLAN.tasks for figure in PLAN.task(task).benchmark.figures})
 
 # SIGTERM (preemption, the end of a job's time) reaches every process of a job. The stage finishes its step and saves;

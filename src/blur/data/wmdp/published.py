@@ -112,7 +112,7 @@ def _lines(path: Path) -> list[tuple[str, str]]:
     try:
         lines = read_bytes(path).decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
-        remedy = "Convert the file: iconv -t utf-8 -f <its encoding>"
+        remedy = "Give a file in UTF-8: iconv -t utf-8 -f <its encoding>"
         raise DataError(f"not UTF-8 (byte {error.start + 1})", str(path), remedy) from None
     found = [(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
     if not found:

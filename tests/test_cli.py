@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from typer.testing import CliRunner
 
 from blur import cli
 from blur.cli import app
+from blur.config import keys
+from blur.config.plan import Plan
+from blur.config.task import Run
+from blur.core.errors import ConfigError
 
 CLAUSE = 60
 
@@ -67,6 +72,7 @@ def test_a_list_of_commands_is_not_cut(name: str) -> None:
         ("unlearn --method blur_npo --variant ../x", "--variant: no variant of 'blur_npo' matches '../x'"),
         ("evaluate --method blur_npo --scale ../ci", "'../ci' can be no scale's name"),
         ("data --task ../tofu", "'../tofu' can be no task's name"),
+        ("figures tradeof", "figures: no figure 'tradeof'. Did you mean 'tradeoff'"),
         ("attack --method blur_npo --attack relern", "no attack 'relern'. Did you mean 'relearn'"),
     ],
 )
@@ -94,3 +100,14 @@ def test_what_snakemake_was_told_of_tracking_reaches_the_jobs(monkeypatch: pytes
     monkeypatch.setattr("blur.stages.data.run", lambda job: seen.append(job.plan.main.tracking.wandb))
     CliRunner().invoke(app, ["data", "--scale", "ci", "--task", "tofu"], catch_exceptions=False)
     assert seen == ["disabled"]
+
+
+def test_an_unknown_metric_is_blamed_on_its_file_by_every_command(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree("config", tmp_path / "config"))
+    file = folder / "benchmarks/tofu.yaml"
+    file.write_text(file.read_text().replace("metric: privleak", "metric: privleek"))
+    plan = Plan(folder, {"scale": "ci"})
+    run = Run("tofu", "blur_npo", "lora")
+    for key in (lambda: keys.metrics_key(plan, run), lambda: keys.attack_key(plan, run, "relearn")):
+        with pytest.raises(ConfigError, match=r"benchmarks/tofu.yaml: metric privleak: there is no metric 'privleek'"):
+            key()

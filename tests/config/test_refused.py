@@ -199,7 +199,7 @@ YAML: list[tuple[bytes, str]] = [
     (b"x: " + b"9" * 5000, "line 1: not valid YAML (Exceeds the limit"),
     (b"title: 0x" + b"f" * 5000, "an integer of 20000 bits"),
     (b"x: 2020-02-30\n", "day is out of range"),
-    (b"[" * 6000 + b"]" * 6000, "nested more than 100 deep"),
+    (b"[\n" * 6000 + b"]" * 6000, "nested more than 100 deep"),
     (b"{a: " * 2000 + b"}" * 2000, "nested more than 100 deep"),
     (b"- " * 3000 + b"a", "nested more than 100 deep"),
     (b"a: &b [*b]\n", "nested more than 100 deep"),

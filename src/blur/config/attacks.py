@@ -129,6 +129,7 @@ class Attacks:
         """
         from blur.metrics.base import with_parts
 
+        self._plan.check_metrics(task)
         on, benchmark = self.on(task, name), self._plan.task(task).benchmark
         known = [spec["name"] for spec in benchmark.metrics]
         chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget

@@ -24,15 +24,9 @@ def check(plan: Plan, task: str) -> None:
     Raises:
         ConfigError: there is a fault in any file; names file, key and remedy.
     """
-    from blur.metrics import check_specs
-
     resolved = plan.task(task)
     benchmark = resolved.benchmark
-    for specs in (benchmark.metrics, benchmark.trajectory):
-        try:
-            check_specs(specs)
-        except ConfigError as error:
-            raise ConfigError(error.what, plan.benchmark_place(task, str(error.where)), error.remedy) from error
+    plan.check_metrics(task)
     _check_names(plan, task)
     if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
         plan.training_settings(task)

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from blur.config.load import suggest, validate
+from blur.config.load import require_known, suggest, validate
 from blur.config.plan import Plan
 from blur.config.schema import FigureConfig, RunFilter, by_topic
 from blur.config.task import Run, Task
@@ -22,7 +22,7 @@ from blur.core.errors import ArtifactError, ConfigError, DataError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_file, sha256_json
 from blur.core.paths import data_dir
-from blur.report.settings import TableSettings
+from blur.report.settings import OPTIONS, TableSettings
 
 Key = dict[str, Any]
 TEXTS = (".json", ".jsonl", ".raw")  # endings of what the loaders of local files read
@@ -179,6 +179,7 @@ def evaluate_key(plan: Plan, run: Run) -> Key:
 
 def metrics_key(plan: Plan, run: Run) -> Key:
     """Key of a model's metrics: their definitions, and the title and settings that the results carry."""
+    plan.check_metrics(run.task)
     benchmark = plan.task(run.task).benchmark
     specs = [*benchmark.metrics, *benchmark.trajectory]
     settings = {
@@ -229,6 +230,8 @@ def figure_key(plan: Plan, task: str, figure: str) -> Key:
     if config is None:
         where = str(plan.folder / f"benchmarks/{resolved.config.benchmark}.yaml: figures")
         raise ConfigError(f"no figure {figure!r}", where, suggest(figure, resolved.benchmark.figures))
+    where = plan.benchmark_place(task, f"figures.{figure}.module")
+    require_known("figure module", config.module, OPTIONS, where)
     settings = {"title": resolved.config.title, "options": config.options, "module": config.module}
     settings |= {"attacks": list(config.attacks)} if config.attacks else {}
     return _key(settings, ["blur.stages.figures", f"blur.report.figures.{config.module}"])

@@ -85,6 +85,22 @@ class Plan:
         """Return how an error names a key of a task's benchmark."""
         return f"{self.folder}/benchmarks/{self.task(task).config.benchmark}.yaml: {key}"
 
+    @cache  # noqa: B019 - a plan lives as long as its process
+    def check_metrics(self, task: str) -> None:
+        """Refuse metrics that there are not, and parameters that they do not have.
+
+        Raises:
+            ConfigError: names the benchmark's file and the metric.
+        """
+        from blur.metrics import check_specs
+
+        benchmark = self.task(task).benchmark
+        for specs in (benchmark.metrics, benchmark.trajectory):
+            try:
+                check_specs(specs)
+            except ConfigError as error:
+                raise ConfigError(error.what, self.benchmark_place(task, str(error.where)), error.remedy) from None
+
     @cached_property
     def attacks(self) -> Attacks:
         """The attacks of the scale."""

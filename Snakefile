@@ -1,14 +1,11 @@
 """Table of contents: `snakemake all` makes everything that the chosen scale asks for."""
 
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.27")
 
 
 configfile: "config/config.yaml"
-
-
-validate(config, "workflow/schemas/config.schema.json")
 
 
 report: "workflow/report/workflow.rst"
@@ -31,10 +28,8 @@ rule all:
 
 
 onsuccess:
-    export_provenance(SCALE)
-    sum_up(SCALE)
+    close(SCALE)
 
 
 onerror:
-    export_provenance(SCALE)
-    sum_up(SCALE)
+    close(SCALE)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from blur import cli
 from blur.cli import app
+from blur.config import keys
+from blur.config.plan import Plan
+from blur.config.task import Run
+from blur.core.errors import ConfigError
 
 CLAUSE = 60
 
@@ -51,3 +59,55 @@ def test_a_list_of_commands_is_not_cut(name: str) -> None:
     for own, command in COMMANDS[name].commands.items():
         line = next(line for line in shown.splitlines() if line.split()[:1] == [own])
         assert line.split(maxsplit=1)[1].startswith(first_clause(command.help))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("unlearn --method blur_npo --gpus 2", "data/ci/tofu/manifest.json: no manifest"),
+        ("train --gpus 2", "data/ci/tofu/manifest.json: no manifest"),
+        ("unlearn --method blur_nop --gpus 2", "no method 'blur_nop'. Did you mean 'blur_npo'"),
+        ("train --role retraind", "--role: no role 'retraind'. Did you mean 'retrained'"),
+        ("unlearn --method ../x", "no method '../x'"),
+        ("unlearn --method blur_npo --variant ../x", "--variant: no variant of 'blur_npo' matches '../x'"),
+        ("evaluate --method blur_npo --scale ../ci", "'../ci' can be no scale's name"),
+        ("data --task ../tofu", "'../tofu' can be no task's name"),
+        ("figures tradeof", "figures: no figure 'tradeof'. Did you mean 'tradeoff'"),
+        ("attack --method blur_npo --attack relern", "no attack 'relern'. Did you mean 'relearn'"),
+    ],
+)
+def test_a_command_that_cannot_be_done_ends_with_one_line(
+    typed: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config").symlink_to(Path("config").resolve())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "spread", lambda *_: pytest.fail("processes were started"))
+    stage, *further = typed.split()
+    given = [word for word in ("--scale ci", "--task tofu") if word.split()[0] not in further]
+    monkeypatch.setattr(sys, "argv", ["blur", stage, *further, *" ".join(given).split()])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("blur: error: ")
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_what_snakemake_was_told_of_tracking_reaches_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    monkeypatch.setenv("BLUR_TRACKING", '{"wandb": "disabled", "project": "blur"}')
+    monkeypatch.setattr("blur.stages.data.run", lambda job: seen.append(job.plan.main.tracking.wandb))
+    CliRunner().invoke(app, ["data", "--scale", "ci", "--task", "tofu"], catch_exceptions=False)
+    assert seen == ["disabled"]
+
+
+def test_an_unknown_metric_is_blamed_on_its_file_by_every_command(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree("config", tmp_path / "config"))
+    file = folder / "benchmarks/tofu.yaml"
+    file.write_text(file.read_text().replace("metric: privleak", "metric: privleek"))
+    plan = Plan(folder, {"scale": "ci"})
+    run = Run("tofu", "blur_npo", "lora")
+    for key in (lambda: keys.metrics_key(plan, run), lambda: keys.attack_key(plan, run, "relearn")):
+        with pytest.raises(ConfigError, match=r"benchmarks/tofu.yaml: metric privleak: there is no metric 'privleek'"):
+            key()

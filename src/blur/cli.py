@@ -5,14 +5,17 @@ A rule of the workflow and a person type the same command; settings come from th
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from blur.core.errors import BlurError
+from blur.core.errors import as_told
 from blur.core.launch import spread
+from blur.core.paths import TRACKING
 from blur.core.runtime import set_threads
 from blur.core.usage import counted
 
@@ -44,7 +47,7 @@ Task = Annotated[str, typer.Option(help="A task of the scale: a file of config/t
 Scale = Annotated[str | None, typer.Option(help="A file of config/scales; config/config.yaml names the default.")]
 Method = Annotated[str, typer.Option(help="A file of config/methods; or target, retrained.")]
 Variant = Annotated[str, typer.Option(help="A named change of the method's settings.")]
-Seed = Annotated[int, typer.Option(help="Seed of the run.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the run.")]
 Attack = Annotated[str, typer.Option(help="A file of config/attacks.")]
 Threads = Annotated[
     int, typer.Option(min=1, help="Threads of the numeric libraries; part of a result's identity on a CPU.")
@@ -72,7 +75,9 @@ def _run(
     from blur.config.task import Run
     from blur.stages.job import Job
 
-    plan = Plan("config", {"task": task, **({"scale": scale} if scale else {})})
+    tracking = os.environ.get(TRACKING)
+    typed = {"scale": scale, "tracking": json.loads(tracking) if tracking else None}
+    plan = Plan("config", {"task": task, **{key: value for key, value in typed.items() if value}})
     identity = (task, names["figure"]) if "figure" in names else (task,)
     run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
     plan.require(run or Run(task, "base"))
@@ -114,7 +119,11 @@ def train(
 
     The retrained one never sees the forget set.
     """
+    from blur.config.load import require_known
+
+    require_known("role", role, ("target", "retrained"), "--role")
     if gpus > 1 and _is_trained(scale, task, role):
+        _require_made(scale, task, role, "default", seed)
         spread(gpus, sys.argv[1:])
     _run("train", threads, scale=scale, task=task, method=role, seed=seed)
 
@@ -167,6 +176,7 @@ def unlearn(
     After an interruption it carries on from the last epoch.
     """
     if gpus > 1 and _is_sharded(scale, task, method, variant, seed):
+        _require_made(scale, task, method, variant, seed)
         spread(gpus, sys.argv[1:])
     _run("unlearn", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
 
@@ -332,11 +342,13 @@ def check(scale: Scale = None) -> None:
     from blur.config.check import check as check_task
     from blur.config.keys import require_folders
     from blur.planner.inputs import read_inputs
+    from blur.workflow.resources import Needs
 
     plan = _plan(scale)
     for task in plan.tasks:
         check_task(plan, task)
         require_folders(plan, task)
+    Needs(plan).check()
     for task in plan.tasks:
         for line in read_inputs(plan, task):
             print(line)
@@ -365,6 +377,19 @@ def schemas() -> None:
     write_schemas()
 
 
+def _require_made(scale: str | None, task: str, method: str, variant: str, seed: int) -> None:
+    """Refuse a training whose data or first model is not there: one process says so, before several are started."""
+    from blur.config.task import Run
+    from blur.core import manifest as manifests
+    from blur.core.paths import data_dir, phase_dir
+
+    plan, run = _plan(scale, task), Run(task, method, variant, seed)
+    plan.require(run)
+    start = Run(task, "base") if method in ("target", "retrained") else plan.start(run)
+    for folder in (data_dir(plan.name, task), phase_dir("models", plan.name, start.path)):
+        manifests.read(folder)
+
+
 def _is_trained(scale: str | None, task: str, role: str) -> bool:
     """Whether a target or retrained model is trained here; one that is fetched takes one process and no GPU."""
     return getattr(_plan(scale, task).task(task).config, role).kind == "train"
@@ -374,7 +399,9 @@ def _is_sharded(scale: str | None, task: str, method: str, variant: str, seed: i
     """Whether the run's weights may be shared out over several GPUs."""
     from blur.config.task import Run
 
-    return _plan(scale, task).unlearn_settings(Run(task, method, variant, seed)).scope.sharded
+    plan, run = _plan(scale, task), Run(task, method, variant, seed)
+    plan.require(run)
+    return method in plan.methods and plan.unlearn_settings(run).scope.sharded
 
 
 def _plan(scale: str | None, task: str | None = None) -> Plan:
@@ -387,8 +414,10 @@ def main() -> None:
     """Run the command line; a fault of the input ends it with one line, not a traceback."""
     try:
         app(prog_name="blur")
-    except BlurError as error:
-        print(f"blur: error: {error}", file=sys.stderr)
+    except Exception as error:
+        if (told := as_told(error)) is None:
+            raise
+        print(f"blur: error: {told}", file=sys.stderr)
         sys.exit(2)
 
 

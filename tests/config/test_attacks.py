@@ -94,9 +94,7 @@ def test_what_is_attacked_is_blamed_on_where_it_was_typed(tmp_path: Path, typed:
         check(Plan(tmp_path / "config", {"scale": "small"}), "muse_books")
 
 
-@pytest.mark.parametrize(
-    "typed", [{"attacks": ["rrt"]}, {"options": {"attack": "rrt"}}, {"options": {"arms": {"rrt": []}}}]
-)
+@pytest.mark.parametrize("typed", [{"attacks": ["rrt"]}, {"options": {"attack": "rrt"}}])
 def test_a_figure_of_an_unknown_attack_is_refused(tmp_path: Path, typed: Any) -> None:
     planned(tmp_path)
     file = tmp_path / "config/benchmarks/tofu.yaml"
@@ -104,7 +102,7 @@ def test_a_figure_of_an_unknown_attack_is_refused(tmp_path: Path, typed: Any) ->
     figure = content["figures"]["relearning"]
     content["figures"]["relearning"] = {**figure, **typed, "options": {**figure["options"], **typed.get("options", {})}}
     file.write_text(yaml.safe_dump(content))
-    with pytest.raises(ConfigError, match=r"tofu.yaml: figures.relearning: no attack 'rrt'"):
+    with pytest.raises(ConfigError, match=r"tofu.yaml: figures.relearning.*: no attack 'rrt'"):
         check(Plan(tmp_path / "config", {"scale": "small"}), "tofu")
 
 

@@ -109,7 +109,7 @@ def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(f
             "table.columns: no metric 'verbmen_f'. Did you mean 'verbmem_f'",
         ),
         ("module: relearning", "module: relearnin", "no figure module 'relearnin'. Did you mean 'relearning'"),
-        ("fold_2_probability, fold_3", "fold_2_probabilty, fold_3", "sequence: no metric 'fold_2_probabilty'"),
+        ("fold_2_probability, fold_3", "fold_2_probabilty, fold_3", "sequence.metrics: no metric 'fold_2_probabilty'"),
     ],
 )
 def test_what_tables_and_figures_read_has_to_exist(folder: Path, old: str, new: str, message: str) -> None:
@@ -124,7 +124,7 @@ def test_what_tables_and_figures_read_has_to_exist(folder: Path, old: str, new: 
     ("typed", "message"),
     [
         ("{data: {split: forget11}}", r"scales/small.yaml: tasks.tofu.data: key 'split'"),
-        ("{data: {source: {num_autors: 40}}}", r"tasks.tofu.data: unknown key 'source.world.num_autors'"),
+        ("{data: {source: {num_autors: 40}}}", r"tasks.tofu.data: unknown key 'source.num_autors'"),
         ("{unlearn: {epohs: 1}}", r"tasks.tofu.unlearn: unknown key 'epohs'"),
         ("{methods: {blur_npo: {optimizer: {lr: fast}}}}", r"tasks.tofu.methods.blur_npo: key 'optimizer"),
         ("{methods: {blur_nop: {}}}", r"tasks.tofu.methods: no method 'blur_nop'"),

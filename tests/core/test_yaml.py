@@ -21,7 +21,7 @@ def test_the_content_is_the_same(text: str) -> None:
 
 
 def test_libyaml_is_there_and_configuration_is_read() -> None:
-    assert issubclass(yaml._LOADER, pyyaml.CSafeLoader)
+    assert issubclass(yaml._Fast, pyyaml.CSafeLoader)
     assert len(FILES) > 40
 
 

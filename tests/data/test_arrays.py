@@ -25,7 +25,7 @@ def test_an_array_has_objects_and_texts_and_json_lines_may_have_its_name(tmp_pat
     ("content", "what", "place"),
     [
         (b"[{]", "malformed JSON", "{path}"),
-        (b'["caf\xe9"]', "malformed JSON", "{path}"),
+        (b'["caf\xe9"]', "not UTF-8", "{path}"),
         (b'["a", 3]', "a JSON int", "{path}, item 2"),
         (None, "file not found", "{path}"),
     ],

@@ -61,5 +61,5 @@ def test_items_that_would_count_twice_are_refused() -> None:
 def test_parts_come_before_and_there_is_one() -> None:
     with pytest.raises(ConfigError, match="no metric 'of_z' before this one"):
         computed(asked("x", 1, 1), ["x"], of=["of_z"])
-    with pytest.raises(DataError, match="no item to take a mean over"):
+    with pytest.raises(ConfigError, match="`of` names nothing"):
         computed(asked("x", 1, 1), ["x"], of=[])

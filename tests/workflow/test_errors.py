@@ -31,7 +31,7 @@ FAULTS = [
     Fault("unknown key", CI, "title: ci", "titel: ci", (CI, "titel", "Did you mean 'title'")),
     Fault("wrong type", CI, "\n  epochs: 3\n", "\n  epochs: three\n", (CI, "epochs", "three")),
     Fault("unknown method", CI, "simnpo,", "simnop,", ("simnop", "Did you mean 'simnpo'")),
-    Fault("unknown variant", CI, "[gamma4,", "[gama4,", ("blur_npo.yaml", "gama4", "Did you mean 'gamma4'")),
+    Fault("unknown variant", CI, "[gamma4,", "[gama4,", (CI, "blur_npo.yaml", "gama4", "Did you mean 'gamma4'")),
     Fault("missing file", "config/tasks/tofu.yaml", "benchmark: tofu", "benchmark: tofoo", ("tofoo.yaml", "'tofu'")),
     Fault("unknown metric", BENCHMARK, "metric: privleak", "metric: privleek", ("privleek", "Did you mean 'privleak'")),
     Fault("broken YAML", "config/methods/npo.yaml", "retain: []", "retain: [", ("config/methods/npo.yaml, line",)),
@@ -82,6 +82,22 @@ def test_unknown_scale_and_task(finished: Workspace) -> None:
     assert "Did you mean 'small'" in done.stdout + done.stderr
     done = finished.forked("all", "-n", "--config", "scale=ci", "task=tofo", check=False)
     assert "Did you mean 'tofu'" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("scal=ci", "--config: unknown key 'scal'. Did you mean 'scale'?"),
+        ("workers=wram", "--config: key 'workers': should be 'warm' or 'cold', got 'wram'"),
+        ("scale=../x", "--config: '../x' can be no scale's name"),
+        ("tracking=of", "--config: key 'tracking': should be 'disabled', 'offline' or 'online', got 'of'"),
+    ],
+)
+def test_what_is_typed_with_config_is_told_in_our_words(finished: Workspace, typed: str, said: str) -> None:
+    done = finished.forked("all", "-n", "--config", typed, check=False)
+    assert done.returncode != 0
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_a_command_typed_with_a_wrong_method_ends_with_one_line(finished: Workspace) -> None:

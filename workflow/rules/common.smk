@@ -1,18 +1,21 @@
 """What the rules share: the plan, their one parameter, and the lists of what is to be made."""
 
+import os
+
 from blur.config import keys
 from blur.config.check import check
+from blur.config.names import PATTERNS
 from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core.errors import BlurError
-from blur.core.paths import phase_dir
+from blur.core.paths import TRACKING, phase_dir
 from blur.planner.inputs import read_inputs
 from blur.warm.offer import offer
-from blur.workflow.records import export_provenance
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
 from blur.workflow.scheduling import lift_default_rate
-from blur.workflow.useful import count, sum_up
+from blur.workflow.closing import close
+from blur.workflow.useful import count
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -22,13 +25,15 @@ try:
         keys.require_folders(PLAN, task)
         if workflow.is_main_process:
             read_inputs(PLAN, task)
+    NEEDS = Needs(PLAN)
+    NEEDS.check()
     ALL_RUNS = {task: PLAN.runs(task) for task in PLAN.tasks}
     ATTACKED = {task: PLAN.attacks.pairs(task) for task in PLAN.tasks}
 except BlurError as error:
     raise WorkflowError(str(error)) from None
 
 SCALE = PLAN.name
-NEEDS = Needs(PLAN)
+os.environ[TRACKING] = PLAN.main.tracking.model_dump_json()
 FIGURES = sorted({figure for task in PLAN.tasks for figure in PLAN.task(task).benchmark.figures})
 
 # SIGTERM (preemption, the end of a job's time) reaches every process of a job. The stage finishes its step and saves;
@@ -44,10 +49,10 @@ wildcard_constraints:
     task="|".join(PLAN.tasks),
     role="target|retrained",
     method="[a-z0-9_]+",
-    variant="[A-Za-z0-9_.+-]+",
+    variant=PATTERNS["variant"],
     seed=r"\d+",
-    request="[A-Za-z0-9_.+-]+",
-    attack="[a-z0-9_]+",
+    request=PATTERNS["request"],
+    attack=PATTERNS["attack"],
 
 
 onstart:

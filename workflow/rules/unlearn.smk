@@ -50,7 +50,7 @@ rule unlearn:
     log:
         "logs/{scale}/{task}/unlearn.{method}.{variant}.seed{seed}.log",
     wildcard_constraints:
-        method="(?!(base|target|retrained)/)[a-z0-9_]+",
+        method=PATTERNS["method"],
     conda:
         "../envs/blur.yaml"
     resources:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import field_validator
 
 from blur.attacks.point import Point, Record
-from blur.unlearn.axis import Strict
+from blur.core.settings import Strict
 
 if TYPE_CHECKING:
     from pathlib import Path

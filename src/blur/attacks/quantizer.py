@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from blur.core.errors import ArtifactError, ConfigError
+from blur.core.settings import Flag
 from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class QuantizerBase(Choice):
 class WeightQuantizer(QuantizerBase):
     """A scheme that looks at one weight at a time."""
 
-    include_head: bool = False
+    include_head: Flag = False
 
     def encode(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
         """Return the codes of a matrix [out, in], and the values that they stand for, both [out, in]."""

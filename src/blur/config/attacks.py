@@ -8,7 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from blur.config.load import Layer, require_known, suggest, validate
+from blur.config.names import require_name, require_names
 from blur.config.schema import AttackConfig, BenchmarkAttack
+from blur.config.sizes import require_fit
 from blur.core.errors import ConfigError
 from blur.unlearn.axis import available
 
@@ -41,7 +43,9 @@ class Attacks:
     def config(self, name: str) -> AttackConfig:
         """Return an attack's file, validated; a name without a file is an error with the nearest name."""
         require_known("attack", name, self.names, str(self._plan.folder / "attacks"))
-        return validate(AttackConfig, self._plan.layer(f"attacks/{name}.yaml"))
+        layer = self._plan.layer(f"attacks/{name}.yaml")
+        require_name("attack", name, layer[0])
+        return validate(AttackConfig, layer)
 
     @cache  # noqa: B019
     def pairs(self, task: str) -> tuple[tuple[Run, str], ...]:
@@ -79,20 +83,28 @@ class Attacks:
     @cache  # noqa: B019
     def settings(self, task: str, name: str) -> AttackBase:
         """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale, task."""
-        plan, config, on = self._plan, self.config(name), self.on(task, name)
-        file, known = str(plan.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
-        if config.module not in known:
-            raise ConfigError(f"no module {config.module!r} of blur.attacks.kinds", file, suggest(config.module, known))
-        layers = [
-            (f"{file}: settings", config.settings),
-            (f"{self._place(task, name)}.settings", on.settings),
-            plan.scale_layer("attacks", name),
-            *plan.task(task).said("attacks", name),
-        ]
+        config, layers = self.config(name), self._layers(task, name)
+        file, known = str(self._plan.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
+        require_known("module of blur.attacks.kinds", config.module, known, f"{file}: module")
         _check_left_out(layers)
-        settings = validate(import_module(f"blur.attacks.kinds.{config.module}").Attack, *layers)
-        _check_sets(layers, plan.task(task).set_names)
+        settings: AttackBase = validate(import_module(f"blur.attacks.kinds.{config.module}").Attack, *layers)
+        require_names(settings, {"set": self._plan.task(task).set_names}, *layers)
+        require_fit(settings, self._plan.task(task).sizes, *layers)
         return settings
+
+    def arms(self, task: str, name: str) -> set[str]:
+        """Return the names of an attack's arms, those included that the task or the scale leaves out."""
+        said = [content.get("arms") for _, content in self._layers(task, name)]
+        return {arm for arms in said if isinstance(arms, Mapping) for arm in arms}
+
+    def _layers(self, task: str, name: str) -> list[Layer]:
+        config, on = self.config(name), self.on(task, name)
+        return [
+            (f"{self._plan.folder}/attacks/{name}.yaml: settings", config.settings),
+            (f"{self._place(task, name)}.settings", on.settings),
+            self._plan.scale_layer("attacks", name),
+            *self._plan.task(task).said("attacks", name),
+        ]
 
     @cache  # noqa: B019 - a plan lives as long as its process
     def measure(self, task: str, name: str) -> MeasureSettings:
@@ -117,6 +129,7 @@ class Attacks:
         """
         from blur.metrics.base import with_parts
 
+        self._plan.check_metrics(task)
         on, benchmark = self.on(task, name), self._plan.task(task).benchmark
         known = [spec["name"] for spec in benchmark.metrics]
         chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
@@ -137,11 +150,3 @@ def _check_left_out(layers: Sequence[Layer]) -> None:
             if arm is None and name not in known:
                 raise ConfigError(f"no arm {name!r} to leave out", f"{place}.arms", suggest(name, sorted(known)))
             known.add(name)
-
-
-def _check_sets(layers: Sequence[Layer], known: Sequence[str]) -> None:
-    """Refuse names of sets that the benchmark does not have."""
-    for place, content in layers:
-        for key, sets in (content.get("data") or {}).items():
-            for name in sets:
-                require_known("set", name, known, f"{place}.data.{key}")

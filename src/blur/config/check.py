@@ -5,47 +5,79 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from blur.config.load import require_known, suggest, under
+from blur.config.load import Layer, require_known, under, validate
+from blur.config.names import require_names
 from blur.core.errors import ConfigError
-from blur.core.fingerprint import SOURCE
+from blur.report.settings import OPTIONS, TableSettings
 
 if TYPE_CHECKING:
     from blur.config.plan import Plan
+    from blur.config.task import Task
     from blur.measure.settings import MeasureSettings
+
+Known = dict[str, list[str]]
 
 
 def check(plan: Plan, task: str) -> None:
-    """Resolve every setting of a task once.
+    """Resolve every setting of a task once, and look up every name.
 
     Raises:
         ConfigError: there is a fault in any file; names file, key and remedy.
     """
-    from blur.metrics import check_specs
-
     resolved = plan.task(task)
-    for specs in (resolved.benchmark.metrics, resolved.benchmark.trajectory):
-        try:
-            check_specs(specs)
-        except ConfigError as error:
-            raise ConfigError(error.what, plan.benchmark_place(task, str(error.where)), error.remedy) from error
+    benchmark = resolved.benchmark
+    plan.check_metrics(task)
     _check_names(plan, task)
     if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
         plan.training_settings(task)
-    _check_measured(plan, task, resolved.benchmark.metrics, plan.measure_settings(task))
-    _check_measured(plan, task, resolved.benchmark.trajectory, plan.epoch_settings(task))
-    _check_judges(plan, task)
-    _check_drawn(plan, task)
+    _check_measured(plan, task, "metrics", plan.measure_settings(task))
+    _check_measured(plan, task, "trajectory", plan.epoch_settings(task))
     for run in plan.runs(task):
         plan.unlearn_settings(run)
+    plan.check_unused(task)
     made = dict.fromkeys(attack for _, attack in plan.attacks.pairs(task))
-    for attack in resolved.benchmark.attacks:
+    for attack in benchmark.attacks:
         plan.attacks.settings(task, attack)
+        plan.attacks.metrics(task, attack)
     for attack in made:
-        _check_measured(plan, task, plan.attacks.metrics(task, attack)[0], plan.attacks.measure(task, attack))
+        plan.attacks.measure(task, attack)
+    known = _known(plan, resolved)
+    judges: Known = {**known, "metric": [spec["name"] for spec in benchmark.metrics]}
+    require_names(benchmark, judges, resolved.benchmark_file)
+    _check_drawn(resolved, known)
+
+
+def _known(plan: Plan, task: Task) -> Known:
+    """Return what there is, by kind, for figures and table to name."""
+    benchmark, name = task.benchmark, task.name
+    variants = {method: ["default", *plan.method(method).variants, *plan.scale.variants] for method in plan.methods}
+    requests = ["default", *benchmark.requests]
+    runs = [f"{method}/{variant}" for method in variants for variant in (*variants[method], *benchmark.requests)]
+    settings = {run.method: plan.unlearn_settings(run) for run in plan.runs(name)}.values()
+    return {
+        "set": list(task.set_names),
+        "metric": list(dict.fromkeys(spec["name"] for spec in (*benchmark.metrics, *benchmark.trajectory))),
+        "attack": list(benchmark.attacks),
+        "arm": sorted(set().union(*(plan.attacks.arms(name, attack) for attack in benchmark.attacks))),
+        "method": list(plan.methods),
+        "model": [*plan.methods, "target", "retrained"],
+        "request": requests,
+        "variant": sorted({*requests, *(one for own in variants.values() for one in own)}),
+        "run": [*plan.methods, *runs],
+        "setting": sorted({path for one in settings for path in _paths(one.model_dump())}),
+    }
+
+
+def _paths(settings: Mapping[str, Any], above: str = "") -> list[str]:
+    """Return the dotted paths of all settings."""
+    paths = []
+    for key, value in settings.items():
+        paths += _paths(value, f"{above}{key}.") if isinstance(value, dict) else [f"{above}{key}"]
+    return paths
 
 
 def _check_names(plan: Plan, task: str) -> None:
-    """Refuse settings of methods and attacks that have no file."""
+    """Refuse settings of methods and attacks that have no file, and weights matched to runs that cannot be."""
     resolved = plan.task(task)
     methods = [*resolved.said("methods"), under(resolved.model_file, "methods")]
     of_scale, own = [plan.scale_layer("attacks")], resolved.said("attacks")
@@ -57,49 +89,35 @@ def _check_names(plan: Plan, task: str) -> None:
         for place, settings in layers:
             for name in settings:
                 require_known(kind, name, known, place)
+    for method in plan.methods:
+        plan.check_matched(method)
 
 
-def _check_measured(plan: Plan, task: str, specs: Sequence[Mapping[str, Any]], settings: MeasureSettings) -> None:
+def _check_measured(plan: Plan, task: str, key: str, settings: MeasureSettings) -> None:
     """Refuse metrics of what is not measured, and task files that are unfit."""
-    from blur.metrics.base import sets_of
+    from blur.metrics.base import reads_of, sets_of
 
+    specs: Sequence[Mapping[str, Any]] = getattr(plan.task(task).benchmark, key)
     settings.task_files()
     for spec in specs:
-        missing = sorted(sets_of(spec) - settings.measured)
-        if missing:
-            what = f"task {task!r} does not measure {missing[0]!r}"
+        for name in sorted(sets_of(spec)):
             where = plan.benchmark_place(task, f"metric {spec['name']}")
-            raise ConfigError(what, where, suggest(missing[0], sorted(settings.measured)))
+            require_known("measurement of", name, sorted(settings.measured), where)
+    try:
+        settings.only(**vars(reads_of(specs)))
+    except ValueError as error:
+        remedy = "Add it under `measure` or `epochs`, or mend its name"
+        raise ConfigError(str(error), plan.benchmark_place(task, key), remedy) from None
 
 
-def _check_drawn(plan: Plan, task: str) -> None:
-    """Refuse figures without a module, and attacks and metrics of figures and table that the benchmark has not."""
-    benchmark = plan.task(task).benchmark
-    modules = sorted(path.stem for path in (SOURCE / "report/figures").glob("[!_]*.py"))
-    known = sorted({spec["name"] for spec in (*benchmark.metrics, *benchmark.trajectory)})
-    asked: list[tuple[str, Mapping[str, Any]]] = [("table", benchmark.table)]
+def _check_drawn(task: Task, known: Known) -> None:
+    """Refuse figures without a module, and what figures and table name and the benchmark has not."""
+    benchmark = task.benchmark
     for name, figure in benchmark.figures.items():
-        where, one = plan.benchmark_place(task, f"figures.{name}"), figure.options.get("attack")
-        for attack in (*figure.attacks, *([one] if one else []), *figure.options.get("arms", ())):
-            require_known("attack", attack, benchmark.attacks, where)
-        require_known("figure module", figure.module, modules, f"{where}.module")
-        asked.append((f"figures.{name}.options", figure.options))
-    for place, options in asked:
-        for key in ("columns", "parts", "metrics", "forget", "utility", "chance"):
-            named = options.get(key) or ()
-            for metric in [named] if isinstance(named, str) else named:
-                if str(metric).partition(".")[0] not in known:
-                    where = plan.benchmark_place(task, f"{place}.{key}")
-                    raise ConfigError(f"no metric {metric!r}", where, suggest(str(metric), known))
-
-
-def _check_judges(plan: Plan, task: str) -> None:
-    """Refuse judges, of one request or of a sequence, that are no metrics of the benchmark."""
-    benchmark = plan.task(task).benchmark
-    known = [spec["name"] for spec in benchmark.metrics]
-    sequence = benchmark.sequence.metrics if benchmark.sequence else ()
-    judged = benchmark.judged_by
-    unseen = (judged.unseen,) if judged.unseen else ()
-    judges = {"judged_by": (*judged.forget, judged.utility, *unseen), "sequence": sequence}
-    for key, name in ((key, name) for key, names in judges.items() for name in names):
-        require_known("metric", name, known, plan.benchmark_place(task, key))
+        place = under(task.benchmark_file, "figures", name)
+        require_known("figure module", figure.module, OPTIONS, f"{place[0]}.module")
+        options: Layer = (f"{place[0]}.options", figure.options)
+        require_names(validate(OPTIONS[figure.module], options), known, options)
+    table: Layer = (f"{task.benchmark_file[0]}: table", benchmark.table)
+    told = {"utility": benchmark.judged_by.utility}
+    require_names(validate(TableSettings, (f"{task.benchmark_file[0]}: judged_by", told), table), known, table)

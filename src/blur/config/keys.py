@@ -7,20 +7,25 @@ set, so two swapped values would go unnoticed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from fnmatch import fnmatchcase
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from blur.config.load import suggest, validate
+from blur.config.load import require_known, suggest, validate
 from blur.config.plan import Plan
 from blur.config.schema import FigureConfig, RunFilter, by_topic
 from blur.config.task import Run, Task
-from blur.core.errors import ConfigError, DataError
+from blur.core import manifest as manifests
+from blur.core.errors import ArtifactError, ConfigError, DataError
 from blur.core.fingerprint import fingerprint
-from blur.core.hashing import canonical_json, sha256_file
-from blur.report.settings import TableSettings
+from blur.core.hashing import canonical_json, sha256_file, sha256_json
+from blur.core.paths import data_dir
+from blur.report.settings import OPTIONS, TableSettings
 
 Key = dict[str, Any]
+TEXTS = (".json", ".jsonl", ".raw")  # endings of what the loaders of local files read
 OWN = "own"  # what the benchmark itself demands to forget, where a request is asked for
 
 
@@ -35,10 +40,10 @@ def data_key(plan: Plan, task: str) -> Key:
 
 
 def local_files(task: Task) -> dict[str, str]:
-    """Return the hashes of the files of a ``local`` source by name; empty for other sources.
+    """Return the hashes of the files of a ``local`` source, and of its subfolders, by path; empty for other sources.
 
     Raises:
-        DataError: the folder is missing.
+        DataError: the folder is missing, or one of its files cannot be read.
     """
     source = task.data.source
     if source.kind != "local":
@@ -47,7 +52,36 @@ def local_files(task: Task) -> dict[str, str]:
     if not folder.is_dir():
         where = task.place("data", "source", "path")
         raise DataError(f"no folder {source.path!r}", where, "Put the files there, or name another folder")
-    return {p.name: sha256_file(p) for p in sorted(folder.iterdir()) if p.suffix in (".json", ".jsonl")}
+    found = [path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.suffix in TEXTS]
+    return {path.relative_to(folder).as_posix(): _hash(path) for path in sorted(found) if not path.is_dir()}
+
+
+def _hash(path: Path) -> str:
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        reason = "a link that leads nowhere" if path.is_symlink() else f"cannot be read ({error.strerror})"
+        raise DataError(reason, str(path), "Mend it or remove it") from None
+
+
+def unbuilt_sets(plan: Plan, task: str) -> dict[str, list[dict[str, Any]]]:
+    """Read the local texts of a task whose data are not built yet from them as they are: no job is needed to do so.
+
+    Returns:
+        The task's sets; none where its texts are no files here, or are built already.
+
+    Raises:
+        DataError: they cannot be made into sets; names file, line and remedy.
+    """
+    resolved, sets = plan.task(task), dict[str, list[dict[str, Any]]]()
+    if resolved.data.source.kind != "local":
+        return sets
+    folder = data_dir(plan.name, task)
+    with suppress(ArtifactError):
+        if manifests.read(folder)["key_hash"] == sha256_json(data_key(plan, task)):
+            return sets
+    sets.update(import_module(f"blur.data.{resolved.benchmark.module}").build(resolved.data))
+    return sets
 
 
 def require_folders(plan: Plan, task: str) -> None:
@@ -149,6 +183,7 @@ def evaluate_key(plan: Plan, run: Run) -> Key:
 
 def metrics_key(plan: Plan, run: Run) -> Key:
     """Key of a model's metrics: their definitions, and the title and settings that the results carry."""
+    plan.check_metrics(run.task)
     benchmark = plan.task(run.task).benchmark
     specs = [*benchmark.metrics, *benchmark.trajectory]
     settings = {
@@ -199,6 +234,8 @@ def figure_key(plan: Plan, task: str, figure: str) -> Key:
     if config is None:
         where = str(plan.folder / f"benchmarks/{resolved.config.benchmark}.yaml: figures")
         raise ConfigError(f"no figure {figure!r}", where, suggest(figure, resolved.benchmark.figures))
+    where = plan.benchmark_place(task, f"figures.{figure}.module")
+    require_known("figure module", config.module, OPTIONS, where)
     settings = {"title": resolved.config.title, "options": config.options, "module": config.module}
     settings |= {"attacks": list(config.attacks)} if config.attacks else {}
     return _key(settings, ["blur.stages.figures", f"blur.report.figures.{config.module}"])

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
-from yaml import YAMLError
 
 from blur.core import yaml
 from blur.core.errors import ConfigError
+from blur.unlearn.axis import INNER
 
 Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[int | str, ...]
 Layer = tuple[str, Mapping[str, Any]]
 
 
@@ -21,17 +23,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML file whose top level is a mapping.
 
     Raises:
-        ConfigError: the file is missing, is no YAML, or its top level is no mapping.
+        ConfigError: the file is missing, cannot be read, is no YAML, or its top level is no mapping.
     """
     if not path.is_file():
         others = sorted(p.stem for p in path.parent.glob("*.yaml"))
         raise ConfigError("no such file", str(path), suggest(path.stem, others))
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"not valid YAML ({getattr(error, 'problem', error)})", f"{path}{line}", "Mend it") from error
+    content = yaml.read(path)
     if not isinstance(content, dict):
         raise ConfigError("the top level must be a mapping of keys to values", str(path), "Mend it")
     return content
@@ -86,80 +83,156 @@ def under(layer: Layer, *keys: str) -> Layer:
 
 
 def validate(model: type[Model], *layers: Layer) -> Model:
-    """Validate the merge of ``layers`` (pairs of file name and content) against ``model``.
+    """Validate the merge of ``layers`` (pairs of file name and content) against ``model``, and what later ones replace.
 
     Raises:
         ConfigError: names the file that the wrong key came from, the key, what is allowed, and the nearest name.
     """
+    speaking = [place for place, (_, content) in enumerate(layers) if content]
+    validate_unused(model, *layers[: speaking[-1] if speaking else 0])
     merged = merge(*(content for _, content in layers))
     try:
         return model.model_validate(merged)
     except ValidationError as error:
-        raise _config_error(model, layers, error) from None
+        raise _config_error(layers, merged, list(_all_faults(model, error.errors(include_url=False)))) from None
 
 
-def _said(fault: Any) -> str:
+def validate_unused(model: type[BaseModel], *layers: Layer) -> None:
+    """Check what each layer says, though nothing uses it: others may add a key, replace it, or settle a contradiction.
+
+    Raises:
+        ConfigError: as ``validate`` does.
+    """
+    for place in (place for place, (_, content) in enumerate(layers) if content):
+        upto = layers[: place + 1]
+        merged = merge(*(content for _, content in upto))
+        try:
+            model.model_validate(merged)
+        except ValidationError as error:
+            faults = list(_all_faults(model, error.errors(include_url=False)))
+            if said := [fault for fault in faults if not _may_be_settled(fault)]:
+                raise _config_error(upto, merged, said) from None
+
+
+def _may_be_settled(fault: Mapping[str, Any]) -> bool:
+    return fault["type"] == "missing" or (fault["type"] == "value_error" and isinstance(fault["input"], dict))
+
+
+def _config_error(layers: Sequence[Layer], merged: Mapping[str, Any], faults: Sequence[Any]) -> ConfigError:
+    # A misspelt key is also a missing one: the first says more.
+    fault = next((fault for fault in faults if fault["type"] in _UNKNOWN), faults[0])
+    location = _typed(merged, fault["loc"])
+    file = file_of(layers, location, whole=fault["type"] == "value_error")
+    key = ".".join(str(part) for part in location)
+    if fault["type"] in _UNKNOWN:
+        return ConfigError(f"unknown key {key!r}", file, suggest(str(location[-1]), _fields_at(*fault["owner"])))
+    if fault["type"] == "missing":
+        return ConfigError(f"key {key!r} is missing", file, "Add it")
+    if not key:
+        return ConfigError(_said(fault), file, "Mend it")
+    got = f", got {_shown(fault['input'])}" if not isinstance(fault["input"], dict) else ""
+    return ConfigError(f"key {key!r}: {_said(fault)}{got}", file, "Mend it")
+
+
+_UNKNOWN = ("extra_forbidden", "invalid_key")
+_TAGS = {"union_tag_not_found": "missing", "union_tag_invalid": "no_such_tag"}
+
+
+def _all_faults(model: type[BaseModel], faults: Iterable[Any], inside: Location = ()) -> Iterator[dict[str, Any]]:
+    """Yield faults, those of a choice on an axis one by one, each with the model that has the key and where in it."""
+    for fault in faults:
+        location = (*inside, *fault["loc"])
+        if fault["type"] == INNER:
+            yield from _all_faults(fault["ctx"]["of"], fault["ctx"]["faults"], location)
+        elif fault["type"] in _TAGS:
+            key = fault["ctx"]["discriminator"].strip("'")
+            yield {**fault, "type": _TAGS[fault["type"]], "loc": (*location, key), "input": fault["input"].get(key)}
+        else:
+            yield {**fault, "loc": location, "owner": (model, fault["loc"][:-1])}
+
+
+def _said(fault: Mapping[str, Any]) -> str:
     """Return what is wrong with a value, in words of YAML."""
     words = {
         "tuple_type": "should be a list",
         "dict_type": "should be a mapping",
         "mapping_type": "should be a mapping",
+        "model_type": "should be a mapping",
+        "bool_type": "should be true or false",
+        "string_type": "should be a text",
     }
-    return words.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+    if fault["type"] == "no_such_tag":
+        return f"should be one of {fault['ctx']['expected_tags']}"
+    return words.get(fault["type"], fault["msg"].removeprefix("Value error, ").removeprefix("Input "))
 
 
-def _config_error(model: type[BaseModel], layers: tuple[Layer, ...], error: ValidationError) -> ConfigError:
-    faults = error.errors(include_url=False)
-    # A misspelt key is also a missing one: the first says more.
-    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    location = tuple(first["loc"])
-    file = _file_of(layers, location)
-    key = ".".join(str(part) for part in location)
-    if first["type"] == "extra_forbidden":
-        allowed = _fields_at(model, location[:-1])
-        return ConfigError(f"unknown key {key!r}", file, suggest(str(location[-1]), allowed))
-    if first["type"] == "missing":
-        return ConfigError(f"key {key!r} is missing", file, "Add it")
-    if not key:
-        return ConfigError(_said(first), file, "Mend it")
-    got = f", got {first['input']!r}" if not isinstance(first["input"], dict) else ""
-    return ConfigError(f"key {key!r}: {_said(first)}{got}", file, "Mend it")
+def _shown(value: Any) -> str:
+    """Return a value as an error shows it, however long it is."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"an integer of {value.bit_length()} bits"
+    return reprlib.repr(value)
 
 
-def _file_of(layers: Sequence[Layer], location: tuple[int | str, ...]) -> str:
-    """Return the name of the layer that a value came from; of the last one that says anything where none has it."""
-    speaking = [layer for layer in layers if layer[1]] or layers[-1:]
-    holding = [layer for layer in speaking if _holds(layer[1], location)]
-    return (holding or speaking)[-1][0]
-
-
-def _holds(content: Any, location: tuple[int | str, ...]) -> bool:
-    """Whether ``content`` has a value at ``location``; parts that name a union's branch are passed over."""
-    for part in location:
-        if isinstance(content, list):
-            if not isinstance(part, int) or part >= len(content):
-                return False
-            content = content[part]
-        elif isinstance(content, Mapping) and part in content:
-            content = content[part]
-        elif isinstance(content, Mapping) and part in (content.get("kind"), content.get("name")):
+def _typed(merged: Any, location: Location) -> Location:
+    """Return a fault's location as it was typed, without the parts that name the branch of a union."""
+    typed: list[int | str] = []
+    for place, part in enumerate(location):
+        if _has(merged, part):
+            merged = merged[part]
+        elif place < len(location) - 1 or not isinstance(merged, Mapping):
             continue
-        else:
-            return False
-    return True
+        typed.append(part)
+    return tuple(typed)
 
 
-def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+def _has(content: Any, part: int | str) -> bool:
+    if isinstance(content, Mapping):
+        return part in content
+    return isinstance(content, list | tuple) and isinstance(part, int) and part < len(content)
+
+
+def file_of(layers: Sequence[Layer], location: Location, whole: bool = False) -> str:
+    """Return the name of the layer that a value came from, or would be looked for in first where no layer has it.
+
+    Args:
+        whole: the value is at fault as a whole: all layers are named that say a part of it.
+    """
+    holding: list[tuple[str, Any]] = [layer for layer in layers if layer[1]] or list(layers[-1:])
+    for part in location:
+        inner = [(name, content[part]) for name, content in holding if _has(content, part)]
+        if not inner:
+            return holding[0][0]
+        holding = _merged_layers(inner)
+    return " + ".join(name for name, _ in holding) if whole else holding[-1][0]
+
+
+def _merged_layers(layers: Sequence[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return those of the layers of a value that later ones leave something of (see ``merge``)."""
+    kept: list[tuple[str, Any]] = []
+    for name, value in layers:
+        below = merge(*(content for _, content in kept)) if kept and isinstance(kept[0][1], Mapping) else None
+        goes_on = below is not None and isinstance(value, Mapping) and not _renamed(below, value)
+        kept = [*kept, (name, value)] if goes_on else [(name, value)]
+    return kept
+
+
+def _fields_at(model: type[BaseModel], location: Location) -> list[str]:
     """Names of the fields of the model found by walking ``location`` from ``model``."""
     models = [model]
     for part in location:
         fields = [owner.model_fields[part] for owner in models if part in owner.model_fields]
-        if fields:  # other parts are places in a list or branches of a union
+        if fields:
             models = [found for field in fields for found in _models_in(field.annotation)] or models
+        else:  # a place in a list, or a branch of a union, which the literal of its `kind` tells
+            models = [one for one in models if part in _literals(one)] or models
     return sorted({name for owner in models for name in owner.model_fields})
+
+
+def _literals(model: type[BaseModel]) -> tuple[Any, ...]:
+    return get_args(model.model_fields["kind"].annotation) if "kind" in model.model_fields else ()
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for inner in getattr(annotation, "__args__", ()) for found in _models_in(inner)]
+    return [found for inner in get_args(annotation) for found in _models_in(inner)]

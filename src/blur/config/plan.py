@@ -6,7 +6,7 @@ so that a stage typed by hand and the same stage in the graph can never differ i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
 from importlib import import_module
@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any, Literal
 
 from blur.config.attacks import Attacks
-from blur.config.load import Layer, read_yaml, require_known, suggest, under, validate
+from blur.config.load import Layer, file_of, read_yaml, require_known, suggest, under, validate, validate_unused
+from blur.config.names import require_name, require_names
 from blur.config.schema import (
     AttackSelection,
     BenchmarkConfig,
@@ -28,6 +29,7 @@ from blur.config.schema import (
     TaskConfig,
     by_topic,
 )
+from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import Run, Task
 from blur.core.errors import ConfigError
 from blur.measure.settings import MeasureSettings
@@ -54,11 +56,22 @@ class Plan:
 
     def __init__(self, folder: Path | str = "config", overrides: Mapping[str, Any] | None = None) -> None:
         self.folder = Path(folder)
-        layers = [self.layer("config.yaml"), ("--config", dict(overrides or {}))]
+        main = self.layer("config.yaml")
+        # Snakemake hands over the whole of it: what differs was typed.
+        typed = {key: value for key, value in (overrides or {}).items() if key not in main[1] or main[1][key] != value}
+        layers = [main, ("--config", typed)]
         self.main = validate(MainConfig, *layers)
+        said = next((layer for layer in reversed(layers) if "scale" in layer[1]), layers[0])
+        require_name("scale", self.main.scale, said[0])
         self._scale_layer = self.layer(f"scales/{self.main.scale}.yaml")
         self.scale = validate(ScaleConfig, self._scale_layer)
         self.name = self.main.scale
+        self._require_nameable("task", "tasks", self.scale.tasks)
+        self._require_nameable("variant", "variants", self.scale.variants)
+
+    def _require_nameable(self, kind: str, key: str, names: Iterable[str]) -> None:
+        for name in names:
+            require_name(kind, name, self.scale_layer(key)[0])
 
     def layer(self, name: str) -> Layer:
         """Return what a file of the configuration folder says."""
@@ -71,6 +84,22 @@ class Plan:
     def benchmark_place(self, task: str, key: str) -> str:
         """Return how an error names a key of a task's benchmark."""
         return f"{self.folder}/benchmarks/{self.task(task).config.benchmark}.yaml: {key}"
+
+    @cache  # noqa: B019 - a plan lives as long as its process
+    def check_metrics(self, task: str) -> None:
+        """Refuse metrics that there are not, and parameters that they do not have.
+
+        Raises:
+            ConfigError: names the benchmark's file and the metric.
+        """
+        from blur.metrics import check_specs
+
+        benchmark = self.task(task).benchmark
+        for specs in (benchmark.metrics, benchmark.trajectory):
+            try:
+                check_specs(specs)
+            except ConfigError as error:
+                raise ConfigError(error.what, self.benchmark_place(task, str(error.where)), error.remedy) from None
 
     @cached_property
     def attacks(self) -> Attacks:
@@ -90,20 +119,27 @@ class Plan:
     @cache  # noqa: B019 - a plan lives as long as its process
     def task(self, name: str) -> Task:
         """Return a task of this scale with everything it names, validated."""
+        require_name("task", name, "--task")
         typed = self.layer(f"tasks/{name}.yaml"), self.scale_layer("tasks", name)
         config = validate(TaskConfig, *typed)
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
+        for kind, names in (("request", benchmark.requests), ("figure", benchmark.figures)):
+            for one in names:
+                require_name(kind, one, f"{bench_file[0]}: {kind}s")
         model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
         module = _data_module(bench_file, benchmark.module)
+        model = validate(ModelSettings, (f"{model_file[0]}: model", model_config.model))
         return Task(
             name=name,
             config=config,
             benchmark=benchmark,
+            benchmark_file=bench_file,
             data=validate(module.Settings, *(under(layer, "data") for layer in typed)),
             set_names=module.SET_NAMES,
-            model=validate(ModelSettings, (f"{model_file[0]}: model", model_config.model)),
+            model=model,
+            sizes=sizes_of(model, model_file[0]),
             model_file=model_file,
             typed=typed,
         )
@@ -117,7 +153,12 @@ class Plan:
     def method(self, name: str) -> MethodConfig:
         """Return a method's file, validated; a name without a file is an error with the nearest name."""
         require_known("method", name, self.methods, str(self.folder / "methods"))
-        return validate(MethodConfig, self.layer(f"methods/{name}.yaml"))
+        layer = self.layer(f"methods/{name}.yaml")
+        require_name("method", name, layer[0])
+        config = validate(MethodConfig, layer)
+        for variant in config.variants:
+            require_name("variant", variant, f"{layer[0]}: variants")
+        return config
 
     @cache  # noqa: B019
     def runs(self, task: str) -> tuple[Run, ...]:
@@ -159,22 +200,22 @@ class Plan:
         return [
             Run(task, method, variant, seed)
             for method in selection.methods
-            for variant in self._variants(task, method, selection.variants)
+            for variant in self._variants(task, method, selection.variants, where)
             for seed in selection.seeds
         ]
 
-    def _variants(self, task: str, method: str, patterns: tuple[str, ...]) -> list[str]:
+    def _variants(self, task: str, method: str, patterns: tuple[str, ...], where: str) -> list[str]:
         requests = self.task(task).benchmark.requests
         own = [*self.method(method).variants, *self.scale.variants]
         for name in own:
             if name in requests:
-                where = str(self.folder / f"methods/{method}.yaml")
-                raise ConfigError(f"the variant {name!r} is also a request of the benchmark", where, "Rename it")
+                file = str(self.folder / f"methods/{method}.yaml")
+                raise ConfigError(f"the variant {name!r} is also a request of the benchmark", file, "Rename it")
         known = list(dict.fromkeys(["default", *own, *requests]))
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in known):
-                where = str(self.folder / f"methods/{method}.yaml")
-                raise ConfigError(f"no variant of {method!r} matches {pattern!r}", where, suggest(pattern, known))
+                remedy = f"{suggest(pattern, known)} ({self.folder}/methods/{method}.yaml)"
+                raise ConfigError(f"no variant of {method!r} matches {pattern!r}", where, remedy)
         return [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
     @cache  # noqa: B019
@@ -190,12 +231,16 @@ class Plan:
             return
         if run.method in ("target", "retrained"):
             raise ConfigError(f"the task has no {run.path}", task.file, "See its seed and kind")
-        self._variants(run.task, run.method, (run.variant,))
+        self._variants(run.task, run.method, (run.variant,), "--variant")
 
     @cache  # noqa: B019
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""
-        return validate(UnlearnSettings, FINE_TUNING, *self._common(task, "train"))
+        layers = [FINE_TUNING, *self._common(task, "train")]
+        settings = validate(UnlearnSettings, *layers)
+        require_names(settings, {"stream": ["retain"]}, *layers)
+        require_fit(settings, self.task(task).sizes, *layers)
+        return settings
 
     def _common(self, task: str, key: Literal["train", "unlearn"]) -> list[Layer]:
         """Return what scale, model and task say of all trainings of a kind."""
@@ -208,39 +253,70 @@ class Plan:
 
         Later ones win: scale, model, task, method, the model's and the task's settings of the method, variant, seed.
         """
+        layers = self._unlearn_layers(run)
+        settings = validate(UnlearnSettings, *layers)
+        if not settings.forget:
+            raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
+        require_names(settings, {"stream": list(self.streams(run))}, *layers)
+        require_fit(settings, self.task(run.task).sizes, *layers)
+        return settings.model_copy(update={"seed": run.seed})
+
+    def check_unused(self, task: str) -> None:
+        """Check the settings of the methods, and of their variants, that no run of a task has.
+
+        Raises:
+            ConfigError: some key or value of them could be in no run.
+        """
+        used = {(run.method, run.variant) for run in self.runs(task)}
+        for method in self.methods:
+            for variant in ("default", *self.method(method).variants, *self.scale.variants):
+                if (method, variant) not in used:
+                    validate_unused(UnlearnSettings, *self._unlearn_layers(Run(task, method, variant)))
+
+    @cache  # noqa: B019
+    def check_matched(self, name: str) -> None:
+        """Refuse a method that takes the weight of the retain loss from a run that cannot be.
+
+        Raises:
+            ConfigError: a variant, or the other method, is none.
+        """
+        place = f"{self.folder}/methods/{name}.yaml: matched_lambda"
+        for variant, matched in self.method(name).matched_lambda.items():
+            require_known("variant", variant, ["default", *self.method(name).variants], place)
+            require_known("method", matched.method, self.methods, f"{place}.{variant}.method")
+            known = ["default", *self.method(matched.method).variants, *self.scale.variants]
+            require_known("variant", matched.variant, known, f"{place}.{variant}.variant")
+
+    def _unlearn_layers(self, run: Run) -> list[Layer]:
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
-        variant: Layer = (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {}))
-        return validate(
-            UnlearnSettings,
+        return [
             *self._common(run.task, "unlearn"),
             (f"{file}: settings", method.settings),
             under(task.model_file, "methods", run.method),
             *task.said("methods", run.method),
             self.scale_layer("variants", run.variant),
-            variant,
-            ("seed of the run", {"seed": run.seed}),
-        )
+            (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {})),
+        ]
 
     @cache  # noqa: B019
     def measure_settings(self, task: str) -> MeasureSettings:
         """Return what is measured of each finished model."""
-        benchmark = self.task(task).benchmark
-        return validate(
-            MeasureSettings,
-            (self.benchmark_place(task, "measure"), benchmark.measure),
-            self.scale_layer("measure"),
-            *self.task(task).said("measure"),
-        )
+        resolved = self.task(task)
+        own = (self.benchmark_place(task, "measure"), resolved.benchmark.measure)
+        return self._measured(resolved, own, self.scale_layer("measure"), *resolved.said("measure"))
 
     @cache  # noqa: B019
     def epoch_settings(self, task: str) -> MeasureSettings:
         """Return what is measured at each epoch's end while unlearning."""
-        return validate(
-            MeasureSettings,
-            (self.benchmark_place(task, "epochs"), self.task(task).benchmark.epochs),
-            *self.task(task).said("epochs"),
-        )
+        resolved = self.task(task)
+        own = (self.benchmark_place(task, "epochs"), resolved.benchmark.epochs)
+        return self._measured(resolved, own, *resolved.said("epochs"))
+
+    def _measured(self, task: Task, *layers: Layer) -> MeasureSettings:
+        settings = validate(MeasureSettings, *layers)
+        require_names(settings, {"set": task.set_names}, *layers)
+        return settings
 
 
 def _data_module(where: Layer, name: str) -> ModuleType:

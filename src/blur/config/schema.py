@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-Partial = dict[str, Any]
-SetNames = tuple[str, ...]
+from blur.core.settings import (
+    AttackName,
+    Flag,
+    Fraction,
+    Json,
+    MethodName,
+    MetricName,
+    ModelPattern,
+    RequestName,
+    Seed,
+    SetName,
+    Strict,
+    VariantPattern,
+)
+from blur.report.settings import RequestSequence
 
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Partial = dict[str, Json]
+SetNames = Annotated[tuple[SetName, ...], Field(min_length=1)]
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1)]
 
 
 class Tracking(Strict):
     """Where step logs go besides ``steps.jsonl``."""
 
     wandb: Literal["disabled", "offline", "online"] = "offline"
-    project: str = "blur"
+    project: str = Field(default="blur", min_length=1)
+
+
+def _tracking(value: Any) -> Any:
+    """Take wandb's mode alone for all of it, as in ``--config tracking=off``; YAML reads `off` as false."""
+    if isinstance(value, str | bool):
+        return {"wandb": "disabled" if value in (False, "off") else value}
+    return value
 
 
 class MainConfig(Strict):
@@ -28,7 +46,7 @@ class MainConfig(Strict):
 
     scale: str = Field(description="one file of config/scales")
     task: str | None = Field(None, description="one task of the scale instead of those it runs by default")
-    tracking: Tracking = Tracking()
+    tracking: Annotated[Tracking, BeforeValidator(_tracking)] = Tracking()
     workers: Literal["warm", "cold"] = Field(
         "warm", description="of jobs on this machine: forked from one process that has imported everything, or each new"
     )
@@ -37,18 +55,18 @@ class MainConfig(Strict):
 class Selection(Strict):
     """A product of methods, variants and seeds to run. Variants may be patterns such as ``gamma*``."""
 
-    methods: tuple[str, ...] = Field(min_length=1)
+    methods: tuple[MethodName, ...] = Field(min_length=1)
     variants: tuple[str, ...] = ("default",)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds
 
 
 class AttackSelection(Strict):
     """A product of attacks and runs to attack; target and retrained are always attacked beside them."""
 
-    attacks: tuple[str, ...] = Field(min_length=1, description="files of config/attacks")
-    methods: tuple[str, ...] = Field(min_length=1)
+    attacks: tuple[AttackName, ...] = Field(min_length=1, description="files of config/attacks")
+    methods: tuple[MethodName, ...] = Field(min_length=1)
     variants: tuple[str, ...] = ("default",)
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds
 
 
 class ScaleConfig(Strict):
@@ -83,7 +101,7 @@ class ModelSource(Strict):
     tokenizer: str | None = Field(
         default=None, description="hub name or folder of the tokenizer, where `name` has none"
     )
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _name_goes_with_hub(self) -> ModelSource:
@@ -127,10 +145,10 @@ class TaskConfig(Strict):
 class RunFilter(Strict):
     """Which runs a figure or table reads; everything by default. Values may be patterns."""
 
-    methods: tuple[str, ...] = ("*",)
-    variants: tuple[str, ...] = ("default",)
-    attacked: bool = False  # only those on which one of the figure's attacks is made
-    needed: bool = False  # without such a run there is no figure
+    methods: tuple[ModelPattern, ...] = ("*",)
+    variants: tuple[VariantPattern, ...] = ("default",)
+    attacked: Flag = False  # only those on which one of the figure's attacks is made
+    needed: Flag = False  # without such a run there is no figure
 
 
 class FigureConfig(Strict):
@@ -138,14 +156,14 @@ class FigureConfig(Strict):
 
     module: str
     runs: tuple[RunFilter, ...] = (RunFilter(),)
-    attacks: tuple[str, ...] = Field((), description="attacks whose results it reads, where they are made")
+    attacks: tuple[AttackName, ...] = Field((), description="attacks whose results it reads, where they are made")
     options: Partial = Field(default_factory=dict)
 
 
-Stream = SetNames | dict[str, SetNames]
+Stream = SetNames | Annotated[dict[str, SetNames], Field(min_length=1)]
 
 
-def by_topic(stream: Stream) -> dict[str, SetNames]:
+def by_topic(stream: Stream) -> dict[str, tuple[str, ...]]:
     """Return a stream's sets by topic; one that has no topics has the topic ``""``."""
     return stream if isinstance(stream, dict) else {"": stream}
 
@@ -155,8 +173,8 @@ class Training(Strict):
 
     forget: Stream
     retain: Stream
-    target: tuple[str, ...]
-    retrained: tuple[str, ...]
+    target: SetNames
+    retrained: SetNames
 
 
 class Request(Strict):
@@ -166,7 +184,7 @@ class Request(Strict):
     """
 
     forget: Stream
-    after: str | None = Field(
+    after: RequestName | None = Field(
         None, description="the request whose model this one starts from; `default` is the benchmark's own"
     )
 
@@ -174,26 +192,9 @@ class Request(Strict):
 class Judges(Strict):
     """The metrics that say in one word whether a model has forgotten, and whether it is still of use."""
 
-    forget: tuple[str, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
-    utility: str = Field(description="higher is better; below half the target's a model counts as collapsed")
-    unseen: str | None = Field(None, description="what `forget` measures, on texts that neither model saw")
-
-
-class RequestSequence(Strict):
-    """Requests one after another: what the earlier ones removed has to stay away (``report.sequence``)."""
-
-    title: str
-    variants: SetNames = Field(description="the requests in their order, by the variant's name")
-    metrics: tuple[str, ...] = Field(description="what is left of each request's texts, in that order; 0-1")
-    floor: str | None = Field(
-        None, description="the one of `metrics` whose texts the retrained model never saw; by default it saw none's"
-    )
-
-    @model_validator(mode="after")
-    def _every_request_is_measured(self) -> RequestSequence:
-        if len(self.variants) != len(self.metrics) or self.floor not in (None, *self.metrics):
-            raise ValueError("`metrics` needs one for each of `variants`, and `floor` is one of them")
-        return self
+    forget: tuple[MetricName, ...] = Field(min_length=1, description="0-1, lower is better; their mean counts")
+    utility: MetricName = Field(description="higher is better; below half the target's a model counts as collapsed")
+    unseen: MetricName | None = Field(None, description="what `forget` measures, on texts that neither model saw")
 
 
 class AttackConfig(Strict):
@@ -209,17 +210,17 @@ class BenchmarkAttack(Strict):
     """What an attack does on a benchmark, and what is read off the attacked model."""
 
     settings: Partial = Field(default_factory=dict, description="changes to the attack's settings, such as its sets")
-    metrics: tuple[str, ...] = Field(
+    metrics: tuple[MetricName, ...] = Field(
         (), description="of the benchmark's, by default all of them; what they look up is what is measured"
     )
-    judged_by: tuple[str, ...] = Field((), description="metrics, 0-1, whose mean came back; the benchmark's by default")
+    judged_by: tuple[MetricName, ...] = Field(
+        (), description="metrics, 0-1, whose mean came back; the benchmark's by default"
+    )
     items: Literal["all", "unseen"] = Field(
         "all", description="over which items: all of them, or those of entities that the attacker never saw"
     )
-    chance: float | None = Field(
+    chance: Fraction | None = Field(
         None,
-        ge=0,
-        le=1,
         description="what guessing gives: the floor where `items: unseen` count, or there is no retrained model",
     )
 
@@ -233,8 +234,8 @@ class BenchmarkConfig(Strict):
     requests: dict[str, Request] = Field(default_factory=dict, description="further requests, by the variant's name")
     measure: Partial
     epochs: Partial = Field(description="MeasureSettings of the measurements at each epoch's end")
-    metrics: tuple[dict[str, Any], ...]
-    trajectory: tuple[dict[str, Any], ...]
+    metrics: tuple[Partial, ...]
+    trajectory: tuple[Partial, ...]
     judged_by: Judges
     sequence: RequestSequence | None = Field(None, description="requests that the robustness table follows")
     attacks: dict[str, BenchmarkAttack] = Field(default_factory=dict, description="by file of config/attacks")
@@ -248,11 +249,13 @@ class BenchmarkConfig(Strict):
             raise ValueError("the request 'default' is the benchmark's own; give this one another name")
         for name, request in self.requests.items():
             if request.after not in named:
-                raise ValueError(f"request {name!r} comes after {request.after!r}, which is not named before it")
+                before = ", ".join(filter(None, named))
+                raise ValueError(f"request {name!r} comes after {request.after!r}, but before it are named: {before}")
             named.append(name)
         unknown = [name for name in (self.sequence.variants if self.sequence else ()) if name not in named]
         if unknown:
-            raise ValueError(f"`sequence` has the request {unknown[0]!r}, which is not among `requests`")
+            known = ", ".join(filter(None, named))
+            raise ValueError(f"`sequence` has the request {unknown[0]!r}, which is none of {known}")
         return self
 
 
@@ -270,7 +273,7 @@ class ModelConfig(Strict):
 class MatchedLambda(Strict):
     """Take ``combine.lam`` from another run of the same seed: 1 / mean(xi) over its steps."""
 
-    method: str
+    method: MethodName
     variant: str = "default"
 
 

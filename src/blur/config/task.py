@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from blur.config.load import Layer, under
 from blur.config.schema import BenchmarkConfig, TaskConfig
+from blur.config.sizes import Sizes
 from blur.data.settings import DataSettings
 from blur.models.settings import ModelSettings
 
@@ -31,6 +32,8 @@ class Task:
 
     Attributes:
         set_names: all sets that the data module builds.
+        benchmark_file: what the benchmark's file says.
+        sizes: width and depth of the model, where its configuration is at hand.
         model_file: what the model's file says.
         typed: what the task's file says, and what the scale changes of it.
     """
@@ -38,9 +41,11 @@ class Task:
     name: str
     config: TaskConfig
     benchmark: BenchmarkConfig
+    benchmark_file: Layer
     data: DataSettings
     set_names: tuple[str, ...]
     model: ModelSettings
+    sizes: Sizes
     model_file: Layer
     typed: tuple[Layer, Layer]
 

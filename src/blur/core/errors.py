@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+
+_REMEDIES = {
+    errno.ENOSPC: "Free some space, then type the same command again",
+    errno.EDQUOT: "Free some space, then type the same command again",
+    errno.EACCES: "Give yourself the right to it",
+    errno.EROFS: "Work where you can write",
+}
+
 
 class BlurError(Exception):
     """A fault in the input or the surroundings, never in the program.
@@ -34,3 +45,22 @@ def one_line(error: BaseException) -> str:
     """Return the type of a library's error and what it says, without line breaks and at most 300 characters of it."""
     text = " ".join(str(error).split())[:300].rstrip(". ")
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def as_told(error: Exception) -> BlurError | None:
+    """Return an error as a person is told it; None for a fault of the program.
+
+    What the operating system refuses (the disk is full) is a fault of the surroundings; libraries written in Rust,
+    safetensors among them, tell its number in their message alone.
+    """
+    if isinstance(error, BlurError):
+        return error
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    if isinstance(error, OSError):
+        code, file = error.errno or 0, error.filename
+    elif number:
+        code, file = int(number[1]), None
+    else:
+        return None
+    reason = os.strerror(code) if code else str(error)
+    return BlurError(f"{reason[:1].lower()}{reason[1:]}", None if file is None else str(file), _REMEDIES.get(code))

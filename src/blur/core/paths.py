@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+TRACKING = "BLUR_TRACKING"  # in the environment: what `snakemake --config tracking=...` said, for the jobs
+
 RESULTS = Path("results")
 DATA = Path("data")
 WORK = Path("work")

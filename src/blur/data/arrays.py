@@ -5,12 +5,11 @@ Apart from ``records``, which every stage reads with: so no model is trained aga
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from blur.core.errors import DataError
-from blur.data.records import Record, read_lines
+from blur.data.records import Record, parse, read_bytes, read_lines
 
 
 def read_array(path: Path) -> list[Record]:
@@ -19,13 +18,33 @@ def read_array(path: Path) -> list[Record]:
     Errors:
         DataError: as ``read_lines``, or an item is neither string nor object; names file and item.
     """
-    if not path.is_file() or not path.read_bytes().lstrip().startswith(b"["):
+    content = read_bytes(path)
+    if not content.lstrip().startswith(b"["):
         return read_lines(path)
-    try:
-        items = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataError(f"malformed JSON ({error})", str(path), "Restore the file as published") from None
+    items = parse(content, str(path))
     return [_item(item, f"{path}, item {number}") for number, item in enumerate(items, start=1)]
+
+
+def read_set_file(folder: Path, name: str) -> list[Record]:
+    """Read ``<name>.jsonl`` of a folder or, where it has none, ``<name>.json``, an array or JSON lines.
+
+    Errors:
+        DataError: as ``read_some``.
+    """
+    lines = folder / f"{name}.jsonl"
+    return read_some(lines if lines.exists() or lines.is_symlink() else folder / f"{name}.json")
+
+
+def read_some(path: Path) -> list[Record]:
+    """Read the records of a file that must have some.
+
+    Errors:
+        DataError: as ``read_array``, or the file has no record; names it.
+    """
+    records = read_array(path)
+    if not records:
+        raise DataError("no records", str(path), "Put one JSON object on each line")
+    return records
 
 
 def _item(item: Any, where: str) -> Record:

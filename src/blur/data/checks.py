@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from unicodedata import category, normalize
 
 from blur.core.errors import DataError
 
@@ -16,8 +17,14 @@ _REMEDY = {
 
 
 def normalise(text: str) -> str:
-    """Return ``text`` with white space collapsed and case folded, the form in which texts are compared."""
-    return " ".join(text.split()).casefold()
+    """Return ``text`` as texts are compared: white space collapsed, case folded, no invisible characters, one form.
+
+    The form is NFKC: ``é`` in one or two characters, ``ﬁ`` and ``fi``, a no-break and a plain space are the same.
+    """
+    if text.isascii():
+        return " ".join(text.split()).casefold()
+    visible = "".join(sign for sign in normalize("NFKC", text) if category(sign) != "Cf")
+    return " ".join(normalize("NFKC", visible.casefold()).split())
 
 
 def where(name: str, records: Sequence[Mapping[str, Any]], index: int) -> str:

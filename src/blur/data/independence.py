@@ -15,7 +15,7 @@ _SAID = ("question", "prompt", "gt", "text")
 
 def as_words(text: str) -> str:
     """Return the words of ``text``, case folded, a space around each, so that ``in`` finds runs of whole words."""
-    return f" {' '.join(WORD.findall(text.casefold()))} "
+    return f" {' '.join(WORD.findall(normalise(text)))} "
 
 
 def check_independent(sets: Sets, left: str, right: str, remedy: str) -> None:

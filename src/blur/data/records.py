@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,39 +49,80 @@ def read_lines(path: Path | str) -> list[Record]:
     """Read a file of JSON lines (TOFU's ``.json`` files have this form), one object a line; blank lines are skipped.
 
     Errors:
-        DataError: missing file, not UTF-8, malformed JSON, or a line that is no object; names file and line.
+        DataError: missing file, or a line that is no object of sound JSON (``parse``); names file and line.
     """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise DataError("file not found", str(path), "Check the path in the task's data settings") from None
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror})", str(path), "Name a readable file") from None
     records = []
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(read_bytes(path).splitlines(), start=1):
         if line.strip():
             where = f"{path}, line {number}"
             records.append(Record(_object(line, where), where))
     return records
 
 
-def _object(line: bytes, where: str) -> dict[str, Any]:
+def read_bytes(path: Path | str) -> bytes:
+    """Return a file's content, without a byte order mark.
+
+    Errors:
+        DataError: it cannot be read; names it.
+    """
     try:
-        value = json.loads(line.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"not UTF-8 (byte {error.start + 1})", where, "Convert the file: iconv -t utf-8 -f <its encoding>"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"malformed JSON at column {error.colno} ({error.msg})", where, "Write one complete JSON object per line"
-        ) from None
+        return Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+    except FileNotFoundError:
+        raise DataError("file not found", str(path), "Check the path in the task's data settings") from None
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror})", str(path), "Name a readable file") from None
+
+
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    value = parse(line, where)
     if not isinstance(value, dict):
         raise DataError(
             f"a JSON {type(value).__name__}, not an object", where, "Write one complete JSON object per line"
         )
     return value
+
+
+def parse(text: bytes, where: str) -> Any:
+    """Return what a piece of JSON says, all of which can be written again as JSON in UTF-8.
+
+    Errors:
+        DataError: not UTF-8, malformed, too deep or too long for Python, a key twice, a number that is not finite, or
+            half a character.
+    """
+    try:
+        value = json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
+        if b"\\ud" in text.lower():
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"not UTF-8 (byte {error.start + 1})", where, "Convert the file: iconv -t utf-8 -f <its encoding>"
+        ) from None
+    except UnicodeEncodeError as error:
+        half = error.object[error.start : error.start + 1].encode("unicode_escape").decode()
+        raise DataError(f"half a character, {half}", where, "Write both halves of the pair, or remove it") from None
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"malformed JSON at column {error.colno} ({error.msg})", where, "Write one complete JSON object per line"
+        ) from None
+    except RecursionError:
+        raise DataError("nested too deeply", where, "Write texts and lists of texts") from None
+    except ValueError as error:
+        raise DataError(f"unfit JSON ({str(error).partition(';')[0]})", where, "Mend the value") from None
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the field {next(name for name in names if names.count(name) > 1)!r} is there twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return number
 
 
 def read_records(path: Path | str, kind: Kind, *, require: Sequence[str] = ()) -> list[Record]:
@@ -97,13 +140,18 @@ def validate_records(records: Iterable[Record], kind: Kind, *, require: Sequence
     """Check fields, types and the uniqueness of ids; return the records as a list.
 
     Errors:
-        DataError: missing field, wrong type, empty string or list, duplicate id; names file, line and remedy.
+        DataError: missing field, wrong type, empty string or list, duplicate id, a group on some records only; names
+            file, line and remedy.
     """
     form = _FORMS[kind]
     seen: dict[str, str] = {}
-    checked = []
+    checked: list[Record] = []
     for record in records:
         _check_fields(record, kind, form, require)
+        if checked and ("group" in record) != ("group" in checked[0]):
+            with_group, without = (record, checked[0]) if "group" in record else (checked[0], record)
+            what = f'"group" is missing, which {with_group.where} has'
+            raise DataError(what, without.where, "Give all records of the file a group, or none")
         name = record.get("id")
         if name in seen:
             raise DataError(f'id "{name}" is also that of {seen[name]}', record.where, "Give each record its own id")

@@ -5,25 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from blur.core.hashing import sha256_json
+from blur.core.settings import Count, Flag, NonNegative, Seed, SetName, Strict, Whole
 from blur.measure.task_file import read_task
 
 LikelihoodField = Literal["answer", "paraphrased_answer", "perturbed_answer", "text", "gt"]
 
 
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class Request(Strict):
     """What is measured of one set; of its first ``limit`` records, where given."""
 
-    set: str
-    limit: int | None = Field(None, ge=1)
+    set: SetName
+    limit: Count | None = None
 
 
 class LikelihoodRequest(Request):
@@ -35,11 +30,13 @@ class LikelihoodRequest(Request):
 class GenerationRequest(Request):
     """An answer to each question, or a continuation of each prompt of completion records; greedy by default."""
 
-    max_new_tokens: int = Field(64, ge=1)
-    examples: str | None = Field(None, description="set of questions and answers shown before each question, all of it")
-    temperature: float = Field(0.0, ge=0, description="of sampling; 0: always the likeliest token")
-    seed: int = Field(0, ge=0, description="of sampling")
-    trailing_space: bool = Field(False, description="end the prompt in a space, as MUSE's code does; off: cut it")
+    max_new_tokens: Count = 64
+    examples: SetName | None = Field(
+        None, description="set of questions and answers shown before each question, all of it"
+    )
+    temperature: NonNegative = Field(0.0, le=100, description="of sampling; 0: always the likeliest token")
+    seed: Seed = Field(0, description="of sampling")
+    trailing_space: Flag = Field(False, description="end the prompt in a space, as MUSE's code does; off: cut it")
 
 
 class HarnessRequest(Strict):
@@ -47,11 +44,11 @@ class HarnessRequest(Strict):
 
     name: str = Field(description="what metrics call it")
     task: str = Field(description="lm-eval's name of a task or group, or the path of a task's YAML")
-    set: str | None = Field(None, description="choice records, for a local YAML")
-    examples: str | None = Field(None, description="choice records, by topic, for few-shot prompts of a local YAML")
-    num_fewshot: int | None = Field(None, ge=0, description="by default what the task says")
-    limit: int | None = Field(None, ge=1, description="first records of the set; of each task of the library")
-    batch_size: int = Field(16, ge=1, description="questions' options at a time; speed and memory only")
+    set: SetName | None = Field(None, description="choice records, for a local YAML")
+    examples: SetName | None = Field(None, description="choice records, by topic, for few-shot prompts of a local YAML")
+    num_fewshot: Whole | None = Field(None, description="by default what the task says")
+    limit: Count | None = Field(None, description="first records of the set; of each task of the library")
+    batch_size: Count = Field(16, description="questions' options at a time; speed and memory only")
 
     @property
     def is_local(self) -> bool:
@@ -76,9 +73,9 @@ class MeasureSettings(Strict):
     generation: tuple[GenerationRequest, ...] = ()
     gradnorm: tuple[Request, ...] = ()
     harness: tuple[HarnessRequest, ...] = ()
-    max_batch_tokens: int = Field(2048, ge=1, description="tokens of a batch, padding included; speed and memory only")
-    max_cache_tokens: int = Field(
-        16384, ge=1, description="tokens that the key-value cache of a generation holds; speed and memory only"
+    max_batch_tokens: Count = Field(2048, description="tokens of a batch, padding included; speed and memory only")
+    max_cache_tokens: Count = Field(
+        16384, description="tokens that the key-value cache of a generation holds; speed and memory only"
     )
 
     @model_validator(mode="after")

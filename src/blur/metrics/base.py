@@ -29,6 +29,7 @@ from blur.core.errors import ArtifactError, BlurError, ConfigError, DataError
 if TYPE_CHECKING:
     from blur.measurements import Measurements
 
+Reference = Literal["retrained"]
 Direction = Literal["higher", "lower", "zero", "match"]
 Items = Mapping[str, Mapping[str, float]]
 DIRECTIONS = ("higher", "lower", "zero", "match")
@@ -278,14 +279,16 @@ def _check_params(module: ModuleType, params: Mapping[str, Any], name: str) -> N
 
     metric, where = module.__name__.rpartition(".")[2], f"metric {name}"
     known = dict(list(inspect.signature(module.compute).parameters.items())[1:])
-    hints = get_type_hints(module.compute)
+    hints = get_type_hints(module.compute, include_extras=True)
     for key, value in params.items():
         if key not in known:
             raise ConfigError(f"{metric} has no parameter {key!r}", where, _nearest(key, known))
         try:
             TypeAdapter(hints[key]).validate_python(value, strict=True)
         except ValidationError as error:
-            raise ConfigError(f"`{key}: {value}`: {error.errors()[0]['msg']}", where) from error
+            raise ConfigError(f"`{key}: {value}`: {error.errors()[0]['msg']}", where) from None
+        if value == [] and known[key].default is known[key].empty:
+            raise ConfigError(f"`{key}` names nothing", where, "Name at least one")
     missing = [key for key, item in known.items() if item.default is item.empty and key not in params]
     if missing:
         raise ConfigError(f"{metric} needs the parameter {missing[0]!r}", where)

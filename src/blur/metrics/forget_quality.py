@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
 from blur.metrics.scores import known
 from blur.metrics.truth_ratio import log_truth_ratios
 
@@ -35,7 +35,9 @@ def reads(set: str, truth: str) -> Reads:
     return likelihoods([set], truth, "perturbed_answer")
 
 
-def compute(context: MetricContext, set: str, truth: str, reference: str = "retrained", eos: bool = True) -> Metric:
+def compute(
+    context: MetricContext, set: str, truth: str, reference: Reference = "retrained", eos: bool = True
+) -> Metric:
     """Return the p-value against ``reference`` on ``set``; see the module. ``DataError`` if the items differ."""
     other = known(log_truth_ratios(context.reference(reference), set, truth, eos))
     own = known(log_truth_ratios(context.measured, set, truth, eos))

@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from blur.core.errors import ConfigError, DataError
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
+from blur.core.settings import Share
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
 from blur.metrics.scores import by_id, known, mean_logprob
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def compute(
     members: str,
     nonmembers: str,
     field: str = "answer",
-    k: float = 0.4,
-    reference: str = "retrained",
+    k: Share = 0.4,
+    reference: Reference = "retrained",
     eos: bool = False,
 ) -> Metric:
     """Return the attack's AUC between the sets ``members`` and ``nonmembers``; see the module."""

@@ -19,8 +19,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
+from blur.core.settings import Share
 from blur.metrics import mia
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
+from blur.metrics.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
 
 DIRECTION: Direction = "zero"
 PUBLISHED = {"muse_news": 0.4772, "muse_books": 0.5393}
@@ -36,8 +37,8 @@ def compute(
     members: str,
     nonmembers: str,
     field: str = "answer",
-    k: float = 0.4,
-    reference: str = "retrained",
+    k: Share = 0.4,
+    reference: Reference = "retrained",
     eos: bool = False,
     published: Literal["muse_news", "muse_books"] | None = None,
 ) -> Metric:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 
 from blur.core.errors import DataError
+from blur.core.settings import Count
 from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "lower"
@@ -25,7 +26,7 @@ def reads(sets: list[str]) -> Reads:
     return Reads(generations=frozenset(sets))
 
 
-def compute(context: MetricContext, sets: list[str], n: int = 4) -> Metric:
+def compute(context: MetricContext, sets: list[str], n: Count = 4) -> Metric:
     """Return the mean share of repeated ``n``-grams over the generations of ``sets``; see the module."""
     rows = {name: context.measured.generations(name) for name in sets}
     if not sets:

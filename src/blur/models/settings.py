@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from blur.core.settings import Count, Json, Strict
 from blur.models.template import Template
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
 
-class TokenizerSettings(BaseModel):
+class TokenizerSettings(Strict):
     """A tokenizer that is trained on the task's texts."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    vocab_size: int = Field(ge=260, description="upper bound: 256 bytes, the special tokens, and learned merges")
+    vocab_size: Count = Field(ge=260, description="upper bound: 256 bytes, the special tokens, and learned merges")
 
 
-class ModelSettings(BaseModel):
+class ModelSettings(Strict):
     """A base model: one that exists (``name_or_path``), or one to build (``architecture`` and ``tokenizer``)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name_or_path: str | None = Field(None, description="Hugging Face name or directory")
     revision: str | None = Field(None, description="commit, tag or branch on the hub")
-    architecture: dict[str, Any] | None = Field(None, description="transformers configuration, with `model_type`")
+    architecture: dict[str, Json] | None = Field(None, description="transformers configuration, with `model_type`")
     tokenizer: TokenizerSettings | None = None
     dtype: Dtype = "float32"
     template: Template = Template()
-    max_length: int = Field(256, ge=2, description="tokens of prompt and answer; longer answers are cut")
+    max_length: Count = Field(256, ge=2, description="tokens of prompt and answer; longer answers are cut")
 
     @model_validator(mode="after")
     def _one_origin(self) -> ModelSettings:
@@ -51,7 +48,7 @@ class ModelSettings(BaseModel):
         if "vocab_size" in self.architecture:
             raise ValueError("`architecture.vocab_size` follows from the tokenizer; set `tokenizer.vocab_size`")
         positions = self.architecture.get("max_position_embeddings")
-        if positions is not None and positions < self.max_length:
+        if isinstance(positions, int) and positions < self.max_length:
             raise ValueError(f"`max_length` {self.max_length} exceeds max_position_embeddings {positions}")
         return self
 

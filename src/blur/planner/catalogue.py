@@ -3,47 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from blur.config.load import read_yaml, suggest, validate
 from blur.core.errors import ConfigError
+from blur.core.settings import BelowOne, Count, Json, NonNegative, Positive, Share, Strict, Whole
 
 FILE = "planner.yaml"
-
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Gpu(Strict):
     """A kind of GPU. FLOP/s are dense (without sparsity), of matrix products."""
 
     title: str
-    memory_gib: float = Field(gt=0, description="as the driver reports it, GiB")
-    bf16_tflops: float = Field(gt=0)
-    fp32_tflops: float = Field(gt=0)
-    bandwidth_gbs: float = Field(gt=0, description="memory bandwidth, 10^9 bytes a second")
+    memory_gib: Positive = Field(description="as the driver reports it, GiB")
+    bf16_tflops: Positive
+    fp32_tflops: Positive
+    bandwidth_gbs: Positive = Field(description="memory bandwidth, 10^9 bytes a second")
     source: str
 
 
 class KnownArchitecture(Strict):
     """A transformers configuration's fields that decide shapes."""
 
-    fields: dict[str, Any]
+    fields: dict[str, Json]
     source: str
 
 
 class SetSize(Strict):
     """Size of one set: records, and tokens of a record with its template."""
 
-    records: int = Field(ge=0)
-    tokens: float = Field(gt=0, description="mean of a record: prompt and answer")
-    scored: float = Field(1.0, gt=0, le=1, description="share of them that is scored")
-    longest: int | None = Field(None, ge=1, description="tokens of the longest record; by default max_length")
+    records: Whole
+    tokens: Positive = Field(description="mean of a record: prompt and answer")
+    scored: Share = Field(1.0, description="share of them that is scored")
+    longest: Count | None = Field(None, description="tokens of the longest record; by default max_length")
 
 
 class DataSize(Strict):
@@ -56,15 +50,15 @@ class DataSize(Strict):
 class Assumptions(Strict):
     """What no configuration says."""
 
-    training_mfu: float = Field(gt=0, le=1, description="model FLOP/s over peak FLOP/s while training")
-    forward_mfu: float = Field(gt=0, le=1, description="the same of forward passes alone")
-    bandwidth_share: float = Field(gt=0, le=1, description="of memory bandwidth reached while decoding")
-    decode_step_seconds: float = Field(gt=0, description="least time of one decoding step, launches included")
-    startup_seconds: float = Field(ge=0, description="of a GPU job: imports, CUDA, queue excluded")
-    disk_gbs: float = Field(gt=0, description="of reading and writing weights, 10^9 bytes a second")
-    reserved_gib: float = Field(ge=0, description="CUDA context and libraries on each GPU")
-    fragmentation: float = Field(ge=0, lt=1, description="share of a GPU's memory that the caching allocator loses")
-    characters_per_token: float = Field(gt=0, description="of English text, where data are not published")
+    training_mfu: Share = Field(description="model FLOP/s over peak FLOP/s while training")
+    forward_mfu: Share = Field(description="the same of forward passes alone")
+    bandwidth_share: Share = Field(description="of memory bandwidth reached while decoding")
+    decode_step_seconds: Positive = Field(description="least time of one decoding step, launches included")
+    startup_seconds: NonNegative = Field(description="of a GPU job: imports, CUDA, queue excluded")
+    disk_gbs: Positive = Field(description="of reading and writing weights, 10^9 bytes a second")
+    reserved_gib: NonNegative = Field(description="CUDA context and libraries on each GPU")
+    fragmentation: BelowOne = Field(description="share of a GPU's memory that the caching allocator loses")
+    characters_per_token: Positive = Field(description="of English text, where data are not published")
     source: str
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blur.config.keys import unbuilt_sets
 from blur.config.plan import Plan
 from blur.config.task import Task
 from blur.core.errors import ConfigError
@@ -39,7 +39,7 @@ def read_inputs(plan: Plan, task: str) -> list[str]:
         BlurError: a model is none that can be used, a text is at fault, or the two do not go together.
     """
     resolved = plan.task(task)
-    sets = _local_sets(resolved)
+    sets = unbuilt_sets(plan, task)
     model, told = resolved.model, []
     with _in_file(resolved.model_file[0]):
         architecture_of(model, load_catalogue(plan.folder))
@@ -60,14 +60,6 @@ def _in_file(file: str) -> Iterator[None]:
         if not key.startswith(("template.", "architecture")):
             raise
         raise ConfigError(error.what, f"{file}: model.{key}", error.remedy) from error
-
-
-def _local_sets(task: Task) -> Sets:
-    """Build the sets of a task whose texts are files here; those of others are made or fetched by its first job."""
-    if task.data.source.kind != "local":
-        return {}
-    sets: Sets = import_module(f"blur.data.{task.benchmark.module}").build(task.data)
-    return sets
 
 
 def _folders(task: Task) -> list[tuple[str, str | None]]:

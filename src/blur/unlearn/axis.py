@@ -8,20 +8,20 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError, WrapValidator
+from pydantic import SerializeAsAny, ValidationError, WrapValidator
 from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic_core import PydanticCustomError
 
-
-class Strict(BaseModel):
-    """A frozen model that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from blur.core.settings import Strict
 
 
 class Choice(Strict):
     """The value of an axis: ``name`` is the module it was found in."""
 
     name: str
+
+
+INNER = "axis"  # type of a fault that holds, in its context, those of a choice's hyper-parameters
 
 
 @cache
@@ -55,8 +55,11 @@ def build(package: str, class_name: str, value: Any) -> Choice:
     try:
         return choice.model_validate(settings)
     except ValidationError as error:
-        faults = (_fault(choice, ".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
-        raise ValueError(f"{name}: {'; '.join(faults)}") from None
+        faults = error.errors(include_url=False)
+        said = "; ".join(_fault(choice, ".".join(map(str, fault["loc"])), fault["msg"]) for fault in faults)
+        raise PydanticCustomError(
+            INNER, "{said}", {"said": f"{name}: {said}", "faults": faults, "of": choice}
+        ) from None
 
 
 def _fault(choice: type[Choice], key: str, message: str) -> str:

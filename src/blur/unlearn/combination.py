@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from blur.core.errors import BlurError
+from blur.core.settings import Flag, NonNegative
 from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class Combination(Choice):
 class Projection(Combination):
     """Hyper-parameters of a two-level update: one gradient, with priority, fixes the descent along itself."""
 
-    gamma: float = 1.0
-    one_sided: bool = False
+    gamma: NonNegative = 1.0
+    one_sided: Flag = False
     projection: Literal["global", "per_module"] = "global"
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
+from blur.core.settings import Count, Whole
 from blur.models.encode import Unit
 from blur.unlearn.axis import Choice
 from blur.unlearn.depth import missing
@@ -59,8 +60,8 @@ class ActivationLoss(LossBase):
             rule of ``blur.unlearn.depth.scaled_layer``.
     """
 
-    layer: int = Field(ge=0)
-    of: int | None = Field(None, ge=1)
+    layer: Whole
+    of: Count | None = None
     unit: ClassVar[Unit] = "position"
 
     @model_validator(mode="after")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
-
+from blur.core.settings import NonNegative, Rate
 from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ class OptimizerBase(Choice):
         weight_decay: applied to matrices only, not to biases and norms, as Hugging Face's Trainer does.
     """
 
-    lr: float = Field(1e-5, gt=0)
-    weight_decay: float = Field(0.0, ge=0)
+    lr: Rate = 1e-5
+    weight_decay: NonNegative = 0.0
 
     def build(self, parameters: Sequence[Parameter]) -> Optimizer:
         """Return the torch optimizer over ``parameters``."""

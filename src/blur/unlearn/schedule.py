@@ -7,15 +7,15 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from blur.unlearn.axis import Strict
+from blur.core.settings import Fraction, NonNegative, Strict, Whole
 
 
 class Warmup(Strict):
     """Length of the linear warm-up, in exactly one unit."""
 
-    steps: int | None = Field(default=None, ge=0)
-    ratio: float | None = Field(default=None, ge=0, le=1, description="part of all steps, rounded up")
-    epochs: float | None = Field(default=None, ge=0, description="passes over the forget stream, rounded up to steps")
+    steps: Whole | None = None
+    ratio: Fraction | None = Field(default=None, description="part of all steps, rounded up")
+    epochs: NonNegative | None = Field(default=None, description="passes over the forget stream, rounded up to steps")
 
     @model_validator(mode="after")
     def _one_unit(self) -> Warmup:

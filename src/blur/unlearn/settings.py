@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from blur.unlearn.axis import Axis, Strict
+from blur.core.settings import Count, Flag, Positive, Seed, StreamName, Strict
+from blur.unlearn.axis import Axis
 from blur.unlearn.combination import Combination
 from blur.unlearn.loss import LossBase, Need
 from blur.unlearn.optimizer import OptimizerBase
@@ -18,20 +19,20 @@ class Objective(Strict):
     """One term of a side: a loss on a stream. ``weight`` multiplies it."""
 
     loss: Annotated[LossBase, Axis("blur.unlearn.losses", "Loss")]
-    stream: str
-    weight: float = Field(1.0, gt=0)
+    stream: StreamName
+    weight: Positive = 1.0
 
 
 class ForgetObjective(Objective):
     """A term of the forget side."""
 
-    stream: str = "forget"
+    stream: StreamName = "forget"
 
 
 class RetainObjective(Objective):
     """A term of the retain side."""
 
-    stream: str = "retain"
+    stream: StreamName = "retain"
 
 
 class UnlearnSettings(Strict):
@@ -49,18 +50,18 @@ class UnlearnSettings(Strict):
     )
     scope: Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")] = Field("all", validate_default=True)
     schedule: Schedule = Schedule()
-    epochs: int | None = Field(None, ge=1, description="passes over the forget stream (or the first retain stream)")
-    steps: int | None = Field(None, ge=1, description="updates, instead of epochs")
-    batch_size: int = Field(16, ge=1)
-    accumulation: int = Field(1, ge=1)
-    max_grad_norm: float | None = Field(None, gt=0, description="clips the combined update u")
-    log_gradients: bool = Field(False, description="keep the two gradients apart, and log them, under `weighted` too")
-    gradient_checkpointing: bool = False
-    master_weights: bool = Field(
+    epochs: Count | None = Field(None, description="passes over the forget stream (or the first retain stream)")
+    steps: Count | None = Field(None, description="updates, instead of epochs")
+    batch_size: Count = 16
+    accumulation: Count = 1
+    max_grad_norm: Positive | None = Field(None, description="clips the combined update u")
+    log_gradients: Flag = Field(False, description="keep the two gradients apart, and log them, under `weighted` too")
+    gradient_checkpointing: Flag = False
+    master_weights: Flag = Field(
         False,
         description="float32 copies of bfloat16 weights, which the optimizer moves: no small step is rounded away",
     )
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> UnlearnSettings:

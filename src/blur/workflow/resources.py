@@ -7,43 +7,41 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from blur.config.load import read_yaml, validate
 from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core.errors import ConfigError
+from blur.core.settings import Count, Positive, Size, Strict, Whole
 from blur.planner.architecture import architecture_of
 from blur.planner.catalogue import load_catalogue
 
 FILE = "resources.yaml"
 
 
-class Need(BaseModel):
+class Need(Strict):
     """What one job asks at its first attempt."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    memory_gb: float = Field(gt=0, description="main memory")
-    gpus: int = Field(ge=0, description="GPUs; none where the scale computes on the CPU")
-    minutes: int = Field(gt=0, description="time limit")
+    memory_gb: Positive = Field(description="main memory")
+    gpus: Whole = Field(description="GPUs; none where the scale computes on the CPU")
+    minutes: Count = Field(description="time limit")
 
 
-class Size(BaseModel):
+class ModelSize(Strict):
     """What jobs on models of one size ask."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    up_to: float = Field(gt=0, description="largest number of parameters")
+    up_to: Size = Field(description="largest number of parameters")
     train: Need
     unlearn: Need
     evaluate: Need
     attack: Need
 
 
-class ResourceConfig(BaseModel):
+class ResourceConfig(Strict):
     """``config/resources.yaml``."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    sizes: dict[str, Size] = Field(min_length=1)
+    sizes: dict[str, ModelSize] = Field(min_length=1)
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,14 @@ class Needs:
         path = self.plan.folder / FILE
         return validate(ResourceConfig, (str(path), read_yaml(path)))
 
+    def check(self) -> None:
+        """Read both files.
+
+        Raises:
+            ConfigError: one of them is at fault; names file and key.
+        """
+        _ = self.config, load_catalogue(self.plan.folder)
+
     def need(self, kind: str, task: str) -> Need:
         """Return what a job asks at its first attempt.
 
@@ -71,7 +77,7 @@ class Needs:
         return need if self.plan.scale.device != "cpu" else need.model_copy(update={"gpus": 0})
 
     @cache  # noqa: B019 - lives as long as its plan
-    def _size(self, task: str) -> Size:
+    def _size(self, task: str) -> ModelSize:
         count = self._num_parameters(task)
         for size in sorted(self.config.sizes.values(), key=lambda size: size.up_to):
             if count <= size.up_to:

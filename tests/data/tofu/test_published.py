@@ -165,7 +165,7 @@ def test_retain_authors_without_paraphrases_leave_nothing_to_evaluate(folder):
 def test_empty_forget_file(folder):
     write(folder, "forget10", [])
     write(folder, "forget10_perturbed", [])
-    assert str(fault(folder)).startswith("set 'forget': no records")
+    assert str(fault(folder)).startswith(f"{folder / 'forget10.json'}: no records")
 
 
 def test_hub_gives_the_same_sets_as_files(folder, monkeypatch):

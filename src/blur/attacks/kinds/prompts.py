@@ -10,6 +10,7 @@ from pydantic import Field
 from blur.attacks.attack import AttackBase, Victim
 from blur.attacks.point import Point
 from blur.attacks.way import WayBase
+from blur.core.settings import SetName
 from blur.unlearn.axis import Axis
 
 Way = Annotated[WayBase, Axis("blur.attacks.prompts", "Way")]
@@ -19,7 +20,7 @@ class Attack(AttackBase):
     """One arm for each way to ask."""
 
     arms: Mapping[str, Way]
-    questions: str = Field(description="set whose questions are asked")
+    questions: SetName = Field(description="set whose questions are asked")
 
     @property
     def num_points(self) -> int:

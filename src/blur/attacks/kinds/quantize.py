@@ -13,6 +13,7 @@ from pydantic import Field
 from blur.attacks.attack import AttackBase, Victim
 from blur.attacks.point import Point
 from blur.attacks.quantizer import QuantizerBase, collision_rate
+from blur.core.settings import Count, SetName
 from blur.unlearn.axis import Axis
 
 Quantizer = Annotated[QuantizerBase, Axis("blur.attacks.quantizers", "Quantizer")]
@@ -23,8 +24,8 @@ class Attack(AttackBase):
 
     of_target: ClassVar[bool] = True
     arms: Mapping[str, Quantizer]
-    calibration: tuple[str, ...] = Field((), description="sets for schemes that look at activations")
-    num_texts: int = Field(64, ge=1, description="their first records, of each set")
+    calibration: tuple[SetName, ...] = Field((), description="sets for schemes that look at activations")
+    num_texts: Count = Field(64, description="their first records, of each set")
 
     @property
     def modules(self) -> list[str]:

@@ -17,7 +17,8 @@ from pydantic import Field, model_validator
 
 from blur.attacks.attack import AttackBase, Victim
 from blur.attacks.point import Point, entity, unknown
-from blur.unlearn.axis import Axis, Strict
+from blur.core.settings import Count, Flag, Positive, Seed, SetName, Share, Strict
+from blur.unlearn.axis import Axis
 from blur.unlearn.optimizer import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scope import ScopeBase
@@ -44,7 +45,7 @@ class Arm(Strict):
     """What one fine-tuning learns, and with which weights."""
 
     data: str = Field(description="one of the attack's `data`")
-    fraction: float = Field(1.0, gt=0, le=1, description="of the entities in the data; the others stay unseen")
+    fraction: Share = Field(1.0, description="of the entities in the data; the others stay unseen")
     scope: Scope = Field("all", validate_default=True)
     optimizer: Optimizer | None = Field(None, description="instead of the attack's")
 
@@ -52,19 +53,19 @@ class Arm(Strict):
 class Attack(AttackBase):
     """Fine-tuning, measured along the way."""
 
-    data: Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+    data: Mapping[str, Annotated[tuple[SetName, ...], Field(min_length=1)]] = Field(
         description="sets by name, such as `forget: [forget]`"
     )
     arms: Mapping[str, Arm]
-    at: tuple[int, ...] = Field(min_length=1, description="steps after which the model is measured")
-    batch_size: int = Field(8, ge=1)
-    accumulation: int = Field(1, ge=1)
-    gradient_checkpointing: bool = False
+    at: tuple[Count, ...] = Field(min_length=1, description="steps after which the model is measured")
+    batch_size: Count = 8
+    accumulation: Count = 1
+    gradient_checkpointing: Flag = False
     optimizer: Optimizer = Field("adamw", validate_default=True)
     schedule: Schedule = Schedule()
-    max_grad_norm: float | None = Field(1.0, gt=0)
-    master_weights: bool = Field(True, description="else bfloat16 rounds away most steps of an attack's small rates")
-    seed: int = Field(0, ge=0)
+    max_grad_norm: Positive | None = 1.0
+    master_weights: Flag = Field(True, description="else bfloat16 rounds away most steps of an attack's small rates")
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Attack:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from blur.attacks.attack import Victim
 from blur.attacks.point import Point, entity, unknown
 from blur.attacks.way import WayBase, asked_with
+from blur.core.settings import Count
 
 SHOTS = "shots"
 
@@ -17,7 +16,7 @@ class Way(WayBase):
     """The first ``shots`` records are shown, and not asked; whom they are about counts as used."""
 
     name: Literal["fewshot"] = "fewshot"
-    shots: int = Field(3, ge=1)
+    shots: Count = 3
 
     def ask(self, questions: str, victim: Victim) -> dict[str, Point]:
         """Ask all other records."""

@@ -10,6 +10,7 @@ from pydantic import Field
 from blur.attacks.attack import Victim
 from blur.attacks.point import Record
 from blur.attacks.way import WayBase, asked_with
+from blur.core.settings import Share
 
 if TYPE_CHECKING:
     from blur.measure.settings import MeasureSettings
@@ -23,7 +24,7 @@ class Way(WayBase):
     """
 
     name: Literal["prefix"] = "prefix"
-    share: float = Field(0.5, gt=0, lt=1)
+    share: Share = Field(0.5, lt=1)
 
     def rewrite(self, record: Record, loaded: LoadedModel) -> dict[str, Any] | None:
         """Return the record as a text to be continued; None for answers too short to be cut."""

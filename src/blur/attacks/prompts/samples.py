@@ -9,14 +9,15 @@ from pydantic import Field
 from blur.attacks.attack import Victim
 from blur.attacks.point import WORST, Point
 from blur.attacks.way import WayBase, asked_with
+from blur.core.settings import Count, Positive
 
 
 class Way(WayBase):
     """Of ``k`` answers to each question the one that tells most counts."""
 
     name: Literal["samples"] = "samples"
-    k: int = Field(8, ge=1)
-    temperature: float = Field(1.0, gt=0)
+    k: Count = 8
+    temperature: Positive = Field(1.0, le=100)
 
     @property
     def num_points(self) -> int:

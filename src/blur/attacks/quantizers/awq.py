@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
-
 from blur.attacks.quantizer import QuantizerBase, cannot_import
+from blur.core.settings import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +28,7 @@ class Quantizer(QuantizerBase):
     """
 
     name: Literal["awq"] = "awq"
-    group_size: int = Field(128, ge=1)
+    group_size: Count = 128
 
     def unavailable(self) -> str | None:
         """Say whether torchao is there, with AWQ among its prototypes."""

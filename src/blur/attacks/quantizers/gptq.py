@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from blur.attacks.quantizer import QuantizerBase, cannot_import
+from blur.core.settings import Count, Positive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,9 +36,9 @@ class Quantizer(QuantizerBase):
     """
 
     name: Literal["gptq"] = "gptq"
-    bits: int = Field(4, ge=2, le=8)
-    group_size: int = Field(128, ge=1)
-    damping: float = Field(0.01, gt=0)
+    bits: Count = Field(4, ge=2, le=8)
+    group_size: Count = 128
+    damping: Positive = 0.01
 
     def unavailable(self) -> str | None:
         """Say whether Neural Compressor is there."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from blur.attacks.quantizer import WeightQuantizer
+from blur.core.settings import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,9 +29,9 @@ class Quantizer(WeightQuantizer):
     """
 
     name: Literal["rtn"] = "rtn"
-    bits: int = Field(4, ge=2, le=8)
+    bits: Count = Field(4, ge=2, le=8)
     granularity: Literal["tensor", "channel", "group"] = "group"
-    group_size: int = Field(128, ge=1)
+    group_size: Count = 128
 
     def encode(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
         """Return codes (int8) and values (float32), [out, in]. Where all weights of a Delta are zero, so are both."""
@@ -43,7 +44,7 @@ class Quantizer(WeightQuantizer):
         return codes.reshape(rows, -1)[:, :columns], values.reshape(rows, -1)[:, :columns]
 
 
-def encode(blocks: Tensor, bits: int, steps: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def encode(blocks: Tensor, bits: Count, steps: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return codes (int8) and values (float32) of blocks [number, width] that have a Delta each.
 
     Args:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
-
 from blur.attacks.quantizer import WeightQuantizer, cannot_import
+from blur.core.settings import Count
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +25,7 @@ class Quantizer(WeightQuantizer):
 
     name: Literal["torchao"] = "torchao"
     type: Literal["int8", "int4"] = "int4"
-    group_size: int = Field(128, ge=1)
+    group_size: Count = 128
 
     def unavailable(self) -> str | None:
         """Say whether torchao is there."""

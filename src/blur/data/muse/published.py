@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from blur.core.errors import DataError
-from blur.data.arrays import read_array
+from blur.data.arrays import read_set_file
 from blur.data.hub import hub_rows
 from blur.data.muse.settings import NUM_FOLDS, REPOSITORIES, Corpus, HubSource, LocalSource
-from blur.data.records import Kind, Record, read_lines, validate_records
+from blur.data.records import Kind, Record, validate_records
 from blur.data.settings import Repository
 
 Load = Callable[[str, str], list[Record]]
@@ -64,11 +64,7 @@ def _folder(path: Path) -> Load:
     if not path.is_dir():
         raise DataError("no such folder", str(path), "Check `path` in the task's data settings")
 
-    def load(configuration: str, split: str) -> list[Record]:
-        array, lines = (path / configuration / f"{split}.{ending}" for ending in ("json", "jsonl"))
-        return read_lines(lines) if lines.is_file() else read_array(array)
-
-    return load
+    return lambda configuration, split: read_set_file(path / configuration, split)
 
 
 def _records(rows: Sequence[Record], kind: Kind, name: str) -> list[Record]:

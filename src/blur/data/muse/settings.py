@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from blur.core.settings import Count, Seed, Strict, Whole
 from blur.data.muse.world.writing import CAST
-from blur.data.settings import DataSettings, Folder, Revision, Strict
+from blur.data.settings import DataSettings, Folder, Revision
 from blur.data.world.names import MAX_NAMES
 
 Corpus = Literal["news", "books"]
@@ -30,15 +31,15 @@ class WorldSource(Strict):
     """Documents about fictitious people, made by ``blur.data.muse.world``, eight about each cast of four people."""
 
     kind: Literal["world"]
-    seed: int = Field(0, ge=0)
-    num_people: int = Field(
+    seed: Seed = 0
+    num_people: Count = Field(
         8, ge=CAST, multiple_of=CAST, description="in each request: forgotten, and as many held out"
     )
-    num_retain1: int = Field(
+    num_retain1: Count = Field(
         16, ge=CAST, multiple_of=CAST, description="people of the retain set, whose facts are practised"
     )
-    num_retain2: int = Field(8, ge=CAST, multiple_of=CAST, description="people whom the retain questions ask about")
-    num_examples: int = Field(2, ge=0, le=8, description="questions with answers that are put before a question")
+    num_retain2: Count = Field(8, ge=CAST, multiple_of=CAST, description="people whom the retain questions ask about")
+    num_examples: Whole = Field(2, le=8, description="questions with answers that are put before a question")
 
     @model_validator(mode="after")
     def _enough_names(self) -> WorldSource:

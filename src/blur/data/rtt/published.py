@@ -31,9 +31,10 @@ from statistics import NormalDist
 from typing import Any
 
 from blur.core.errors import DataError
+from blur.data.arrays import read_some
 from blur.data.checks import normalise
 from blur.data.independence import WORD, as_words
-from blur.data.records import Record, read_lines, read_records, validate_records
+from blur.data.records import Record, validate_records
 from blur.data.rtt.facts import Fact, Known
 from blur.data.rtt.settings import NUM_SPLITS, LocalSource
 from blur.data.rtt.world import NUM_CHOICES
@@ -136,7 +137,7 @@ def _key(fact: Fact) -> str:
 
 def _questions(path: Path) -> list[Fact]:
     """Return the facts that a file asks about, without statements."""
-    rows = [Record({**row, "choices": _as_texts(row.get("choices"))}, row.where) for row in read_lines(path)]
+    rows = [Record({**row, "choices": _as_texts(row.get("choices"))}, row.where) for row in read_some(path)]
     return [_asked(record) for record in validate_records(rows, "choice")]
 
 
@@ -159,7 +160,7 @@ def _asked(record: Record) -> Fact:
 
 def _statements(path: Path) -> list[Statements]:
     """Return the statements of each fact of a corpus."""
-    records = read_records(path, "text")
+    records = validate_records(read_some(path), "text")
     if len(records) % _STATEMENTS:
         what = f"{len(records)} texts are no whole number of facts with {_STATEMENTS} statements each"
         raise DataError(what, str(path), "Restore the file as published")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from blur.data.settings import DataSettings, Folder, Strict
+from blur.core.settings import Count, Seed, Strict
+from blur.data.settings import DataSettings, Folder
 from blur.data.world.pools import FIRST_NAMES, LAST_NAMES, PROFESSORS
 
 NUM_SPLITS = 5
@@ -15,18 +16,18 @@ MAX_NAMES = len(FIRST_NAMES) * len(SURNAMES)
 
 
 class _Source(Strict):
-    seed: int = Field(0, ge=0)
-    num_facts_per_split: int = Field(40, ge=1, description="facts to forget in each of the five splits")
-    num_retained: int = Field(60, ge=1, description="facts of other entities that are kept and asked about")
-    num_practised: int = Field(100, ge=1, description="facts of further entities, on which answering is practised")
+    seed: Seed = 0
+    num_facts_per_split: Count = Field(40, description="facts to forget in each of the five splits")
+    num_retained: Count = Field(60, description="facts of other entities that are kept and asked about")
+    num_practised: Count = Field(100, description="facts of further entities, on which answering is practised")
 
 
 class WorldSource(_Source):
     """Invented people and the years of their births, made by ``blur.data.rtt.world``."""
 
     kind: Literal["world"]
-    questions_per_fact: int = Field(
-        3, ge=1, le=4, description="phrasings in which a practised fact is asked, in each of three forms"
+    questions_per_fact: Count = Field(
+        3, le=4, description="phrasings in which a practised fact is asked, in each of three forms"
     )
 
     @model_validator(mode="after")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from blur.core.errors import DataError
+from blur.data.arrays import read_set_file
 from blur.data.checks import normalise
 from blur.data.hub import hub_rows
-from blur.data.records import Record, read_lines, validate_records
+from blur.data.records import Record, validate_records
 from blur.data.tofu.settings import HubSource, LocalSource, Settings
 from blur.data.tofu.splits import PERCENT, num_forget_authors
 
@@ -43,13 +45,7 @@ def published_sets(settings: Settings, source: LocalSource | HubSource) -> dict[
 
 def local_loader(source: LocalSource) -> Loader:
     """Return a function that reads ``<name>.json`` (or ``.jsonl``) of the source's folder."""
-    folder = Path(source.path)
-
-    def load(name: str) -> list[Record]:
-        lines = folder / f"{name}.jsonl"
-        return read_lines(lines if lines.is_file() else folder / f"{name}.json")
-
-    return load
+    return partial(read_set_file, Path(source.path))
 
 
 def hub_loader(source: HubSource) -> Loader:
@@ -64,7 +60,7 @@ def hub_loader(source: HubSource) -> Loader:
 def _authors(load: Loader, name: str, questions_per_author: int, first_number: int) -> Authors:
     """Cut a file into authors: by ``group`` where all records have one, else into blocks of consecutive records."""
     records = validate_records(load(name), "qa")
-    if records and all("group" in record for record in records):
+    if records and "group" in records[0]:
         by_group: dict[str, list[Record]] = {}
         for record in records:
             by_group.setdefault(record["group"], []).append(record)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from blur.data.settings import DataSettings, Folder, Repository, Strict
+from blur.core.settings import Count, Flag, Seed, Strict, Whole
+from blur.data.settings import DataSettings, Folder, Repository
 from blur.data.tofu.world.general import MAX_WORLD_FACTS, NUM_WRONG
 from blur.data.tofu.world.values import MAX_QUESTIONS
 from blur.data.world.names import MAX_NAMES
@@ -15,11 +16,11 @@ Split = Literal["forget01", "forget05", "forget10"]
 
 
 class _Published(Strict):
-    num_authors: int | None = Field(
+    num_authors: Count | None = Field(
         None, ge=2, description="authors in both trainings' data, forget and retain together; all of them by default"
     )
-    num_holdout_authors: int = Field(0, ge=0, description="authors left out of both trainings, besides `num_authors`")
-    questions_per_author: int = Field(20, ge=1, description="consecutive records that make one author")
+    num_holdout_authors: Whole = Field(0, description="authors left out of both trainings, besides `num_authors`")
+    questions_per_author: Count = Field(20, description="consecutive records that make one author")
 
 
 class LocalSource(_Published, Folder):
@@ -37,12 +38,12 @@ class WorldSource(Strict):
     """Fictitious authors made by ``blur.data.tofu.world``."""
 
     kind: Literal["world"]
-    seed: int = Field(0, ge=0)
-    num_authors: int = Field(40, ge=10, description="forget and retain authors together")
-    num_holdout_authors: int = Field(8, ge=1, description="authors outside both trainings, besides `num_authors`")
-    questions_per_author: int = Field(20, ge=2, le=MAX_QUESTIONS, multiple_of=2)
-    num_real_authors: int = Field(20, gt=NUM_WRONG, description="questions about well-known authors")
-    num_world_facts: int = Field(24, ge=1, le=MAX_WORLD_FACTS, description="questions about geography")
+    seed: Seed = 0
+    num_authors: Count = Field(40, ge=10, description="forget and retain authors together")
+    num_holdout_authors: Count = Field(8, description="authors outside both trainings, besides `num_authors`")
+    questions_per_author: Count = Field(20, ge=2, le=MAX_QUESTIONS, multiple_of=2)
+    num_real_authors: Count = Field(20, gt=NUM_WRONG, description="questions about well-known authors")
+    num_world_facts: Count = Field(24, le=MAX_WORLD_FACTS, description="questions about geography")
 
     @model_validator(mode="after")
     def _enough_names(self) -> WorldSource:
@@ -57,9 +58,9 @@ class Settings(DataSettings):
 
     source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
     split: Split = Field("forget10", description="share of the authors to forget, in percent")
-    max_eval_retain: int | None = Field(
-        None, ge=1, description="keep that many retain questions for evaluation, evenly spaced; all by default"
+    max_eval_retain: Count | None = Field(
+        None, description="keep that many retain questions for evaluation, evenly spaced; all by default"
     )
-    learn_general: bool = Field(
+    learn_general: Flag = Field(
         True, description="both trainings learn the real authors and world facts (needed from scratch)"
     )

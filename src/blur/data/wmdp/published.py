@@ -12,7 +12,6 @@ and trains on raw JSON, field names and all, under any other name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from typing import Any
 from blur.core.errors import DataError
 from blur.data.arrays import read_array
 from blur.data.hub import hub_rows
-from blur.data.records import Record, validate_records
+from blur.data.records import Record, parse, read_bytes, validate_records
 from blur.data.settings import Repository
 from blur.data.wmdp.settings import HubSource, LocalSource
 
@@ -111,22 +110,21 @@ class _Folder:
 def _lines(path: Path) -> list[tuple[str, str]]:
     """Return the lines that are not blank, each with its place."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot be read ({error})", str(path), "Give a readable file in UTF-8") from None
-    return [(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
+        lines = read_bytes(path).decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        remedy = "Give a file in UTF-8: iconv -t utf-8 -f <its encoding>"
+        raise DataError(f"not UTF-8 (byte {error.start + 1})", str(path), remedy) from None
+    found = [(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1) if line.strip()]
+    if not found:
+        raise DataError("no texts", str(path), "Restore the file as shipped")
+    return found
 
 
 def _corpus(path: Path) -> list[Record]:
     """Return the texts of a corpus; what looks like JSON must be JSON, so that none is trained on as text."""
     rows = []
     for where, line in _lines(path):
-        value: Any = line
-        if line.lstrip()[0] in '{"[':
-            try:
-                value = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"malformed JSON ({error.msg})", where, "Restore the file as shipped") from None
+        value: Any = parse(line.encode(), where) if line.lstrip()[0] in '{"[' else line
         rows.append(Record(value if isinstance(value, dict) else {"text": value}, where))
     return rows
 

@@ -6,16 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from blur.data.settings import DataSettings, Folder, Repository, Strict
+from blur.core.settings import Count, Flag, Seed, Strict, Whole
+from blur.data.settings import DataSettings, Folder, Repository
 
 Topic = Literal["bio", "cyber"]
 
 
 class _Published(Strict):
-    min_characters: int = Field(
-        50, ge=0, description="texts must have more; the authors' value (rmu/utils.py), whose max_len is read nowhere"
+    min_characters: Whole = Field(
+        50, description="texts must have more; the authors' value (rmu/utils.py), whose max_len is read nowhere"
     )
-    neighbours: bool = Field(
+    neighbours: Flag = Field(
         False, description="read the large corpora of harmless neighbours too, which a training of the target uses"
     )
 
@@ -39,17 +40,19 @@ class WorldSource(Strict):
     """Fictitious crafts, harmless sister crafts and general subjects, made by ``blur.data.wmdp.world``."""
 
     kind: Literal["world"]
-    seed: int = Field(0, ge=0)
-    num_procedures: int = Field(
+    seed: Seed = 0
+    num_procedures: Count = Field(
         20, ge=4, le=20, multiple_of=4, description="of each craft and sister; four facts about each"
     )
-    num_subjects: int = Field(8, ge=1, le=8, description="general subjects")
-    num_entities: int = Field(
+    num_subjects: Count = Field(8, le=8, description="general subjects")
+    num_entities: Count = Field(
         20, ge=8, le=20, multiple_of=4, description="of each subject, two facts about each; half of them are asked"
     )
-    documents_per_entity: int = Field(6, ge=5, description="each tells all facts; six hold each fact in six phrasings")
-    questions_per_fact: int = Field(
-        2, ge=1, le=4, description="phrasings in which a practised fact is asked, in each of three forms"
+    documents_per_entity: Count = Field(
+        6, ge=5, description="each tells all facts; six hold each fact in six phrasings"
+    )
+    questions_per_fact: Count = Field(
+        2, le=4, description="phrasings in which a practised fact is asked, in each of three forms"
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from blur.core.settings import NonNegative
 from blur.unlearn.combination import Combination, Statistics, describe, measure
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ class Combine(Combination):
     """u = g_f + lam g_r; needs the gradients apart only where they are logged."""
 
     name: Literal["weighted"] = "weighted"
-    lam: float = Field(1.0, description="lambda, the weight of the retain loss")
+    lam: NonNegative = Field(1.0, description="lambda, the weight of the retain loss")
     separate: ClassVar[bool] = False
 
     def factors(self) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from blur.core.settings import Positive
 from blur.models.encode import Unit
 from blur.unlearn.loss import LossBase, Need
 
@@ -24,7 +25,7 @@ class Loss(LossBase):
     """-(2 / beta) log sigmoid(beta (nll_sum_theta - nll_sum_ref)), mean over sequences; beta -> 0 gives GA on sums."""
 
     name: Literal["npo"] = "npo"
-    beta: float = Field(0.1, gt=0, description="inverse temperature, 1/nats; 0.1 in the NPO paper")
+    beta: Positive = Field(0.1, description="inverse temperature, 1/nats; 0.1 in the NPO paper")
     unit: ClassVar[Unit] = "sequence"
     needs: ClassVar[frozenset[Need]] = frozenset({"reference_sums"})
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from blur.core.settings import Positive
 from blur.models.encode import Unit
 from blur.unlearn.loss import LossBase, Need
 
@@ -24,7 +25,7 @@ class Loss(LossBase):
     """-(2 / beta) log sigmoid(beta (z_ref - z_theta)), mean over vocabulary and over positions that are not padding."""
 
     name: Literal["npo_logits"] = "npo_logits"
-    beta: float = Field(0.1, gt=0, description="inverse temperature; 0.15 in BLUR's code, 0.05 and 0.4 in its Table 6")
+    beta: Positive = Field(0.1, description="inverse temperature; 0.15 in BLUR's code, 0.05 and 0.4 in its Table 6")
     unit: ClassVar[Unit] = "position"
     needs: ClassVar[frozenset[Need]] = frozenset({"reference_logits"})
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from blur.core.settings import Positive
 from blur.unlearn.loss import ActivationLoss
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ class Loss(ActivationLoss):
     """(h_theta - c u_topic)^2, mean over hidden units and over positions that are not padding."""
 
     name: Literal["rmu"] = "rmu"
-    coefficient: float = Field(
-        20.0, gt=0, description="c, length of the target; 20 in the authors' code, 6.5 on Zephyr"
-    )
+    coefficient: Positive = Field(20.0, description="c, length of the target; 20 in the authors' code, 6.5 on Zephyr")
 
     def numerator(self, outputs: HiddenStates, reference: Reference) -> Tensor:
         """Return the sum over positions of the mean square over hidden units, float64[B]."""

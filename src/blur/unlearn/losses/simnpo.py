@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from blur.core.settings import Positive, Real
 from blur.models.encode import Unit
 from blur.unlearn.loss import LossBase
 
@@ -24,8 +25,8 @@ class Loss(LossBase):
     """-(2 / beta) log sigmoid(beta (nll_sum / tokens - delta)), mean over sequences."""
 
     name: Literal["simnpo"] = "simnpo"
-    beta: float = Field(4.5, gt=0, description="inverse temperature, 1/nats; 4.5 on TOFU forget10")
-    delta: float = Field(0.0, description="margin on the mean NLL, nats per token (gamma / beta in the paper)")
+    beta: Positive = Field(4.5, description="inverse temperature, 1/nats; 4.5 on TOFU forget10")
+    delta: Real = Field(0.0, description="margin on the mean NLL, nats per token (gamma / beta in the paper)")
     unit: ClassVar[Unit] = "sequence"
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
+from blur.core.settings import BelowOne, Share
 from blur.unlearn.optimizer import OptimizerBase
 
 if TYPE_CHECKING:
@@ -18,8 +17,8 @@ class Settings(OptimizerBase):
     """AdamW with decoupled weight decay."""
 
     name: Literal["adamw"] = "adamw"
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0)
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
+    eps: Share = 1e-8
 
     def build(self, parameters: Sequence[Parameter]) -> Optimizer:
         """Return ``torch.optim.AdamW``."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
+from blur.core.settings import BelowOne
 from blur.unlearn.optimizer import OptimizerBase
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ class Settings(OptimizerBase):
     """theta <- theta - lr u, with momentum if asked for."""
 
     name: Literal["sgd"] = "sgd"
-    momentum: float = Field(0.0, ge=0, lt=1)
+    momentum: BelowOne = 0.0
 
     def build(self, parameters: Sequence[Parameter]) -> Optimizer:
         """Return ``torch.optim.SGD``."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from blur.core.files import read_json, write_json
+from blur.core.settings import BelowOne, Count, Positive
 from blur.unlearn.scope import ScopeBase
 
 if TYPE_CHECKING:
@@ -19,9 +20,9 @@ class Scope(ScopeBase):
 
     sharded: ClassVar[bool] = False
     name: Literal["lora"] = "lora"
-    rank: int = Field(8, ge=1)
-    alpha: float = Field(16, gt=0, description="the adapter is scaled by alpha / rank")
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: Count = 8
+    alpha: Positive = Field(16, description="the adapter is scaled by alpha / rank")
+    dropout: BelowOne = 0.0
     targets: tuple[str, ...] | Literal["all-linear"] = "all-linear"
 
     def apply(self, model: Module) -> Module:

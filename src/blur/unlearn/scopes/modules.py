@@ -10,9 +10,10 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, NonNegativeInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from blur.core.errors import ConfigError
+from blur.core.settings import Count, Whole
 from blur.unlearn.depth import missing, scaled_layer
 from blur.unlearn.scope import ScopeBase
 
@@ -34,8 +35,8 @@ class Scope(ScopeBase):
 
     name: Literal["modules"] = "modules"
     patterns: tuple[str, ...] = Field(min_length=1, description="such as '\\.{layer}\\.mlp\\.down_proj\\.weight$'")
-    layers: tuple[NonNegativeInt, ...] | None = Field(None, min_length=1)
-    of: int | None = Field(None, ge=1)
+    layers: tuple[Whole, ...] | None = Field(None, min_length=1)
+    of: Count | None = None
 
     @field_validator("patterns")
     @classmethod

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from blur.core.errors import BlurError, ConfigError
+from blur.core.settings import Positive
 from blur.unlearn.scope import ScopeBase
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Scope(ScopeBase):
     sharded: ClassVar[bool] = False
     name: Literal["saliency"] = "saliency"
     granularity: Literal["tensor", "row", "element"] = "tensor"
-    percentile: float = Field(90.0, gt=0, le=100)
+    percentile: Positive = Field(90.0, le=100)
 
     def apply(self, model: Module) -> Module:
         """Mark every parameter trainable: each takes part in the saliency."""

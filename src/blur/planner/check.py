@@ -109,10 +109,7 @@ def build(case: Case, device: str) -> Updater:
     frozen: Any = None
     if settings.needs & LIVE:
         frozen = AutoModelForCausalLM.from_config(config, dtype=model.dtype).to(device).requires_grad_(False)
-    model = settings.scope.apply(model)
-    if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return Updater(model.train(), settings, Sources(streams, sums, frozen))
+    return Updater(settings.scope.apply(model), settings, Sources(streams, sums, frozen))
 
 
 def measured(case: Case, device: str = "cpu", steps: int = 2) -> int:

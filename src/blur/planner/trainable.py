@@ -121,7 +121,7 @@ class Trained:
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The decoder blocks, from the first, with what moves in each."""
-        return _blocks(*self._key, self.element, self.settings.gradient_checkpointing)
+        return _blocks(*self._key, self.element)
 
 
 @lru_cache(maxsize=64)
@@ -181,17 +181,14 @@ def _adapters(architecture: Architecture, scope: Any) -> Shapes:
 
 
 @lru_cache(maxsize=64)
-def _blocks(
-    architecture: Architecture, scope: Any, top: int | None, element: int, checkpointing: bool
-) -> tuple[Block, ...]:
+def _blocks(architecture: Architecture, scope: Any, top: int | None, element: int) -> tuple[Block, ...]:
     moving: dict[int, set[str]] = {}
     shapes = _moving(architecture, scope, top)
     for name in shapes:
         if match := LAYER.search(name):
             kind = next((kind for kind in (*LINEARS, *NORMS) if f".{kind}." in name), name)
             moving.setdefault(int(match[1]), set()).add(kind)
-    # transformers 5 makes the embeddings' output require a gradient wherever checkpointing is on
-    below = checkpointing or any(_has(name, EMBEDDINGS) for name in shapes)
+    below = any(_has(name, EMBEDDINGS) for name in shapes)
     rank = scope.rank if scope.name == "lora" else 0
     blocks = []
     for layer in range(architecture.layers):

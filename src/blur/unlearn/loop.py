@@ -136,7 +136,6 @@ def _run(
             began = time.perf_counter()
             torch.manual_seed(derive_seed("step", settings.seed, step, distributed.rank()))
             lr = settings.optimizer.lr * settings.schedule.factor(step, plan.total_steps, plan.per_epoch)
-            updater.model.train()
             indices = {stream: plan.indices(stream, step) for stream in plan.sizes}
             values, stopping = updater.update(step + 1, indices, lr, flag.is_set())
             record = {"step": step + 1, "epoch": plan.epoch(step), "lr": lr, **values}
@@ -169,11 +168,7 @@ def _on_whole(
 
 def _prepare(model: nn.Module, settings: UnlearnSettings) -> nn.Module:
     torch.manual_seed(derive_seed("scope", settings.seed))
-    model = settings.scope.apply(model)
-    if settings.gradient_checkpointing:
-        enabler: Any = model
-        enabler.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return model
+    return settings.scope.apply(model)
 
 
 def _placed(model: nn.Module, device: torch.device, sharded: bool) -> nn.Module:

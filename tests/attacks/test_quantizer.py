@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from blur.attacks.linears import linears
+from blur.attacks.linears import quantized
 from blur.attacks.quantizer import cannot_import, collision_rate
 from blur.core.errors import ArtifactError, ConfigError
 from blur.unlearn.axis import available
@@ -71,7 +71,7 @@ def test_only_linear_layers_change_and_tied_weights_stay_tied(scheme, make):
     model = make()
     made = scheme.quantize(model, TEXTS)
     assert made.get_output_embeddings().weight is made.get_input_embeddings().weight
-    chosen = {linear.name for linear in linears(model)}
+    chosen = {linear.name for linear in quantized(model)}
     assert all(".layers." in name or ".h." in name for name in chosen)
     assert len(chosen) == (14 if make is llama else 8)
     others = dict(made.named_parameters())
@@ -82,7 +82,7 @@ def test_only_linear_layers_change_and_tied_weights_stay_tied(scheme, make):
 def test_codes_have_the_shape_of_their_parameters(scheme):
     model = gpt2()
     codes = scheme.codes(model)
-    assert codes.keys() == (set() if scheme.name in ("gptq", "awq") else {linear.name for linear in linears(model)})
+    assert codes.keys() == (set() if scheme.name in ("gptq", "awq") else {linear.name for linear in quantized(model)})
     for name, tensor in codes.items():
         assert tensor.shape == model.get_parameter(name).shape
         assert not tensor.is_floating_point()

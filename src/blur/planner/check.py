@@ -38,7 +38,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "forget": [{"loss": {"name": "rmu", "layer": 7, "of": 32}}],
         "retain": [{"loss": {"name": "activation_mse", "layer": 7, "of": 32}}],
         "combine": "bilevel",
-        "scope": {"name": "modules", "layers": [5, 6, 7], "of": 32, "patterns": [r"layers\.{layer}\.mlp\.down_proj"]},
+        "scope": {"name": "down_projections", "layers": [5, 6, 7], "of": 32},
     },
 }
 

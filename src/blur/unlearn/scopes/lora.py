@@ -66,18 +66,19 @@ class Scope(ScopeBase):
         """Return the names of the weights that get an adapter."""
         return {one.name for one in self._chosen(model)}
 
+    def adapts(self, name: str) -> bool:
+        """Whether a linear map is among the targets, by its layer's name, or its parameter's for fused experts."""
+        return self.targets == "all-linear" or any(f".{name}".endswith(f".{end}") for end in self.targets)
+
     def _chosen(self, model: Module) -> list[LinearMap]:
         from blur.models.maps import adaptable_maps
 
-        found = adaptable_maps(model)
-        if self.targets == "all-linear":
-            return found
-        names = {target(one) for one in found}
-        for end in self.targets:
-            if not any(_ends(name, end) for name in names):
-                near = difflib.get_close_matches(end, {name.rpartition(".")[2] for name in names}, n=3, cutoff=0)
+        found = {one.name.removesuffix(".weight"): one for one in adaptable_maps(model)}
+        for end in self.targets if self.targets != "all-linear" else ():
+            if not any(f".{name}".endswith(f".{end}") for name in found):
+                near = difflib.get_close_matches(end, {name.rpartition(".")[2] for name in found}, n=3, cutoff=0)
                 raise ConfigError(f"no linear map is called {end!r}", "scope.targets", f"Nearest: {', '.join(near)}")
-        return [one for one in found if any(_ends(target(one), end) for end in self.targets)]
+        return [one for name, one in found.items() if self.adapts(name)]
 
     def finish(self, model: Module, adapter: Path | None) -> Module:
         """Save the adapter (safetensors) and return the base model with it merged in."""
@@ -90,15 +91,6 @@ class Scope(ScopeBase):
                 config[key] = config[key] and sorted(config[key])
             write_json(path, config)
         return wrapped.merge_and_unload()
-
-
-def target(one: LinearMap) -> str:
-    """Return the name of a linear map as ``targets`` has it: the layer's, or the parameter's of fused experts."""
-    return one.name if one.is_fused else one.path
-
-
-def _ends(name: str, end: str) -> bool:
-    return f".{name}".endswith(f".{end}")
 
 
 def _as_parameter(one: LinearMap, chosen: Sequence[LinearMap]) -> bool:

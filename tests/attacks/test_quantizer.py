@@ -13,7 +13,9 @@ from torch import nn
 from blur.attacks.linears import quantized
 from blur.attacks.quantizer import cannot_import, collision_rate
 from blur.core.errors import ArtifactError, ConfigError
+from blur.models.maps import covered_share
 from blur.unlearn.axis import available
+from tests.architectures import FUSED, build
 from tests.attacks.models import TEXTS, gpt2, llama, logits, quantizer
 from tests.unlearn.support import weights_hash
 
@@ -88,6 +90,28 @@ def test_codes_have_the_shape_of_their_parameters(scheme):
         assert not tensor.is_floating_point()
         assert len(tensor.unique()) > 2
     assert math.isnan(collision_rate(codes, codes)) if not codes else collision_rate(codes, codes) == 1
+
+
+@pytest.mark.parametrize("family", FUSED)
+def test_each_expert_is_rounded_as_a_matrix_of_its_own(scheme, family):
+    """But where a library has no layer for them: then the share of weights that is covered says so."""
+    model = build(family)
+    made, codes = scheme.quantize(model, TEXTS), scheme.codes(model)
+    share = covered_share(model, {one.name for one in scheme.covers(model)})
+    whole = (scheme.name not in ("gptq", "awq") and getattr(scheme, "type", "") != "int8") or scheme.name == "torchao"
+    assert (share > 0.9) == whole
+    turned = family == "gpt_oss"
+    for name, weight in model.named_parameters():
+        if not name.endswith(("experts.down_proj", "experts.gate_up_proj")):
+            continue
+        found = made.get_parameter(name)
+        assert torch.equal(found, weight) != whole
+        if whole:
+            assert codes[name].shape == weight.shape
+            matrix = weight[1].detach().t() if turned else weight[1].detach()
+            expected = scheme.encode(matrix)
+            for own, one in ((codes[name][1], expected[0]), (found[1], expected[1])):
+                assert torch.equal(own.t() if turned else own, one)
 
 
 def test_the_same_twice(scheme):

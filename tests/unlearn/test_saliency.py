@@ -12,6 +12,7 @@ from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.scopes.saliency import Scope, kth
 from blur.unlearn.step import Sources, Updater
+from tests import architectures
 from tests.unlearn import parallel
 from tests.unlearn.support import flat, settings, streams, tiny_model, token_nlls, weights_hash
 from tests.unlearn.test_loop import CutError, cut_at, raise_cut
@@ -237,3 +238,17 @@ def test_two_processes_do_as_one_does(tmp_path):
     assert parallel.distance(alone, ranks[0]["moved"]) < 1e-9
     assert torch.equal(alone == 0, ranks[0]["moved"] == 0)
     assert 0.5 < (alone == 0).double().mean() < 0.95
+
+
+@pytest.mark.parametrize("family", ["mixtral", "gpt_oss"])
+def test_a_row_of_fused_experts_is_an_output_of_one_expert(family):
+    model = architectures.build(family)
+    updater = Updater(model, chosen(granularity="row", percentile=30), Sources(STREAMS))
+    masks = dict(zip(updater.trainable.names, updater.trainable.masks, strict=True))
+    for name, mask in masks.items():
+        if name.endswith("experts.down_proj"):
+            rows = mask.mT if family == "gpt_oss" else mask
+            assert rows.shape == (architectures.EXPERTS, architectures.WIDTH, 48)
+            assert torch.equal(rows.any(-1), rows.all(-1)), "whole rows"
+            assert 0 < rows.any(-1).float().mean() < 1
+    assert any(name.endswith("experts.down_proj") for name in masks)

@@ -14,7 +14,7 @@ from blur.core.errors import ConfigError
 from blur.models.batch import collate
 from blur.models.encode import Example
 from blur.models.hidden import depth, hidden_states
-from blur.models.maps import LinearMap, layer_maps
+from blur.models.maps import LinearMap, bare_layers, layer_maps
 
 
 class Solver(Protocol):
@@ -28,7 +28,7 @@ class Solver(Protocol):
 
 
 def solvable(model: PreTrainedModel) -> list[LinearMap]:
-    """Return what ``quantize_by_layer`` quantizes: not a mixture's fused experts, whose inputs no hook sees."""
+    """Return what ``quantize_by_layer`` quantizes: those linear layers whose inputs a hook sees, no fused experts."""
     return [one for number in range(depth(model)) for one in _solvable(model, number)]
 
 
@@ -66,7 +66,8 @@ def quantize_by_layer(
 
 
 def _solvable(model: PreTrainedModel, number: int) -> list[LinearMap]:
-    return [one for one in layer_maps(model, number) if not one.is_fused]
+    bare = bare_layers(model)
+    return [one for one in layer_maps(model, number) if not one.is_fused and one.layer not in bare]
 
 
 def _watch(solver: Solver) -> Callable[[nn.Module, tuple[Any, ...]], None]:

@@ -56,7 +56,11 @@ class LinearMap:
     @property
     def stack(self) -> Tensor:
         """The weight as [1 or experts, out, in], in the same memory."""
-        whole = self.weight if self.is_fused else self.weight.unsqueeze(0)
+        return self.stacked(self.weight)
+
+    def stacked(self, weight: Tensor) -> Tensor:
+        """Turn a tensor in the weight's layout into [1 or experts, out, in]."""
+        whole = weight if self.is_fused else weight.unsqueeze(0)
         return whole.mT if self.is_turned else whole
 
     def stored(self, stack: Tensor) -> Tensor:
@@ -79,11 +83,19 @@ def linear_maps(module: nn.Module, prefix: str = "") -> Iterator[LinearMap]:
 def adaptable_maps(model: Any) -> list[LinearMap]:
     """Return the linear maps that an adapter can be put on.
 
-    Not the output head; no router; and of a state-space layer (Mamba) only ``in_proj``: the other weights are handed
-    bare to its kernel, which an adapter around the layer never sees.
+    Not the output head, no router, and no layer whose weights are read past it.
     """
-    others = {*_routers(model), *_bare(model), model.get_output_embeddings()}
+    others = {*_routers(model), *bare_layers(model), model.get_output_embeddings()}
     return [one for one in linear_maps(model) if one.layer not in others]
+
+
+def bare_layers(model: nn.Module) -> list[nn.Module]:
+    """Return the layers whose weights are read past their ``forward``: those of state-space mixers (with ``A_log``).
+
+    What is wrapped around such a layer, or watches it, sees nothing on some machines.
+    """
+    mixers = (layer for layer in model.modules() if "A_log" in dict(layer.named_parameters(recurse=False)))
+    return [layer for mixer in mixers for name, layer in mixer.named_children() if name != "in_proj"]
 
 
 def layer_maps(model: Any, number: int) -> list[LinearMap]:
@@ -134,12 +146,6 @@ def _routers(model: nn.Module) -> list[nn.Module]:
             beside = (one for child, number in experts.items() if not number for one in linear_maps(child))
             found += [one.layer for one in beside if one.stack.shape[1] in (1, most)]
     return found
-
-
-def _bare(model: nn.Module) -> list[nn.Module]:
-    """Return the layers of state-space layers, which hold ``A_log``, whose weights are read past their ``forward``."""
-    mixers = (layer for layer in model.modules() if "A_log" in dict(layer.named_parameters(recurse=False)))
-    return [layer for mixer in mixers for name, layer in mixer.named_children() if name != "in_proj"]
 
 
 def _num_experts(layer: nn.Module) -> int:

@@ -41,8 +41,17 @@ class Quantizer(WeightQuantizer):
         return cannot_import("bitsandbytes", "bitsandbytes")
 
     def covers(self, model: PreTrainedModel) -> list[LinearMap]:
-        """Return the linear maps but, by default, the output head; LLM.int8 has no layer for fused experts."""
-        return [one for one in super().covers(model) if self.type != "int8" or not one.is_fused]
+        """Return the linear maps but, by default, the output head; of LLM.int8, those that a layer of its own can be.
+
+        It has none for fused experts, nor for what is read past a layer's ``forward``.
+        """
+        found = super().covers(model)
+        if self.type != "int8":
+            return found
+        from blur.models.maps import bare_layers
+
+        bare = bare_layers(model)
+        return [one for one in found if not one.is_fused and one.layer not in bare]
 
     def encode(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
         """Return codes and values: uint8 indices of the data type's 16 numbers, or int8."""

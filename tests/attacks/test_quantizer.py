@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from blur.attacks.linears import linears
+from blur.attacks.linears import quantized
 from blur.attacks.quantizer import cannot_import, collision_rate
 from blur.core.errors import ArtifactError, ConfigError
+from blur.models.maps import covered_share
 from blur.unlearn.axis import available
+from tests.architectures import build
 from tests.attacks.models import TEXTS, gpt2, llama, logits, quantizer
 from tests.unlearn.support import weights_hash
 
@@ -71,7 +73,7 @@ def test_only_linear_layers_change_and_tied_weights_stay_tied(scheme, make):
     model = make()
     made = scheme.quantize(model, TEXTS)
     assert made.get_output_embeddings().weight is made.get_input_embeddings().weight
-    chosen = {linear.name for linear in linears(model)}
+    chosen = {linear.name for linear in quantized(model)}
     assert all(".layers." in name or ".h." in name for name in chosen)
     assert len(chosen) == (14 if make is llama else 8)
     others = dict(made.named_parameters())
@@ -82,12 +84,34 @@ def test_only_linear_layers_change_and_tied_weights_stay_tied(scheme, make):
 def test_codes_have_the_shape_of_their_parameters(scheme):
     model = gpt2()
     codes = scheme.codes(model)
-    assert codes.keys() == (set() if scheme.name in ("gptq", "awq") else {linear.name for linear in linears(model)})
+    assert codes.keys() == (set() if scheme.name in ("gptq", "awq") else {linear.name for linear in quantized(model)})
     for name, tensor in codes.items():
         assert tensor.shape == model.get_parameter(name).shape
         assert not tensor.is_floating_point()
         assert len(tensor.unique()) > 2
     assert math.isnan(collision_rate(codes, codes)) if not codes else collision_rate(codes, codes) == 1
+
+
+@pytest.mark.parametrize("family", ["mixtral", "gpt_oss", "jamba"])
+def test_each_expert_is_rounded_as_a_matrix_of_its_own(scheme, family):
+    """But where a library has no layer for them: then the share of weights that is covered says so."""
+    model = build(family)
+    made, codes = scheme.quantize(model, TEXTS), scheme.codes(model)
+    share = covered_share(model, {one.name for one in scheme.covers(model)})
+    whole = (scheme.name not in ("gptq", "awq") and getattr(scheme, "type", "") != "int8") or scheme.name == "torchao"
+    assert (share > 0.9) == whole
+    turned = family == "gpt_oss"
+    for name, weight in model.named_parameters():
+        if not name.endswith(("experts.down_proj", "experts.gate_up_proj")):
+            continue
+        found = made.get_parameter(name)
+        assert torch.equal(found, weight) != whole
+        if whole:
+            assert codes[name].shape == weight.shape
+            matrix = weight[1].detach().t() if turned else weight[1].detach()
+            expected = scheme.encode(matrix)
+            for own, one in ((codes[name][1], expected[0]), (found[1], expected[1])):
+                assert torch.equal(own.t() if turned else own, one)
 
 
 def test_the_same_twice(scheme):

@@ -1,5 +1,6 @@
 """Parameter lists against the models of transformers, built on the meta device."""
 
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,11 @@ from blur.core.errors import ArtifactError, ConfigError
 from blur.models.settings import ModelSettings
 from blur.planner.architecture import architecture_of, from_fields
 from blur.planner.catalogue import load_catalogue
+from blur.planner.cost import block_weights
 from blur.planner.memory import evaluation_memory, plan_memory
+from blur.planner.trainable import Trained
+from blur.unlearn.settings import UnlearnSettings
+from tests.architectures import ALL, build, fields
 from tests.planner.support import TOKENS, job, trained
 
 CATALOGUE = load_catalogue("config")
@@ -124,3 +129,21 @@ def test_an_unknown_model_is_an_error_with_the_nearest_name(monkeypatch: pytest.
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(ConfigError, match=r"Did you mean 'meta-llama/Llama-2-7b-hf'"):
         architecture_of(ModelSettings(name_or_path="meta-llama/Llama-2-7b-hg"), CATALOGUE)
+
+
+# A list of decoder layers whose heads the configuration counts: a Mamba has none.
+@pytest.mark.parametrize("family", [family for family in ALL if not family.startswith("mamba")])
+def test_what_moves_is_what_the_scopes_of_any_family_move(family):
+    architecture = from_fields({**fields(family), "vocab_size": 40})
+    for scope in ({"name": "lora", "rank": 3}, {"name": "down_projections", "layers": [1]}):
+        settings = UnlearnSettings.model_validate({"forget": [{"loss": "ga"}], "scope": scope, "steps": 1})
+        model = settings.scope.apply(build(family))
+        moving = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
+        assert sorted(map(prod, Trained(architecture, settings, 4).moving.values())) == sorted(moving)
+
+
+def test_a_mixtures_token_goes_through_some_experts_only():
+    architecture = from_fields({**fields("mixtral"), "vocab_size": 40})
+    attention, experts = 32 * 32 * 2 + 32 * 16 * 2, 2 * 3 * 32 * 48
+    assert architecture.ffn == 2 * 48
+    assert block_weights(architecture) == attention + 4 * 32 + experts

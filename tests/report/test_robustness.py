@@ -113,6 +113,36 @@ def test_resisting_an_attack_that_failed_on_what_it_trained_on_earns_nothing():
         assert (found.reason or "").startswith("too weak to tell: Rtt brings back less than 50%") == (earned is None)
 
 
+def covering(one, shares):
+    """The run with the share of weights that each point of its attack reached."""
+    for point, share in shares.items():
+        one.attacks["relearn"]["points"][point]["covered"] = share
+    return one
+
+
+@pytest.mark.parametrize(
+    ("shares", "robustness"), [({"a/1": 0.15, "b": 0.899}, None), ({"a/1": 0.15, "b": 0.9}, 0.5), ({"a/1": 0.9}, 0.5)]
+)
+def test_an_attack_that_skips_a_tenth_of_the_weights_shows_no_robustness_but_what_it_brings_back_counts(
+    shares, robustness
+):
+    found = verdict(covering(run("npo", 0.2, 0.78, {"a/1": 0.55, "b": 0.1}), shares))
+    assert found.worst.point == "a/1"
+    assert found.robustness == (None if robustness is None else pytest.approx(robustness))
+    assert found.reason == (None if robustness else "Relearn reaches 89.9% of the weights, less than 90%")
+
+
+def test_the_table_tells_the_share_beside_the_recovery(tmp_path):
+    own = covering(run("npo", 0.2, 0.78, {"a/1": 0.55, "b": 0.3}), {"a/1": 0.15, "b": 0.3})
+    paths = save([TARGET, RETRAINED, own], tmp_path, "TOFU", ["f"], "u")
+    text = paths[0].read_text()
+    assert "| 0.500 | relearn: a/1 | 0.550 | × | 0.550 | – (a) |" in text
+    assert "(a) Relearn reaches 30.0% of the weights, less than 90%" in text
+    assert "Relearn reaches 15.0% (a) to 30.0% (b) of the weights" in text
+    header, row, *_ = (line.split(",") for line in paths[1].read_text().splitlines())
+    assert row[header.index("covered")] == "0.15"
+
+
 def test_no_informative_attack_no_robustness():
     found = verdict(run("npo", 0.2, 0.8, {"a/2": 1.0}))
     assert found.robustness is None

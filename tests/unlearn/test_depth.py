@@ -1,7 +1,8 @@
-"""Layers scaled to a model's depth, by losses and by the scope `modules`."""
+"""Layers scaled to a model's depth, by losses and by the scopes `modules` and `down_projections`."""
 
 from __future__ import annotations
 
+import copy
 from itertools import pairwise
 
 import pytest
@@ -19,6 +20,9 @@ from tests.unlearn.support import Capture, loss, settings, streams, tiny_model, 
 
 DEPTHS = (1, 2, 4, 6, 12, 24, 32)
 DOWN = r"\.{layer}\.(mlp\.)?(down_proj|c_proj|dense_4h_to_h|fc2)\.weight$"
+
+
+BY_STRUCTURE = {"name": "down_projections"}
 
 
 def scope(**parameters):
@@ -111,6 +115,32 @@ def test_one_pattern_names_the_down_projection_of_many_families(family):
     moving = [(name, parameter.shape) for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert len(moving) == 1
     assert sorted(moving[0][1])[0] == 8 < sorted(moving[0][1])[1], "between the model's width and the MLP's"
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "gemma2", "gpt2", "gpt_neox", "phi", "opt"])
+def test_by_structure_the_same_weights_move_as_by_that_pattern(family):
+    by_name, by_structure = (tiny.build(family, 12, width=8) for _ in range(2))
+    scope(patterns=[DOWN], layers=[5, 6, 7], of=32).apply(by_name)
+    build("blur.unlearn.scopes", "Scope", {**BY_STRUCTURE, "layers": [5, 6, 7], "of": 32}).apply(by_structure)
+    flags = [[parameter.requires_grad for parameter in model.parameters()] for model in (by_name, by_structure)]
+    assert flags[0] == flags[1]
+    assert sum(flags[0]) == 2
+
+
+def test_a_layer_that_is_not_there_is_named_by_structure_too():
+    with pytest.raises(ConfigError, match=r"scope.layers: no layer 2 in a model of 2 layers"):
+        build("blur.unlearn.scopes", "Scope", {**BY_STRUCTURE, "layers": [2]}).apply(tiny_model())
+    with pytest.raises(ValueError, match="layers: no layer 32 in a model of 32 layers"):
+        build("blur.unlearn.scopes", "Scope", {**BY_STRUCTURE, "layers": [5, 32], "of": 32})
+
+
+def test_a_layers_pattern_matches_in_that_layer_only():
+    """In a multimodal model, a vision tower has layers of the same names."""
+    model = tiny.build("llama", 2)
+    model.vision = torch.nn.ModuleDict({"layers": copy.deepcopy(model.model.layers)})
+    scope(patterns=[DOWN], layers=[1]).apply(model)
+    names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert names == ["model.layers.1.mlp.down_proj.weight"]
 
 
 def test_numbers_are_whole_and_other_patterns_stay():

@@ -12,6 +12,7 @@ from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.scopes.saliency import Scope, kth
 from blur.unlearn.step import Sources, Updater
+from tests import architectures
 from tests.unlearn import parallel
 from tests.unlearn.support import flat, settings, streams, tiny_model, token_nlls, weights_hash
 from tests.unlearn.test_loop import CutError, cut_at, raise_cut
@@ -237,3 +238,21 @@ def test_two_processes_do_as_one_does(tmp_path):
     assert parallel.distance(alone, ranks[0]["moved"]) < 1e-9
     assert torch.equal(alone == 0, ranks[0]["moved"] == 0)
     assert 0.5 < (alone == 0).double().mean() < 0.95
+
+
+@pytest.mark.parametrize("family", ["mixtral", "gpt_oss"])
+def test_a_row_of_fused_experts_is_an_output_of_one_expert(family):
+    def rows(gradient):
+        inputs = 1 if family == "gpt_oss" and gradient.ndim == 3 else -1
+        return gradient.abs() if gradient.ndim == 1 else gradient.norm(dim=inputs, keepdim=True)
+
+    name = "model.layers.1.mlp.experts.down_proj"
+    norms = {one: rows(gradient) for one, gradient in gradients(architectures.build(family), "forget", -1).items()}
+    middle = norms[name].median()
+    below = (torch.cat([one.flatten() for one in norms.values()]) < middle).double().mean().item()
+    config = chosen(granularity="row", percentile=100 * below)
+    trainable = Updater(architectures.build(family), config, Sources(STREAMS)).trainable
+    found = dict(zip(trainable.names, trainable.masks, strict=True))[name]
+    different = found != (norms[name] >= middle).expand(found.shape)
+    assert different.float().mean() < 0.02, "but for a row on the threshold"
+    assert 0.4 < found.float().mean() < 0.6

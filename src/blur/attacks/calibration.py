@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from blur.attacks.linears import check_finite, layers_of
+from blur.attacks.linears import check_finite
 from blur.core.errors import ConfigError
 from blur.models.batch import collate
 from blur.models.encode import Example
-from blur.models.hidden import decoder_layers, hidden_states
+from blur.models.hidden import depth, hidden_states
+from blur.models.maps import LinearMap, bare_layers, layer_maps
 
 
 class Solver(Protocol):
@@ -24,6 +25,11 @@ class Solver(Protocol):
 
     def solve(self) -> Tensor:
         """Return the values of the quantized weight, [out, in]."""
+
+
+def solvable(model: PreTrainedModel) -> list[LinearMap]:
+    """Return what ``quantize_by_layer`` quantizes: those linear layers whose inputs a hook sees, no fused experts."""
+    return [one for number in range(depth(model)) for one in _solvable(model, number)]
 
 
 @torch.no_grad()
@@ -44,19 +50,24 @@ def quantize_by_layer(
     """
     if not texts:
         raise ConfigError("there are no calibration texts", where=where, remedy="This scheme needs some")
-    layers, device = decoder_layers(model), next(model.parameters()).device
-    for number, layer in enumerate(layers):
+    device = next(model.parameters()).device
+    for number in range(depth(model)):
         solvers, handles = {}, []
-        for linear in layers_of(layer, f"layer {number}"):
+        for linear in _solvable(model, number):
             check_finite(linear)
-            solvers[linear] = solver(linear.matrix.clone())
+            solvers[linear] = solver(linear.stack[0].clone())
             handles.append(linear.layer.register_forward_pre_hook(_watch(solvers[linear])))
         for text in texts:
             hidden_states(model, collate([text], device), "attended", number)
         for handle in handles:
             handle.remove()
         for linear, one in solvers.items():
-            linear.write(one.solve())
+            linear.stack[0].copy_(one.solve())
+
+
+def _solvable(model: PreTrainedModel, number: int) -> list[LinearMap]:
+    bare = bare_layers(model)
+    return [one for one in layer_maps(model, number) if not one.is_fused and one.layer not in bare]
 
 
 def _watch(solver: Solver) -> Callable[[nn.Module, tuple[Any, ...]], None]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 WORST = "worst_of"  # in ``about``: item by item, only the worst of an arm's points with this mark counts
 UNKNOWN = "entities_unknown"  # in ``about``: records without a `group` were used, so nobody knows whom they are about
+COVERED = "covered"  # in ``about``: the share of the model's matrices that the attack quantized, or trained
 Record = Mapping[str, Any]
 
 

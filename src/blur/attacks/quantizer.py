@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from blur.models.encode import Example
+    from blur.models.maps import LinearMap
 
 EXTRA = "pip install 'blur-unlearning[quantization]'"
 
@@ -52,6 +53,10 @@ class QuantizerBase(Choice):
         """Quantize ``model`` in place."""
         raise NotImplementedError
 
+    def covers(self, model: PreTrainedModel) -> list[LinearMap]:
+        """Return the linear maps whose weights are quantized."""
+        raise NotImplementedError
+
     def codes(self, model: PreTrainedModel) -> dict[str, Tensor]:
         """Return the integer code of each weight that is quantized, by parameter name and in the parameter's shape.
 
@@ -73,18 +78,25 @@ class WeightQuantizer(QuantizerBase):
         """Return the codes of a matrix [out, in], and the values that they stand for, both [out, in]."""
         raise NotImplementedError
 
-    def convert(self, model: PreTrainedModel, calibration: Sequence[Example]) -> None:
-        """Replace each weight by the value of its code, in the weight's own type."""
-        from blur.attacks.linears import linears
+    def covers(self, model: PreTrainedModel) -> list[LinearMap]:
+        """Return all linear maps but, by default, the output head; each expert's matrix is one by itself."""
+        from blur.attacks.linears import quantized
 
-        for linear in linears(model, self.include_head):
-            linear.write(self.encode(linear.matrix)[1])
+        return quantized(model, self.include_head)
+
+    def convert(self, model: PreTrainedModel, calibration: Sequence[Example]) -> None:
+        """Replace each weight by the value of its code, rounded to the weight's own type."""
+        for one in self.covers(model):
+            for matrix in one.stack:
+                matrix.copy_(self.encode(matrix)[1])
 
     def codes(self, model: PreTrainedModel) -> dict[str, Tensor]:
         """Return the code of each weight, in its parameter's shape."""
-        from blur.attacks.linears import linears
+        from torch import stack
 
-        return {one.name: one.oriented(self.encode(one.matrix)[0]) for one in linears(model, self.include_head)}
+        return {
+            one.name: one.stored(stack([self.encode(matrix)[0] for matrix in one.stack])) for one in self.covers(model)
+        }
 
 
 def cannot_import(library: str, distribution: str) -> str | None:

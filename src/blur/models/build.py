@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 WHERE = "model.architecture"
+UNDECLARED = {"head_dim"}  # read by models whose configuration class does not have it, such as Qwen3-MoE
 
 
 def build_from_config(
@@ -48,7 +49,7 @@ def _config(architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase)
     known = AutoConfig.for_model(model_type)
     for key in fields:
         # A configuration class takes any keyword and ignores those it does not know.
-        if not hasattr(known, key):
+        if not hasattr(known, key) and key not in UNDECLARED:
             near = difflib.get_close_matches(key, [*known.to_dict(), *known.attribute_map], 1)
             remedy = f"Did you mean {near[0]!r}?" if near else None
             raise ConfigError(f"{model_type} has no field {key!r}", WHERE, remedy)

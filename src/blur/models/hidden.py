@@ -84,13 +84,16 @@ def _layers_up_to(model: nn.Module, layer: int, seen: list[Tensor]) -> Iterator[
 def _decoder_layers(model: nn.Module) -> tuple[nn.Module, str, nn.ModuleList]:
     """Find the one list of as many modules as the configuration counts layers: its owner, its name there, the list.
 
+    Of a multimodal model only the language model is looked through.
+
     Raises:
         ConfigError: there is none, or more than one.
     """
     config: Any = getattr(model, "config", None)
     config = config.get_text_config() if hasattr(config, "get_text_config") else config
     number = getattr(config, "num_hidden_layers", None)
-    found = [place for place in _outer_lists(model) if len(place[2]) == number]
+    decoder = getattr(model, "get_decoder", lambda: model)()
+    found = [place for place in _outer_lists(decoder) if len(place[2]) == number]
     if len(found) == 1:
         return found[0]
     names = ", ".join(f"{type(owner).__name__}.{name}" for owner, name, _ in found) or "none"

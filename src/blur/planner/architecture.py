@@ -22,13 +22,19 @@ from blur.planner.catalogue import Catalogue
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 COUNTED = ("llama", "mistral", "qwen2")  # whose decoder block the activation formula was counted on
 NEEDED = ("hidden_size", "intermediate_size", "num_attention_heads", "num_hidden_layers", "vocab_size")
-WIDTHS = ("intermediate_size", "ffn_dim", "ffn_hidden_size", "n_inner")  # names of the MLP's
 ELEMENT_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of a decoder-only model; ``meta_shapes`` where it was built on the meta device."""
+    """Sizes of a decoder-only model; the ``meta`` fields where it was built on the meta device.
+
+    Attributes:
+        ffn: inputs of the MLP's down-projection; of a mixture, those of all experts that a token goes through.
+        active: share of a mixture's experts that a token goes through.
+        meta_maps: name and (experts or 1, out, in) of each linear map that an adapter can be put on.
+        meta_down: names of the down-projections, by decoder layer.
+    """
 
     model_type: str
     hidden: int
@@ -42,7 +48,10 @@ class Architecture:
     qkv_bias: bool = False
     o_bias: bool = False
     mlp_bias: bool = False
+    active: float = 1.0
     meta_shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    meta_maps: tuple[tuple[str, tuple[int, int, int]], ...] = ()
+    meta_down: tuple[tuple[str, ...], ...] = ()
 
     @property
     def attention(self) -> int:
@@ -77,6 +86,26 @@ class Architecture:
     def num_parameters(self) -> int:
         """Number of parameters, tied ones once."""
         return sum(map(prod, self.shapes.values()))
+
+    @cached_property
+    def maps(self) -> dict[str, tuple[int, int, int]]:
+        """The linear maps that an adapter can be put on: (experts or 1, out, in) by the parameter's name."""
+        if self.meta_maps:
+            return dict(self.meta_maps)
+        return {
+            name: (1, *self.linear(kind))
+            for name in self.shapes
+            for kind in LINEARS
+            if name.endswith(f".{kind}.weight")
+        }
+
+    def down_projections(self, layer: int) -> tuple[str, ...]:
+        """Return the names of a decoder layer's down-projections."""
+        return self.meta_down[layer] if self.meta_down else (f"model.layers.{layer}.mlp.down_proj.weight",)
+
+    def matrix(self, shape: tuple[int, ...]) -> float:
+        """Return the elements that a token goes through: of a matrix all, of experts its own; of a vector none."""
+        return 0 if len(shape) < 2 else prod(shape) * (self.active if len(shape) > 2 else 1)
 
     def linear(self, name: str) -> tuple[int, int]:
         """Return (out, in) of one of the seven linear layers of a block."""
@@ -154,25 +183,35 @@ def _from_meta(fields: Mapping[str, Any], where: str | None) -> Architecture:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    from blur.models.maps import adaptable_maps, down_projections
+
     require_model_type(fields["model_type"], f"{where}: model_type" if where else "model_type")
-    own = {key: value for key, value in fields.items() if key != "model_type"}
+    # A class's own padding id may lie beyond a smaller vocabulary, and decides no shape.
+    own = {**{key: value for key, value in fields.items() if key != "model_type"}, "pad_token_id": None}
     try:
         config: Any = AutoConfig.for_model(fields["model_type"], **own).get_text_config()
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
     except Exception as error:  # each type of model checks its fields in its own way
         raise unfit_fields(fields["model_type"], error, where or "model") from error
+    down = [down_projections(model, number) for number in range(config.num_hidden_layers)]
+    maps = [(one.name, one.stack.shape) for one in adaptable_maps(model)]
+    experts = max((stack for _, (stack, _, _) in maps), default=1)
+    chosen = getattr(config, "num_experts_per_tok", 1) if experts > 1 else 1
     heads = getattr(config, "num_attention_heads", None) or 0
     return Architecture(
         model_type=fields["model_type"],
         hidden=config.hidden_size,
-        ffn=next((size for name in WIDTHS if (size := getattr(config, name, None))), 4 * config.hidden_size),
+        ffn=sum(one.stack.shape[2] * (chosen if one.is_fused else 1) for one in down[-1]),
         layers=config.num_hidden_layers,
         heads=heads,
         kv_heads=getattr(config, "num_key_value_heads", None) or heads,
         head_dim=getattr(config, "head_dim", None) or (config.hidden_size // heads if heads else 0),
         vocab=config.vocab_size,
         tied=bool(getattr(config, "tie_word_embeddings", False)),
+        active=chosen / experts,
+        meta_maps=tuple((name, (stack, out, inputs)) for name, (stack, out, inputs) in maps),
+        meta_down=tuple(tuple(one.name for one in of_layer) for of_layer in down),
         meta_shapes=tuple((name, tuple(parameter.shape)) for name, parameter in model.named_parameters()),
     )
 

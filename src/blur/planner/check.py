@@ -38,7 +38,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "forget": [{"loss": {"name": "rmu", "layer": 7, "of": 32}}],
         "retain": [{"loss": {"name": "activation_mse", "layer": 7, "of": 32}}],
         "combine": "bilevel",
-        "scope": {"name": "modules", "layers": [5, 6, 7], "of": 32, "patterns": [r"layers\.{layer}\.mlp\.down_proj"]},
+        "scope": {"name": "down_projections", "layers": [5, 6, 7], "of": 32},
     },
 }
 
@@ -109,10 +109,7 @@ def build(case: Case, device: str) -> Updater:
     frozen: Any = None
     if settings.needs & LIVE:
         frozen = AutoModelForCausalLM.from_config(config, dtype=model.dtype).to(device).requires_grad_(False)
-    model = settings.scope.apply(model)
-    if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return Updater(model.train(), settings, Sources(streams, sums, frozen))
+    return Updater(settings.scope.apply(model), settings, Sources(streams, sums, frozen))
 
 
 def measured(case: Case, device: str = "cpu", steps: int = 2) -> int:

@@ -23,6 +23,7 @@ from blur.planner.architecture import Architecture
 from blur.planner.catalogue import Assumptions, Gpu
 from blur.planner.memory import Job
 from blur.planner.passes import Pass, passes
+from blur.planner.trainable import LAYER
 from blur.planner.workload import Measured
 
 
@@ -59,10 +60,10 @@ class Clock:
         return self.assumptions.startup_seconds + moved / (self.assumptions.disk_gbs * 1e9)
 
 
-def block_weights(architecture: Architecture) -> int:
-    """Return the elements of a decoder block's matrices."""
-    shapes = architecture.shapes.items()
-    return sum(shape[0] * shape[1] for name, shape in shapes if ".0." in name and len(shape) == 2)
+def block_weights(architecture: Architecture) -> float:
+    """Return the elements of a decoder block's matrices that a token goes through, as the mean over blocks."""
+    inside = (shape for name, shape in architecture.shapes.items() if LAYER.search(name))
+    return sum(map(architecture.matrix, inside)) / architecture.layers
 
 
 def forward(architecture: Architecture, length: float, scored: float = 1.0, blocks: int | None = None) -> float:

@@ -11,13 +11,21 @@ from typing import Any, Literal
 
 from blur.planner.activations import NORMS, Block
 from blur.planner.architecture import LINEARS, Architecture
-from blur.unlearn.depth import scaled_layer
+from blur.unlearn.depth import scaled_layer, scaled_layers
 from blur.unlearn.loss import ActivationLoss, LossBase
 from blur.unlearn.settings import UnlearnSettings
 
 Shapes = Mapping[str, tuple[int, ...]]
 STATES = {"adamw": 2, "sgd": 0}  # tensors of an optimizer's state for each parameter; SGD with momentum has one
-EMBEDDINGS = ("embed_tokens", "wte", "wpe", "embed_in", "embed_positions")  # parts of their names
+EMBEDDINGS = (
+    "embed_tokens",
+    "wte",
+    "wpe",
+    "embed_in",
+    "embed_positions",
+    "word_embeddings",
+    "embeddings",
+)  # parts of their names
 HEADS = ("lm_head", "embed_out")
 LAYER = re.compile(r"\.(\d+)\.")
 
@@ -104,8 +112,8 @@ class Trained:
         """Elements of all parameters that move."""
         return _counts(*self._key)["all"]
 
-    def moving_matrices(self, blocks: int) -> int:
-        """Return the elements of the matrices that move in the first ``blocks`` blocks."""
+    def moving_matrices(self, blocks: int) -> float:
+        """Return the elements, in use for a token, of the matrices that move in the first ``blocks`` blocks."""
         return sum(_matrices(*self._key)[:blocks])
 
     @property
@@ -121,7 +129,7 @@ class Trained:
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The decoder blocks, from the first, with what moves in each."""
-        return _blocks(*self._key, self.element, self.settings.gradient_checkpointing)
+        return _blocks(*self._key, self.element)
 
 
 @lru_cache(maxsize=64)
@@ -141,9 +149,12 @@ def _has(name: str, marks: tuple[str, ...]) -> bool:
 def _chosen(architecture: Architecture, scope: Any) -> Shapes:
     if scope.name == "lora":
         return _adapters(architecture, scope)
-    if scope.name != "modules":
+    if scope.name not in ("modules", "down_projections"):
         return architecture.shapes
-    numbers = [scaled_layer(layer, scope.of, architecture.layers, "scope.layers") for layer in scope.layers or ()]
+    numbers = scaled_layers(scope.layers or (), scope.of, architecture.layers, "scope.layers")
+    if scope.name == "down_projections":
+        names = [name for number in numbers for name in architecture.down_projections(number)]
+        return {name: architecture.shapes[name] for name in names}
     patterns = list(scope.patterns)
     if numbers:
         patterns = [p.replace("{layer}", rf"(?<!\d){number}(?!\d)") for p in patterns for number in numbers]
@@ -151,11 +162,11 @@ def _chosen(architecture: Architecture, scope: Any) -> Shapes:
 
 
 @lru_cache(maxsize=64)
-def _matrices(architecture: Architecture, scope: Any, top: int | None) -> tuple[int, ...]:
-    counts = [0] * architecture.layers
+def _matrices(architecture: Architecture, scope: Any, top: int | None) -> tuple[float, ...]:
+    counts = [0.0] * architecture.layers
     for name, shape in _moving(architecture, scope, top).items():
-        if len(shape) == 2 and (match := LAYER.search(name)):
-            counts[int(match[1])] += prod(shape)
+        if match := LAYER.search(name):
+            counts[int(match[1])] += architecture.matrix(shape)
     return tuple(counts)
 
 
@@ -172,26 +183,22 @@ def _counts(architecture: Architecture, scope: Any, top: int | None) -> Mapping[
 
 def _adapters(architecture: Architecture, scope: Any) -> Shapes:
     found: dict[str, tuple[int, ...]] = {}
-    for name, shape in architecture.shapes.items():
-        module = name.removesuffix(".weight")
-        linear = module.rpartition(".")[2]
-        if len(shape) == 2 and linear in LINEARS and (scope.targets == "all-linear" or linear in scope.targets):
-            found |= {f"{module}.lora_A": (scope.rank, shape[1]), f"{module}.lora_B": (shape[0], scope.rank)}
+    for name, (stack, out, inputs) in architecture.maps.items():
+        target, rank = name.removesuffix(".weight"), scope.rank * stack
+        if scope.adapts(target):
+            found |= {f"{target}.lora_A": (rank, inputs), f"{target}.lora_B": (out, rank)}
     return found
 
 
 @lru_cache(maxsize=64)
-def _blocks(
-    architecture: Architecture, scope: Any, top: int | None, element: int, checkpointing: bool
-) -> tuple[Block, ...]:
+def _blocks(architecture: Architecture, scope: Any, top: int | None, element: int) -> tuple[Block, ...]:
     moving: dict[int, set[str]] = {}
     shapes = _moving(architecture, scope, top)
     for name in shapes:
         if match := LAYER.search(name):
             kind = next((kind for kind in (*LINEARS, *NORMS) if f".{kind}." in name), name)
             moving.setdefault(int(match[1]), set()).add(kind)
-    # transformers 5 makes the embeddings' output require a gradient wherever checkpointing is on
-    below = checkpointing or any(_has(name, EMBEDDINGS) for name in shapes)
+    below = any(_has(name, EMBEDDINGS) for name in shapes)
     rank = scope.rank if scope.name == "lora" else 0
     blocks = []
     for layer in range(architecture.layers):

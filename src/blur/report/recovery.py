@@ -6,6 +6,7 @@ UNINFORMATIVE = 0.1  # least distance between target and retrained model that sa
 KEPT = 0.9  # share of the target's utility that a model needs to earn robustness
 FORGOTTEN = 0.2  # of what there is to forget, the share that may be left
 TAUGHT = 0.5  # of what an attacker trains on, the share that some point of the attack must bring back
+COVERED = 0.9  # of the weights, the share that an attack on them must reach
 _EXACT = 1e-9  # 0.35 - 0.25 is to be 0.1
 
 

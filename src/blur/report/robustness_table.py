@@ -8,7 +8,7 @@ from typing import Any
 
 from blur.core.files import atomic_write_text
 from blur.report import sequence
-from blur.report.recovery import FORGOTTEN, KEPT, UNINFORMATIVE
+from blur.report.recovery import COVERED, FORGOTTEN, KEPT, UNINFORMATIVE
 from blur.report.robustness import Verdict, attack_titles, verdicts
 from blur.report.rows import to_csv
 from blur.report.runs import Run, names, rank
@@ -20,7 +20,7 @@ NOTES = (
     f"Robustness: one minus the largest recovery, where utility is at least {KEPT:.0%} of the target's and at most "
     f"{FORGOTTEN:.0%} of what there was to forget is left before any attack; over so many of the kinds of attack.",
     "None is given to a model far worse than guessing, nor where retraining brings back less than half of what it "
-    "trains on.",
+    f"trains on, or an attack reaches less than {COVERED:.0%} of the weights.",
     "Used, unseen: the worst attack's result on items of entities that the attacker trained on, and on all others.",
 )
 
@@ -58,6 +58,7 @@ def long(found: Sequence[Verdict]) -> list[dict[str, Any]]:
                 "unseen": one.unseen,
                 "taught": one.taught,
                 "recovery": one.value,
+                "covered": one.covered,
                 "collision_rate": one.about.get("collision_rate"),
                 "reason": one.reason,
             }
@@ -82,6 +83,7 @@ def markdown(found: Sequence[Verdict], runs: Sequence[Run], task_title: str, for
             f"{titles[sequence.NAME]}: what is left of earlier ones, beside the retrained model on unseen texts; "
             "× too where the earlier one was not forgotten."
         )
+    notes += filter(None, (_reached(title, name, found) for name, title in titles.items()))
     notes += [f"({letter}) {reason}" for reason, letter in reasons.items()]
     seeds = sorted({verdict.run.seed for verdict in found})
     notes.append(f"Seeds: {', '.join(map(str, seeds))}.")
@@ -89,10 +91,20 @@ def markdown(found: Sequence[Verdict], runs: Sequence[Run], task_title: str, for
     return "\n\n".join([f"# {task_title}: robustness", table, "  \n".join(notes)]) + "\n"
 
 
+def _reached(title: str, attack: str, found: Sequence[Verdict]) -> str:
+    """Return what share of the weights an attack reached, by its arms from the least; nothing where it leaves them."""
+    arms = {one.arm: one.covered for verdict in found for one in verdict.recoveries if one.attack == attack}
+    shares = sorted((share, arm) for arm, share in arms.items() if share is not None)
+    if not shares:
+        return ""
+    least, most = shares[0], shares[-1]
+    return f"{title} reaches {least[0]:.1%} ({least[1]}) to {most[0]:.1%} ({most[1]}) of the weights of linear maps."
+
+
 def _row(verdict: Verdict, attacks: list[str], reasons: dict[str, str]) -> list[str]:
     worst = verdict.worst
     shares = [one.value if (one := verdict.of(attack)) else None for attack in attacks]
-    telling = {one.attack for one in verdict.recoveries if one.value is not None}
+    telling = {one.attack for one in verdict.recoveries if one.is_whole}
     earned = f"{number(verdict.robustness)} ({len(telling)} of {len(attacks)})"
     if verdict.reason:
         earned = f"– ({reasons.setdefault(verdict.reason, chr(ord('a') + len(reasons)))})"

@@ -70,10 +70,11 @@ def start_device(job: Job) -> str:
     return "cpu" if launch.way() == "fsdp2" and launch.rank() > 0 else job.device
 
 
-def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int | str]:
-    """Return what a manifest tells of a training: length, where it was resumed, how its batch was shared out."""
+def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int | float | str]:
+    """Return what a manifest tells of a training: length, the share it reached, how its batch was shared out."""
     return {
         "steps": result.total_steps,
+        "covered": result.covered,
         "resumed_from": result.resumed_from,
         "global_batch_size": settings.batch_size,
         "accumulation": settings.accumulation,

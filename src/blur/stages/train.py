@@ -49,7 +49,7 @@ def _fetch(job: Job) -> list[str]:
     return save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
 
 
-def _train(job: Job) -> tuple[list[str], dict[str, int | str]]:
+def _train(job: Job) -> tuple[list[str], dict[str, int | float | str]]:
     assert job.run is not None
     directory, base = job.directory("models"), job.directory("models", job.base)
     loaded = load(base, device=start_device(job))

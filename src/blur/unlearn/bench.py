@@ -48,7 +48,7 @@ MEASURED = ("15M", "demo")
 BATCH, TOKENS, STREAM = 4, 128, 16
 KINDS = ("weighted", "blur", "live_reference", "rmu", "blur_rmu")
 LAYER = {"layer": 7, "of": 32}
-DOWN = {"name": "modules", "patterns": [r"\.{layer}\.mlp\.down_proj\.weight$"], "layers": [5, 6, 7], "of": 32}
+DOWN = {"name": "down_projections", "layers": [5, 6, 7], "of": 32}
 BARS = {"time_over_weighted": 1.03, "live_reference_over_blur": 1.10, "memory_over_weighted": 1.0}
 
 

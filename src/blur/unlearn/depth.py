@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from blur.core.errors import ConfigError
 
 
@@ -25,6 +27,22 @@ def scaled_layer(layer: int, of: int | None, depth: int, where: str) -> int:
         raise ConfigError(missing(layer, chosen_for), where, remedy)
     done = (2 * (layer + 1) * depth + chosen_for) // (2 * chosen_for)
     return max(done, 1) - 1
+
+
+def scaled_layers(layers: Iterable[int], of: int | None, depth: int, where: str) -> list[int]:
+    """Return the indices of several layers by the rule of ``scaled_layer``, in rising order, each once."""
+    return sorted({scaled_layer(layer, of, depth, where) for layer in layers})
+
+
+def check_layers(layers: Iterable[int], of: int | None) -> None:
+    """Refuse a number of ``layers`` that a model of ``of`` layers, where that is given, does not have.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for layer in layers:
+        if of is not None and layer >= of:
+            raise ValueError(f"layers: {missing(layer, of)}")
 
 
 def missing(layer: int, depth: int) -> str:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from torch import nn
 from blur.core.errors import ConfigError, DataError
 from blur.core.hashing import sha256_json
 from blur.models.encode import Example
+from blur.models.maps import covered_share
 from blur.unlearn import checkpoint, distributed
 from blur.unlearn.batches import Plan, check_streams, derive_seed, topics_of
 from blur.unlearn.loss import LIVE
@@ -49,6 +50,7 @@ class TrainResult:
         records: the record of every step, those of before a resume included.
         total_steps: number of updates.
         resumed_from: step that this process began after; 0 for a fresh start.
+        covered: share of the model's matrices, by elements, that the scope reaches (``models.maps.covered_share``).
         adapter: folder of the adapter under LoRA with a checkpoint directory.
     """
 
@@ -56,6 +58,7 @@ class TrainResult:
     records: list[Record]
     total_steps: int
     resumed_from: int
+    covered: float
     adapter: Path | None
 
 
@@ -103,6 +106,7 @@ def train(
     _check_scope(settings)
     place = torch.device(device) if device is not None else next(model.parameters()).device
     blueprint = Blueprint(model) if sharded and distributed.is_distributed() else None
+    covered = covered_share(model, settings.scope.reached(model))
     model = _placed(_prepare(model, settings), place, blueprint is not None)
     if reference_model is not None:
         _placed(reference_model, place, blueprint is not None).eval()
@@ -118,7 +122,7 @@ def train(
     adapter = directory / "adapter" if directory and settings.scope.name == "lora" else None
     plain = settings.scope.finish(model, adapter if distributed.rank() == 0 else None)
     trained = cast("PreTrainedModel", blueprint.filled(plain) if blueprint else plain.eval())
-    return TrainResult(trained, log.records, plan.total_steps, start, adapter)
+    return TrainResult(trained, log.records, plan.total_steps, start, covered, adapter)
 
 
 def _run(
@@ -136,7 +140,6 @@ def _run(
             began = time.perf_counter()
             torch.manual_seed(derive_seed("step", settings.seed, step, distributed.rank()))
             lr = settings.optimizer.lr * settings.schedule.factor(step, plan.total_steps, plan.per_epoch)
-            updater.model.train()
             indices = {stream: plan.indices(stream, step) for stream in plan.sizes}
             values, stopping = updater.update(step + 1, indices, lr, flag.is_set())
             record = {"step": step + 1, "epoch": plan.epoch(step), "lr": lr, **values}
@@ -169,11 +172,7 @@ def _on_whole(
 
 def _prepare(model: nn.Module, settings: UnlearnSettings) -> nn.Module:
     torch.manual_seed(derive_seed("scope", settings.seed))
-    model = settings.scope.apply(model)
-    if settings.gradient_checkpointing:
-        enabler: Any = model
-        enabler.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    return model
+    return settings.scope.apply(model)
 
 
 def _placed(model: nn.Module, device: torch.device, sharded: bool) -> nn.Module:

@@ -27,6 +27,10 @@ class ScopeBase(Choice):
         """Set ``requires_grad`` on the model's parameters, or wrap it; return the model to train."""
         raise NotImplementedError
 
+    def reached(self, model: Module) -> set[str]:
+        """Return the names of a plain model's weights that the scope reaches, before ``narrow``."""
+        return {name for name, parameter in self.apply(model).named_parameters() if parameter.requires_grad}
+
     def narrow(self, trainable: Trainable, updater: Updater) -> Trainable:
         """Return what may move of the parameters that ``apply`` left trainable, at the original weights.
 

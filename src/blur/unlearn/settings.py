@@ -39,7 +39,7 @@ class UnlearnSettings(Strict):
     """A method: its point on the five axes, and how long and how fast.
 
     Plain fine-tuning is the same loop without a forget side. ``batch_size`` is the global batch, over all processes and
-    ``accumulation`` micro-batches a process: neither changes the result.
+    ``accumulation`` micro-batches a process: neither changes the result, unless ``dropout`` is on.
     """
 
     forget: tuple[ForgetObjective, ...] = ()
@@ -57,6 +57,10 @@ class UnlearnSettings(Strict):
     max_grad_norm: Positive | None = Field(None, description="clips the combined update u")
     log_gradients: Flag = Field(False, description="keep the two gradients apart, and log them, under `weighted` too")
     gradient_checkpointing: Flag = False
+    dropout: Flag = Field(
+        False,
+        description="on, at the rates of the model's configuration and of LoRA's `dropout`; for plain fine-tuning only",
+    )
     master_weights: Flag = Field(
         False,
         description="float32 copies of bfloat16 weights, which the optimizer moves: no small step is rounded away",
@@ -72,6 +76,14 @@ class UnlearnSettings(Strict):
         one_sided = not self.forget or not self.retain
         if one_sided and self.combine.separate:
             raise ValueError(f"combine {self.combine.name!r} needs a forget and a retain objective")
+        return self
+
+    @model_validator(mode="after")
+    def _dropout_has_a_place(self) -> UnlearnSettings:
+        if self.dropout and (self.forget or self.needs):
+            raise ValueError("`dropout: true` is for plain fine-tuning: losses compare the model with one without it")
+        if getattr(self.scope, "dropout", 0) and not self.dropout:
+            raise ValueError("`scope.dropout` does nothing without `dropout: true`, which is for plain fine-tuning")
         return self
 
     @property

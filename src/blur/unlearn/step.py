@@ -17,6 +17,7 @@ from blur.unlearn import distributed
 from blur.unlearn.batches import split
 from blur.unlearn.combination import NonFiniteGradient, Statistics
 from blur.unlearn.gradients import Gradients, Shards, products, put, scale, take
+from blur.unlearn.mode import learning
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
 from blur.unlearn.sharding import Trainable
@@ -63,16 +64,13 @@ class Updater:
         return self.trainable.parameters
 
     def forget_gradient(self) -> Gradients:
-        """Return the gradient of the forget loss over the whole of its streams, at the present weights.
-
-        In evaluation mode, but for gradient checkpointing, which works in training mode only.
-        """
+        """Return the gradient of the forget loss over the whole of its streams, at the present weights."""
         settings = self.settings
         indices = {term.stream: range(len(self.sources.streams[term.stream])) for term in settings.forget}
         size = -(-settings.batch_size // (settings.accumulation * distributed.world_size()))
         longest = max((len(items) for items in indices.values()), default=0)
-        self.model.train(settings.gradient_checkpointing)
-        self._backward(self.passes[0], indices, 1.0, -(-longest // (size * distributed.world_size())))
+        with learning(self.model, False, settings.gradient_checkpointing):
+            self._backward(self.passes[0], indices, 1.0, -(-longest // (size * distributed.world_size())))
         return self._collect()
 
     def update(
@@ -93,9 +91,10 @@ class Updater:
             BlurError: a loss or a gradient is not finite; the weights are as before the step.
         """
         factors = (1.0, 1.0) if self.separate else self.settings.combine.factors()
-        forget_loss = self._backward(self.passes[0], indices, factors[0])
-        forget = self._collect() if self.separate else []
-        retain_loss = self._backward(self.passes[1], indices, factors[1])
+        with learning(self.model, self.settings.dropout, self.settings.gradient_checkpointing):
+            forget_loss = self._backward(self.passes[0], indices, factors[0])
+            forget = self._collect() if self.separate else []
+            retain_loss = self._backward(self.passes[1], indices, factors[1])
         gradients = self._collect()
         *losses, stopping = distributed.sum_values([*map(float, (forget_loss, retain_loss)), float(stop)], self.device)
         self._check_losses(losses, step)

@@ -1,6 +1,7 @@
 """Quantization: round the weights; small updates of unlearning may vanish in the rounding (arXiv 2410.16454).
 
-The share of weights whose integer code equals the target's (``collision_rate``) tells how much of the update is left.
+The share of weights whose integer code equals the target's (``collision_rate``) tells how much of the update is left,
+and the share of weights that a scheme quantizes at all (``covered``) whether the attack says anything of the model.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from blur.attacks.attack import AttackBase, Victim
-from blur.attacks.point import Point
+from blur.attacks.point import COVERED, Point
 from blur.attacks.quantizer import QuantizerBase, collision_rate
 from blur.core.settings import Count, SetName
 from blur.unlearn.axis import Axis
@@ -34,6 +35,8 @@ class Attack(AttackBase):
 
     def strike(self, arm: str, victim: Victim) -> dict[str, Point]:
         """Quantize a copy with one scheme and measure it."""
+        from blur.models.maps import covered_share
+
         scheme = self.arms[arm]
         reason = scheme.unavailable()
         if reason:
@@ -43,8 +46,7 @@ class Attack(AttackBase):
         calibration = victim.examples(loaded, records)
         victim.progress(0, 1, arm)
         measured = victim.measure(scheme.quantize(loaded.model, calibration))
-        codes = scheme.codes(loaded.model)
-        if not codes:
-            return {"": Point(measured)}
-        rate = collision_rate(codes, scheme.codes(victim.load_target().model))
-        return {"": Point(measured, {"collision_rate": rate})}
+        about = {COVERED: covered_share(loaded.model, {one.name for one in scheme.covers(loaded.model)})}
+        if codes := scheme.codes(loaded.model):
+            about["collision_rate"] = collision_rate(codes, scheme.codes(victim.load_target().model))
+        return {"": Point(measured, about)}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, model_validator
 
 from blur.attacks.attack import AttackBase, Victim
-from blur.attacks.point import Point, entity, unknown
+from blur.attacks.point import COVERED, Point, entity, unknown
 from blur.core.settings import Count, Flag, Positive, Seed, SetName, Share, Strict
 from blur.unlearn.axis import Axis
 from blur.unlearn.optimizer import OptimizerBase
@@ -117,7 +117,9 @@ class Attack(AttackBase):
                 measured = victim.measure(loaded.model.eval())
                 points[f"step{step}"] = Point(measured, {**about, "step": step, "loss": record["retain_loss"]}, used)
 
-        train(loaded.model, _streams(victim, loaded, records), self.recipe(arm), on_step=on_step)
+        result = train(loaded.model, _streams(victim, loaded, records), self.recipe(arm), on_step=on_step)
+        for point in points.values():
+            point.about[COVERED] = result.covered
         return points
 
 

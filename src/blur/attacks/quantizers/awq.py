@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from blur.models.encode import Example
+    from blur.models.maps import LinearMap
 
 
 class Quantizer(QuantizerBase):
@@ -33,6 +34,12 @@ class Quantizer(QuantizerBase):
     def unavailable(self) -> str | None:
         """Say whether torchao is there, with AWQ among its prototypes."""
         return cannot_import("torchao.prototype.awq", "torchao")
+
+    def covers(self, model: PreTrainedModel) -> list[LinearMap]:
+        """Return the linear layers of the decoder layers; fused experts are left as they are."""
+        from blur.attacks.calibration import solvable
+
+        return solvable(model)
 
     def convert(self, model: PreTrainedModel, calibration: Sequence[Example]) -> None:
         """Search layer by layer."""

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedModel
 
-    from blur.attacks.linears import Linear
     from blur.models.encode import Example
+    from blur.models.maps import LinearMap
 
 
 class Quantizer(WeightQuantizer):
@@ -39,6 +39,19 @@ class Quantizer(WeightQuantizer):
     def unavailable(self) -> str | None:
         """Say whether bitsandbytes is there; it has kernels for CPUs and GPUs."""
         return cannot_import("bitsandbytes", "bitsandbytes")
+
+    def covers(self, model: PreTrainedModel) -> list[LinearMap]:
+        """Return the linear maps but, by default, the output head; of LLM.int8, those that a layer of its own can be.
+
+        It has none for fused experts, nor for what is read past a layer's ``forward``.
+        """
+        found = super().covers(model)
+        if self.type != "int8":
+            return found
+        from blur.models.maps import bare_layers
+
+        bare = bare_layers(model)
+        return [one for one in found if not one.is_fused and one.layer not in bare]
 
     def encode(self, matrix: Tensor) -> tuple[Tensor, Tensor]:
         """Return codes and values: uint8 indices of the data type's 16 numbers, or int8."""
@@ -62,12 +75,10 @@ class Quantizer(WeightQuantizer):
         """Round the weights, or put LLM.int8's layers in the place of linear ones."""
         if self.type != "int8":
             return super().convert(model, calibration)
-        from blur.attacks.linears import linears
-
-        for linear in linears(model, self.include_head):
+        for linear in self.covers(model):
             model.set_submodule(linear.path, self._int8_layer(linear))
 
-    def _int8_layer(self, linear: Linear) -> Module:
+    def _int8_layer(self, linear: LinearMap) -> Module:
         import logging
 
         from bitsandbytes.nn import Linear8bitLt
@@ -75,7 +86,7 @@ class Quantizer(WeightQuantizer):
 
         # At every pass it would say that it works in float16.
         logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)
-        matrix, bias = linear.matrix, getattr(linear.layer, "bias", None)
+        matrix, bias = linear.stack[0], getattr(linear.layer, "bias", None)
         rows, columns = matrix.shape
         made = Linear8bitLt(columns, rows, bias is not None, has_fp16_weights=False, threshold=self.OUTLIER)
         made.load_state_dict({"weight": matrix.contiguous()} | ({"bias": bias} if bias is not None else {}))

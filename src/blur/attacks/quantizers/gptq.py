@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from blur.models.encode import Example
+    from blur.models.maps import LinearMap
 
 
 class Quantizer(QuantizerBase):
@@ -43,6 +44,12 @@ class Quantizer(QuantizerBase):
     def unavailable(self) -> str | None:
         """Say whether Neural Compressor is there."""
         return cannot_import("neural_compressor.torch.algorithms.weight_only.gptq", "neural-compressor[pt]")
+
+    def covers(self, model: PreTrainedModel) -> list[LinearMap]:
+        """Return the linear layers of the decoder layers; fused experts are left as they are."""
+        from blur.attacks.calibration import solvable
+
+        return solvable(model)
 
     def convert(self, model: PreTrainedModel, calibration: Sequence[Example]) -> None:
         """Solve layer by layer."""

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from blur.report import style
+from blur.report.recovery import COVERED
 from blur.report.robustness import judged
 from blur.report.runs import Run, first_attacked, points_of
 
@@ -30,7 +31,7 @@ def data(runs: Sequence[Run], attack: str, forget: Sequence[str], utility: str) 
         rows.append({**whose, "scheme": FULL, "forget": judged(run, forget), "utility": run.value(utility)})
         for point in points_of(run.attacks[attack]).values():
             metrics, told = point.get("metrics", {}), point.get("judged", {})
-            rates = {"collision_rate": point.get("collision_rate"), "reason": point.get("reason")}
+            rates = {key: point.get(key) for key in ("covered", "collision_rate", "reason")}
             measured = {"forget": told.get("all"), "utility": metrics.get(utility)}
             rows.append({**whose, "scheme": point["arm"], **measured, **rates})
     return rows
@@ -56,6 +57,8 @@ def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str
     absent = sorted(
         {f"{row['scheme']}: {row['reason']}" for row in rows if row["forget"] is None and row.get("reason")}
     )
+    partial = {row["scheme"]: row["covered"] for row in measured if (row.get("covered") or 1) < COVERED}
+    absent += [f"{scheme}: reaches {share:.0%} of the weights" for scheme, share in partial.items()]
     style.note(
         figure, "\n".join([f"Judges: {', '.join(forget)}; utility: {utility}. One seed: no intervals.", *absent])
     )

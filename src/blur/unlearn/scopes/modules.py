@@ -1,8 +1,4 @@
-"""Only parameters whose names match may move (RMU's layers 5 to 7, say).
-
-By name, never by a parameter's number within its layer, as RMU's authors do: the order differs between models (number
-6 is the MLP's down-projection in Llama, and the attention's output projection in Qwen2, whose attention has biases).
-"""
+"""Only parameters whose names match may move."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from blur.core.errors import ConfigError
 from blur.core.settings import Count, Whole
-from blur.unlearn.depth import missing, scaled_layer
+from blur.unlearn.depth import check_layers, scaled_layers
 from blur.unlearn.scope import ScopeBase
 
 if TYPE_CHECKING:
@@ -27,7 +23,8 @@ class Scope(ScopeBase):
     """Parameters in whose full name some pattern is found (``re.search``).
 
     Attributes:
-        patterns: regular expressions; ``{layer}`` in one stands for each number of ``layers`` in turn.
+        patterns: regular expressions; ``{layer}`` in one stands for each number of ``layers`` in turn, and matches
+            within that decoder layer only, not in a vision tower, say.
         layers: 0-based numbers of decoder layers.
         of: depth of the model that the numbers were chosen for, where they are to be scaled to this model's depth by
             the rule of ``blur.unlearn.depth.scaled_layer``; several may then fall on one layer.
@@ -54,9 +51,7 @@ class Scope(ScopeBase):
             raise ValueError(f"`layers` and a pattern with {LAYER} go together")
         if self.of is not None and self.layers is None:
             raise ValueError("`of` scales `layers`: give those too, or leave it out")
-        for layer in self.layers or ():
-            if self.of is not None and layer >= self.of:
-                raise ValueError(f"layers: {missing(layer, self.of)}")
+        check_layers(self.layers or (), self.of)
         return self
 
     def apply(self, model: Module) -> Module:
@@ -67,8 +62,8 @@ class Scope(ScopeBase):
         """
         names = [name for name, _ in model.named_parameters()]
         chosen: set[str] = set()
-        for pattern, shown in self._expanded(model):
-            matching = [name for name in names if re.search(pattern, name)]
+        for pattern, shown, within in self._expanded(model):
+            matching = [name for name in names if name.startswith(within) and re.search(pattern, name)]
             if not matching:
                 near = difflib.get_close_matches(shown, names, n=3, cutoff=0.3) or names[:3]
                 raise ConfigError(
@@ -81,17 +76,20 @@ class Scope(ScopeBase):
             parameter.requires_grad_(name in chosen)
         return model
 
-    def _expanded(self, model: Module) -> list[tuple[str, str]]:
-        """Return the patterns with layer numbers put in, as whole numbers, and each as a person would write it."""
+    def _expanded(self, model: Module) -> list[tuple[str, str, str]]:
+        """Return each pattern with layer numbers put in, as a person would write it, and where its matches lie."""
         if self.layers is None:
-            return [(pattern, pattern) for pattern in self.patterns]
-        from blur.models.hidden import depth
+            return [(pattern, pattern, "") for pattern in self.patterns]
+        from blur.models.hidden import decoder_layers
 
-        total = depth(model)
-        numbers = sorted({scaled_layer(layer, self.of, total, "scope.layers") for layer in self.layers})
-        pairs = (
-            (pattern.replace(LAYER, rf"(?<!\d){number}(?!\d)"), pattern.replace(LAYER, str(number)))
+        blocks = decoder_layers(model)
+        paths = {id(layer): f"{path}." for path, layer in model.named_modules()}
+        return [
+            (
+                pattern.replace(LAYER, rf"(?<!\d){number}(?!\d)"),
+                pattern.replace(LAYER, str(number)),
+                paths[id(blocks[number])] if LAYER in pattern else "",
+            )
             for pattern in self.patterns
-            for number in numbers
-        )
-        return list(dict.fromkeys(pairs))
+            for number in scaled_layers(self.layers, self.of, len(blocks), "scope.layers")
+        ]

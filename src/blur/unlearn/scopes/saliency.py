@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
+    from blur.models.maps import LinearMap
     from blur.unlearn.sharding import Trainable
     from blur.unlearn.step import Updater
 
@@ -36,7 +37,7 @@ class Scope(ScopeBase):
 
     Attributes:
         granularity: a unit is a whole parameter ("module" in the paper), an output row of a matrix (a neuron, as in the
-            authors' code; of a vector, an entry), or a single weight.
+            authors' code; of fused experts, an expert's; of a vector, an entry), or a single weight.
         percentile: 90 leaves a tenth of the units.
     """
 
@@ -58,6 +59,8 @@ class Scope(ScopeBase):
         """
         from torch import cat, zeros_like
 
+        from blur.models.maps import linear_maps
+
         if updater.sharded:
             what, remedy = "the saliency scope needs whole weights on every process", "Use ddp instead of fsdp2"
             raise ConfigError(what, where="scope", remedy=remedy)
@@ -66,11 +69,20 @@ class Scope(ScopeBase):
         gradients = updater.forget_gradient()
         names, pairs = trainable.names, zip(gradients, trainable.parameters, strict=True)
         filled = [zeros_like(parameter) if gradient is None else gradient for gradient, parameter in pairs]
-        scores = [self._scores(one, _out(updater.model, name)) for name, one in zip(names, filled, strict=True)]
+        fused = {one.name: one for one in linear_maps(updater.model) if one.is_fused}
+        scores = [
+            self._scores(fused[name].stacked(one).flatten(0, 1) if name in fused else one, _out(updater.model, name))
+            for name, one in zip(names, filled, strict=True)
+        ]
         threshold = kth(scores, math.ceil(self.percentile * (sum(map(len, scores)) - 1) / 100))
         _check(names, cat([score.amax().reshape(1) for score in scores]), threshold)
         rows = zip(names, scores, trainable.parameters, strict=True)
-        masks = [self._mask(score >= threshold, one, _out(updater.model, name)) for name, score, one in rows]
+        masks = [
+            self._experts(score >= threshold, fused[name])
+            if name in fused
+            else self._mask(score >= threshold, one, _out(updater.model, name))
+            for name, score, one in rows
+        ]
         return trainable.narrowed(masks)
 
     def _scores(self, gradient: Tensor, out: int) -> Tensor:
@@ -89,6 +101,12 @@ class Scope(ScopeBase):
         if self.granularity == "tensor":
             return chosen.expand(len(parameter))
         return chosen if out == 0 else chosen.expand(parameter.shape)
+
+    def _experts(self, chosen: Tensor, one: LinearMap) -> Tensor:
+        """Return which entries of fused experts move: a row is an output of one expert."""
+        experts, out, inputs = one.stack.shape
+        units = {"tensor": (1, 1, 1), "row": (experts, out, 1), "element": (experts, out, inputs)}
+        return one.stored(chosen.reshape(units[self.granularity]).expand(experts, out, inputs))
 
 
 def _out(model: Module, name: str) -> int:

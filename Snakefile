@@ -31,10 +31,8 @@ rule all:
 
 
 onsuccess:
-    export_provenance(SCALE)
-    sum_up(SCALE)
+    close_run()
 
 
 onerror:
-    export_provenance(SCALE)
-    sum_up(SCALE)
+    close_run()

@@ -63,6 +63,8 @@ CASES = {
     "metrics": {"method": "blur_rmu"},
     "attack": {"method": "blur_rmu"},
     "attack_metrics": {"method": "retrained"},
+    "table": {},
+    "robustness": {},
 }
 
 

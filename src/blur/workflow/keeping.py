@@ -30,7 +30,11 @@ def keep_planned(jobs: Iterable[Any], forced: bool) -> None:
         jobs: Snakemake's, those that are to run.
         forced: a person asked for jobs to be made again, so that nothing is kept.
     """
-    for _, directory, is_same in () if forced else _results(jobs):
+    if forced:
+        for directory in (Path(output).parent for job in jobs for output in job.output):
+            kept.forget(directory)
+        return
+    for _, directory, is_same in _results(jobs):
         if is_same:
             kept.keep(directory)
 

@@ -1,4 +1,4 @@
-"""A graph of every kind of job that runs in seconds: two methods on a handful of one's own texts, one attack, one figure."""
+"""A graph of every kind of job: two methods on a handful of one's own texts, one attack, one figure."""
 
 from __future__ import annotations
 

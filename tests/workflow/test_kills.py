@@ -64,10 +64,10 @@ AT_RANDOM = list(zip(range(10, 30), cycle(ANY_TIME), strict=False))
 
 
 def started(whole: Workspace, folder: Path, seed: int) -> tuple[Workspace, Snakemake, list[str], random.Random]:
-    """Make a third of all results again, in a copy; return what is made in the order in which it may be made."""
+    """Make some results again, in a copy; return what is made in the order in which it may be made."""
     chance, workspace = random.Random(seed), copy(whole, folder.resolve() / "checkout")
     results = sorted(tiny_graph.manifests(workspace.root))
-    missing = chance.sample(results, len(results) // 3)
+    missing = chance.sample(results, 5)
     for name in missing:
         (workspace.root / name / "manifest.json").unlink()
         (workspace.root / name / "made.json").unlink()
@@ -91,11 +91,14 @@ def left(whole: Workspace, missing: list[str]) -> set[str]:
     return tiny_graph.manifests(whole.root).keys() - set(missing)
 
 
-def is_between(workspace: Workspace, name: str) -> bool:
-    """Whether a result has a manifest and is still marked by Snakemake."""
+def stop_between(workspace: Workspace, snakemake: Snakemake, name: str) -> None:
+    """Stop Snakemake once it has begun to make a result, and wait until the result has its manifest."""
     manifest = f"{name}/manifest.json"
     mark = workspace.root / record_path(INCOMPLETE, manifest)
-    return (workspace.root / manifest).exists() and mark.exists()
+    wait_for(mark.exists, seconds=300)
+    snakemake.send_signal(signal.SIGSTOP)
+    wait_for((workspace.root / manifest).exists, seconds=300)
+    assert mark.exists(), "Snakemake has not recorded it"
 
 
 @pytest.mark.parametrize(("seed", "kill"), BETWEEN, ids=lambda value: getattr(value, "__name__", value))
@@ -104,12 +107,10 @@ def test_between_a_job_s_manifest_and_snakemake_s_record(
 ) -> None:
     workspace, snakemake, missing, chance = started(whole, tmp_path, seed)
     name = chance.choice(missing)
-    end = time.monotonic() + 300
-    while not is_between(workspace, name):
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    stop_between(workspace, snakemake, name)
     kill(workspace, snakemake)
-    assert is_between(workspace, name) or kill is interrupt_snakemake
+    if kill is interrupt_snakemake:
+        snakemake.send_signal(signal.SIGCONT)
     ends_well(whole, workspace, snakemake, left(whole, missing) | {name})
 
 

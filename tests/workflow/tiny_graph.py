@@ -117,5 +117,5 @@ def kill_all(workspace: Workspace) -> None:
 def carry_on(workspace: Workspace) -> subprocess.CompletedProcess[str]:
     """Once nothing runs any more, do what `make resume` does."""
     wait_for(lambda: not processes(workspace))
-    workspace.run("blur", "unlock")
-    return workspace.run(*COMMAND)
+    workspace.forked(*COMMAND[1:], "--unlock")
+    return workspace.forked(*COMMAND[1:])

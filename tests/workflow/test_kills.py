@@ -64,7 +64,7 @@ AT_RANDOM = list(zip(range(10, 30), cycle(ANY_TIME), strict=False))
 
 
 def started(whole: Workspace, folder: Path, seed: int) -> tuple[Workspace, Snakemake, list[str], random.Random]:
-    """Make some results again, in a copy; return what is made in the order in which it may be made."""
+    """Make some results again, in a copy; return them, and the dice."""
     chance, workspace = random.Random(seed), copy(whole, folder.resolve() / "checkout")
     results = sorted(tiny_graph.manifests(workspace.root))
     missing = chance.sample(results, 5)
@@ -92,12 +92,17 @@ def left(whole: Workspace, missing: list[str]) -> set[str]:
 
 
 def stop_between(workspace: Workspace, snakemake: Snakemake, name: str) -> None:
-    """Stop Snakemake once it has begun to make a result, and wait until the result has its manifest."""
-    manifest = f"{name}/manifest.json"
-    mark = workspace.root / record_path(INCOMPLETE, manifest)
+    """Wait until a result has its manifest, and let Snakemake, which has begun to make it, hardly run any more."""
+    manifest = workspace.root / name / "manifest.json"
+    mark = workspace.root / record_path(INCOMPLETE, f"{name}/manifest.json")
     wait_for(mark.exists, seconds=300)
-    snakemake.send_signal(signal.SIGSTOP)
-    wait_for((workspace.root / manifest).exists, seconds=300)
+    end = time.monotonic() + 300
+    while not manifest.exists():  # it may have been stopped before it started the job's process
+        assert time.monotonic() < end
+        snakemake.send_signal(signal.SIGCONT)
+        time.sleep(0.02)
+        snakemake.send_signal(signal.SIGSTOP)
+        time.sleep(0.5)
     assert mark.exists(), "Snakemake has not recorded it"
 
 

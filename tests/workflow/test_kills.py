@@ -23,6 +23,7 @@ from tests.workflow.conftest import Workspace, copy
 
 pytestmark = [pytest.mark.workflow, pytest.mark.long]
 Snakemake = subprocess.Popen[bytes]
+LIGHT = ("metrics", "attack_metrics", "drawn")
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +65,14 @@ AT_RANDOM = list(zip(range(10, 30), cycle(ANY_TIME), strict=False))
 
 
 def started(whole: Workspace, folder: Path, seed: int) -> tuple[Workspace, Snakemake, list[str], random.Random]:
-    """Make some results again, in a copy; return them, and the dice."""
+    """Make some results again, in a copy; return them, and the dice. Three times in four they are soon made."""
     chance, workspace = random.Random(seed), copy(whole, folder.resolve() / "checkout")
-    results = sorted(tiny_graph.manifests(workspace.root))
-    missing = chance.sample(results, 5)
+    any_job, results = seed % 4 == 0, sorted(tiny_graph.manifests(workspace.root))
+    missing = chance.sample([name for name in results if any_job or name.split("/")[2] in LIGHT], 5)
     for name in missing:
         (workspace.root / name / "manifest.json").unlink()
         (workspace.root / name / "made.json").unlink()
-    return workspace, tiny_graph.start(workspace), missing, chance
+    return workspace, tiny_graph.start(workspace, "warm" if any_job else "cold"), missing, chance
 
 
 def ends_well(whole: Workspace, workspace: Workspace, snakemake: Snakemake, there: set[str]) -> None:

@@ -93,10 +93,11 @@ def finished(root: Path) -> dict[str, bytes]:
     return {name: (place / name / "made.json").read_bytes() for place in places for name in manifests(place)}
 
 
-def start(workspace: Workspace) -> subprocess.Popen[bytes]:
-    """Start the graph as a process group."""
+def start(workspace: Workspace, workers: str) -> subprocess.Popen[bytes]:
+    """Start the graph as a process group, with warm or with cold jobs."""
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return subprocess.Popen(COMMAND, cwd=workspace.root, env=workspace.env, start_new_session=True, **silent)  # type: ignore[call-overload,no-any-return]
+    command = (*COMMAND, f"workers={workers}")
+    return subprocess.Popen(command, cwd=workspace.root, env=workspace.env, start_new_session=True, **silent)  # type: ignore[call-overload,no-any-return]
 
 
 def processes(workspace: Workspace) -> list[int]:
@@ -118,4 +119,4 @@ def carry_on(workspace: Workspace) -> subprocess.CompletedProcess[str]:
     """Once nothing runs any more, do what `make resume` does."""
     wait_for(lambda: not processes(workspace))
     workspace.forked(*COMMAND[1:], "--unlock")
-    return workspace.forked(*COMMAND[1:])
+    return workspace.forked(*COMMAND[1:], "workers=cold")

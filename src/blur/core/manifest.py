@@ -7,6 +7,7 @@ again with the same content reruns nothing. Cost, host and libraries lie beside 
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import socket
@@ -121,10 +122,10 @@ def check_files(directory: Path, manifest: dict[str, Any], names: Iterable[str] 
         ArtifactError: a file is missing or has another content; names the file.
     """
     for name in manifest["files"] if names is None else names:
-        path = directory / name
+        path = Path(os.path.normpath(directory / name))  # a figure lies elsewhere than its manifest
         if name not in manifest["files"]:
-            raise ArtifactError("not listed in the manifest beside it", str(path), to_mend(path))
+            raise ArtifactError("not listed in the manifest beside it", str(path), to_mend(directory))
         if not path.is_file():
-            raise ArtifactError("missing, though its manifest lists it", str(path), to_mend(path))
+            raise ArtifactError("missing, though its manifest lists it", str(path), to_mend(directory))
         if sha256_file(path) != manifest["files"][name]:
-            raise ArtifactError("content differs from the hash in its manifest", str(path), to_mend(path))
+            raise ArtifactError("content differs from the hash in its manifest", str(path), to_mend(directory))

@@ -2,10 +2,10 @@
 
 The fingerprint is taken from the syntax trees of the root modules and of every ``blur`` module that they import,
 directly or not. Configuration models, the command line, the version and module look-ups by name are left out: the
-resolved settings cover the first two, manifests the third, and what a look-up finds is named as a root. So are the
-commands that errors name, cards, locks, costs and what is kept, which change no result, and imports under ``if TYPE_CHECKING``: they never run, and whoever
-makes an object imports its class. The serialisation skips empty fields and positions, so that Python 3.11, 3.12 and
-3.13 give the same text.
+resolved settings cover the first two, manifests the third, and what a look-up finds is named as a root. So are
+commands that errors name, cards, locks, costs and what is kept, which change no result, and imports under ``if
+TYPE_CHECKING``: they never run, and whoever makes an object imports its class. The serialisation skips empty fields and
+positions, so that Python 3.11, 3.12 and 3.13 give the same text.
 """
 
 from __future__ import annotations

@@ -158,8 +158,8 @@ def test_parts_joined_are_what_is_written_at_once(tmp_path: Path) -> None:
 
 def test_an_epoch_table_that_is_missing_is_named(tmp_path: Path) -> None:
     write_epochs(tmp_path, {0: Measurements(ROWS)})
-    (tmp_path / "epochs" / "generations.parquet").unlink()
-    with pytest.raises(ArtifactError, match=r"epochs/generations\.parquet: no such table"):
+    (tmp_path / "generations.parquet").unlink()
+    with pytest.raises(ArtifactError, match=r"/generations\.parquet: no such table"):
         read_epochs(tmp_path)
 
 

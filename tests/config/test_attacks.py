@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
+from blur.config import keys
 from blur.config.check import check
 from blur.config.plan import Plan
+from blur.config.task import Run
 from blur.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,30 @@ def planned(folder: Path, **layers: Any) -> Plan:
             content["attacks"] = {"relearn": change}
         file.write_text(yaml.safe_dump(content))
     return Plan(folder / "config", {"scale": "small"})
+
+
+def test_the_order_of_arms_and_of_topics_has_no_meaning(tmp_path: Path) -> None:
+    """What comes out is the same bytes, not only what is asked: arms and topics are taken in one order."""
+    folder = Path(shutil.copytree(ROOT / "config", tmp_path / "config"))
+
+    def asked() -> list[Any]:
+        plan = Plan(folder, {"scale": "ci"})
+        attacked, unlearned = Run("tofu", "blur_npo", "lora"), Run("wmdp", "rmu")
+        arms = list(plan.attacks.settings("tofu", "quantization").arms)
+        topics = list(plan.streams(unlearned)["forget"])
+        made = [
+            keys.as_parameter(make, plan, attacked, "quantization")
+            for make in (keys.attack_key, keys.attack_metrics_key)
+        ]
+        return [arms, topics, *made, keys.as_parameter(keys.unlearn_key, plan, unlearned)]
+
+    before = asked()
+    for name, part in (("attacks/quantization", ("settings", "arms")), ("benchmarks/wmdp", ("training", "forget"))):
+        path = folder / f"{name}.yaml"
+        content = yaml.safe_load(path.read_text())
+        content[part[0]][part[1]] = dict(reversed(content[part[0]][part[1]].items()))
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+    assert asked() == before
 
 
 def test_task_wins_over_scale_and_scale_over_benchmark(tmp_path: Path) -> None:

@@ -80,15 +80,35 @@ def test_topics_are_streams_within_the_stream() -> None:
 @pytest.mark.parametrize(
     ("requests", "message"),
     [
-        ({"a": {"forget": ["x"], "after": "b"}, "b": {"forget": ["x"]}}, "'a' comes after 'b'"),
-        ({"a": {"forget": ["x"], "after": "a"}}, "'a' comes after 'a'"),
+        ({"a": {"forget": ["x"], "after": "b"}}, "'a' comes after 'b', which is not among"),
+        ({"a": {"forget": ["x"], "after": "a"}}, "'a' comes after itself"),
+        ({"a": {"forget": ["x"], "after": "b"}, "b": {"forget": ["x"], "after": "a"}}, "'a' comes after itself"),
     ],
 )
-def test_a_request_follows_one_that_is_named_before_it(folder: Path, requests: dict, message: str) -> None:
+def test_a_request_follows_a_known_one_and_not_itself(folder: Path, requests: dict, message: str) -> None:
     path = folder / "benchmarks/muse.yaml"
     path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "requests": requests}))
     with pytest.raises(ConfigError, match=message):
         Plan(folder, {"scale": "ci"}).task("muse_news")
+
+
+def test_the_order_of_requests_has_no_meaning(folder: Path) -> None:
+    path = folder / "benchmarks/muse.yaml"
+    benchmark = yaml.safe_load(path.read_text())
+    before = _runs_and_keys(folder)
+    turned = {**benchmark, "requests": dict(reversed(benchmark["requests"].items()))}
+    path.write_text(yaml.safe_dump(turned, sort_keys=False))
+    assert _runs_and_keys(folder) == before
+
+
+def _runs_and_keys(folder: Path) -> tuple[set[Run], str, list[str]]:
+    plan = Plan(folder, {"scale": "ci"})
+    runs = plan.runs("muse_news")
+    return (
+        set(runs),
+        keys.as_parameter(keys.table_key, plan, "muse_news"),
+        [str(plan.start(run)) for run in sorted(runs)],
+    )
 
 
 def test_a_variant_named_like_a_request_is_refused(folder: Path) -> None:

@@ -9,12 +9,14 @@ from blur.core.errors import ArtifactError
 from blur.core.files import atomic_path, write_json
 from blur.core.hashing import canonical_json, sha256_json
 
+KEY = {"settings": {"x": 1}, "code": "c"}
+
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
     (tmp_path / "a.bin").write_bytes(b"\x00\x01")
     (tmp_path / "b.txt").write_text("b")
-    manifest.write(tmp_path, "stage", {"settings": {"x": 1}, "code": "c"}, ["a.bin", "b.txt"], cost={"wall_seconds": 1})
+    manifest.write(tmp_path, "stage", KEY, ["a.bin", "b.txt"], {"cost": {"wall_seconds": 1}}, counts={"a": 1})
     return tmp_path
 
 
@@ -22,7 +24,7 @@ def test_a_whole_directory_passes(directory: Path) -> None:
     content = manifest.read(directory)
     manifest.check_files(directory, content)
     assert content["key_hash"] == sha256_json({"code": "c", "settings": {"x": 1}})
-    assert content["libraries"]["torch"].startswith("2.13.0")
+    assert manifest.made(directory)["libraries"]["torch"].startswith("2.13.0")
 
 
 @pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b"\x00\x02"), lambda p: p.unlink()], ids=["byte", "gone"])
@@ -36,6 +38,31 @@ def test_a_spoilt_file_is_named(directory: Path, spoil) -> None:
 def test_a_file_that_is_not_listed_is_refused(directory: Path) -> None:
     with pytest.raises(ArtifactError, match=r"c\.txt: not listed"):
         manifest.check_files(directory, manifest.read(directory), ["c.txt"])
+
+
+@pytest.mark.parametrize(
+    ("files", "key", "cost", "same"),
+    [
+        (["b.txt", "a.bin"], KEY, 2, True),
+        (["a.bin"], KEY, 1, False),
+        (["a.bin", "b.txt"], {**KEY, "code": "d"}, 1, False),
+    ],
+)
+def test_the_manifest_is_the_same_bytes_unless_content_or_key_is_another(
+    directory: Path, files: list[str], key: dict, cost: int, same: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, made = (directory / "manifest.json").read_bytes(), manifest.made(directory)
+    monkeypatch.setattr(manifest.socket, "gethostname", lambda: "elsewhere")
+    monkeypatch.setattr(manifest, "library_versions", lambda: {"torch": "3"})
+    manifest.write(directory, "stage", key, files, {"cost": {"wall_seconds": cost}}, counts={"a": 1})
+    assert ((directory / "manifest.json").read_bytes() == before) is same
+    assert manifest.made(directory) != made
+
+
+def test_a_result_that_does_not_tell_how_it_was_made_is_one_all_the_same(directory: Path) -> None:
+    (directory / "made.json").write_text("{")
+    manifest.check_files(directory, manifest.read(directory))
+    assert manifest.made(directory) == {}
 
 
 def test_a_directory_without_manifest_is_no_result(tmp_path: Path) -> None:

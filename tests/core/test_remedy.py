@@ -63,6 +63,8 @@ CASES = {
     "metrics": {"method": "blur_rmu"},
     "attack": {"method": "blur_rmu"},
     "attack_metrics": {"method": "retrained"},
+    "table": {},
+    "robustness": {},
 }
 
 
@@ -108,6 +110,12 @@ def test_errors_name_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (
             lambda: check_files(models, {"files": {"a": ""}}),
             f"Type `make verify SCALE=ci`, then `blur unlearn {options}",
+        ),
+        (
+            lambda: check_files(
+                phase_dir("drawn", "ci", "tofu/front"), {"files": {"../../../figures/tofu/front.pdf": ""}}
+            ),
+            "Type `make verify SCALE=ci`, then `blur figures front --task tofu --scale ci`",
         ),
         (lambda: read_set(data_dir("ci", "tofu"), "forget"), "Type `blur data --task tofu --scale ci`, or name one"),
     ):

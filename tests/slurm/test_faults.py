@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from blur.core.manifest import made
 from tests.slurm.cluster import Cluster, run, wait_for
 from tests.slurm.conftest import LONG, SCALE, SlurmWorkspace, accounted, jobs, signal_all
 
@@ -156,8 +157,7 @@ def test_drained_node(storm: Storm) -> None:
 
 def test_preempted_job_saves_and_goes_on(storm: Storm, finished: tuple[SlurmWorkspace, float]) -> None:
     assert report("preemption", storm, "blur_npo") == ["PREEMPTED", "COMPLETED"]
-    manifest = (finished[0].path("models", "blur_npo") / "manifest.json").read_text()
-    resumed = int(re.search(r'"resumed_from": (\d+)', manifest)[1])  # type: ignore[index]
+    resumed = made(finished[0].path("models", "blur_npo"))["resumed_from"]
     assert resumed > storm.saved, "SIGTERM made it save, past the last epoch's checkpoint"
 
 

@@ -1,5 +1,7 @@
 """What a model's card says of models made from scratch."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,3 +26,20 @@ def test_only_tofu_speaks_of_general_items(scale: str, task: str, scratch: bool,
     job = Job(Plan(CONFIG, {"scale": scale}), task, Run(task, "target"), "train", {}, 1)
     text = card(job, "A model.")
     assert (SCRATCH in text, GENERAL in text) == (scratch, general)
+
+
+def test_a_card_says_nothing_that_no_key_covers(tmp_path: Path) -> None:
+    """A title is edited without a rerun, so that a card with a title would keep the old one."""
+    config = Path(shutil.copytree(CONFIG, tmp_path / "config"))
+
+    def made() -> str:
+        return card(Job(Plan(config, {"scale": "ci"}), "tofu", Run("tofu", "npo_gdr"), "unlearn", {}, 1), "A model.")
+
+    before = made()
+    for name in ("tasks/tofu", "methods/npo_gdr", "benchmarks/tofu", "scales/ci"):
+        path = config / f"{name}.yaml"
+        path.write_text(re.sub(r"^title: .*$", "title: Another", path.read_text(), flags=re.M))
+    (config / "models/llama-tiny.yaml").rename(config / "models/renamed.yaml")
+    scale = config / "scales/ci.yaml"
+    scale.write_text(scale.read_text().replace("model: llama-tiny\n", "model: renamed\n"))
+    assert made() == before

@@ -68,12 +68,12 @@ def test_every_epoch_has_likelihoods_and_generations(measured, tmp_path):
     assert all(0 <= record["verbmem_f"] <= 1 and record["knowmem_f"] is None for record in records)
 
 
-def test_files_are_named_within_the_models_folder(measured, tmp_path):
+def test_files_are_named_within_the_folder(measured, tmp_path):
     model, make = measured
     measurements = make()
     measurements(0, model)
     names = measurements.collect(tmp_path / "model")
-    assert names == [f"epochs/{table}.parquet" for table in ("likelihood", "generations", "gradnorm", "choices")]
+    assert names == [f"{table}.parquet" for table in ("likelihood", "generations", "gradnorm", "choices")]
     assert all((tmp_path / "model" / name).is_file() for name in names)
 
 
@@ -85,7 +85,7 @@ def test_an_epoch_cut_short_while_it_is_written_is_measured_again(measured, tmp_
         patch.setattr(tables.pq, "write_table", lambda table, path, **_: killed(path))
         with pytest.raises(KeyboardInterrupt):
             first(1, model)
-    (tmp_path / "work/epoch0001/epochs/.likelihood.parquet.1.tmp").write_bytes(b"PAR1 half")
+    (tmp_path / "work/epoch0001/.likelihood.parquet.1.tmp").write_bytes(b"PAR1 half")
     with pytest.raises(ArtifactError, match="no such table"):
         make().collect(tmp_path / "model")
     resumed = make()

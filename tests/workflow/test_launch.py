@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from blur.core.files import read_json
+from blur.core.manifest import made
 from tests.workflow.conftest import SCALE, Workspace
 from tests.workflow.test_resume import wait_for, workers
 
@@ -63,7 +64,7 @@ def test_sigterm_to_one_process_saves_once_and_ends_all(copied: Workspace) -> No
     done = len(steps.read_text().splitlines())
     assert max(int(path.name.removeprefix("step")) for path in work.glob("*/step0*")) == done > 0
     copied.run("blur", *STAGE[2:])
-    assert read_json(run / "manifest.json")["training"]["resumed_from"] == done
+    assert made(run)["resumed_from"] == done
 
 
 @pytest.mark.long

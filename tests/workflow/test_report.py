@@ -64,7 +64,7 @@ def test_a_stage_typed_by_hand_gives_the_same_weights(copied: Workspace) -> None
     assert re.search(r"step \d+/\d+", done.stderr)
     after = json.loads((folder / "manifest.json").read_text())["files"]
     assert after["model.safetensors"] == before["model.safetensors"]
-    assert after["epochs/likelihood.parquet"] == before["epochs/likelihood.parquet"]
+    assert after["steps.jsonl"] == before["steps.jsonl"]
 
 
 def test_wandb_is_offline_and_has_the_same_numbers(finished: Workspace) -> None:

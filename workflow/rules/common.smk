@@ -8,13 +8,15 @@ from blur.config.names import PATTERNS
 from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core.errors import BlurError
-from blur.core.paths import TRACKING, phase_dir
+from blur.core.files import remove_litter
+from blur.core.paths import DATA, RESULTS, TRACKING, phase_dir
 from blur.planner.inputs import read_inputs
 from blur.warm.offer import offer
+from blur.workflow.closing import close
+from blur.workflow.keeping import keep_planned, of_other_versions
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
 from blur.workflow.scheduling import lift_default_rate
-from blur.workflow.closing import close
 from blur.workflow.useful import count
 from snakemake.exceptions import WorkflowError
 
@@ -58,8 +60,18 @@ wildcard_constraints:
 onstart:
     mark_running()
     lift_default_rate(workflow.scheduler)
+    for folder in (DATA / SCALE, RESULTS / SCALE):
+        remove_litter(folder)
+    keep_planned(workflow.dag.needrun_jobs(), is_forced(workflow.dag_settings))
+    if told := of_other_versions(SCALE, workflow.dag.needrun_jobs()):
+        print(told)
     count(SCALE, workflow.local_exec)
     offer(workflow.local_exec and PLAN.main.workers == "warm" and PLAN.scale.device == "cpu")
+
+
+def is_forced(asked):
+    """Whether a person asked Snakemake to make results again that are there."""
+    return bool(asked.forceall or asked.forcerun or asked.forcetargets)
 
 
 def run_of(wildcards):
@@ -115,6 +127,7 @@ def model_files(task):
     derived = {(name, source) for run in ALL_RUNS[task] for name, source in keys.derived_inputs(PLAN, run).items()}
     return [
         *(file for run in runs for file in of_run("models", run, "model.safetensors")),
+        *(manifest("epochs", run) for run in ALL_RUNS[task]),
         *(file for name, source in sorted(derived) for file in of_run(f"derived/{name}", source)),
     ]
 
@@ -155,10 +168,14 @@ def attack_files(task):
 
 
 def figure_files(task):
-    """Figures and tables of a task."""
-    names = [*(f"{name}.png" for name in keys.drawn(PLAN, task)), "results.md"]
-    names += ["robustness.md"] if ATTACKED[task] else []
-    return [f"results/{SCALE}/figures/{task}/{name}" for name in names]
+    """Figures and tables of a task, and its summary. All are named, so that a missing one is made again."""
+    endings = {name: ("pdf", "png", "csv") for name in keys.drawn(PLAN, task)} | {"results": ("md", "csv", "tex")}
+    endings |= {"robustness": ("md", "csv")} if ATTACKED[task] else {}
+    return [
+        f"results/{SCALE}/summary/{task}.json",
+        *(f"results/{SCALE}/drawn/{task}/{name}/manifest.json" for name in endings),
+        *(f"results/{SCALE}/figures/{task}/{name}.{ending}" for name in endings for ending in endings[name]),
+    ]
 
 
 def of_all_tasks(*kinds):
@@ -204,6 +221,7 @@ def metrics_inputs(wildcards):
         inputs["retrained"] = manifest("evaluation", task.retrained)
     if run in ALL_RUNS[run.task]:
         inputs["model"] = manifest("models", run)
+        inputs["epochs"] = manifest("epochs", run)
     return inputs
 
 

@@ -8,6 +8,7 @@ for FIGURE in FIGURES:
         input:
             unpack(figure_inputs(FIGURE)),
         output:
+            manifest=f"results/{{scale}}/drawn/{{task}}/{FIGURE}/manifest.json",
             pdf=f"results/{{scale}}/figures/{{task}}/{FIGURE}.pdf",
             png=report(
                 f"results/{{scale}}/figures/{{task}}/{FIGURE}.png",
@@ -32,6 +33,7 @@ rule table:
     input:
         table_inputs,
     output:
+        manifest="results/{scale}/drawn/{task}/results/manifest.json",
         markdown="results/{scale}/figures/{task}/results.md",
         csv=report(
             "results/{scale}/figures/{task}/results.csv",
@@ -57,6 +59,7 @@ rule robustness:
     input:
         robustness_inputs,
     output:
+        manifest="results/{scale}/drawn/{task}/robustness/manifest.json",
         markdown="results/{scale}/figures/{task}/robustness.md",
         csv=report(
             "results/{scale}/figures/{task}/robustness.csv",

@@ -46,6 +46,7 @@ rule unlearn:
         unpack(unlearn_inputs),
     output:
         manifest="results/{scale}/models/{task}/{method}/{variant}/seed{seed}/manifest.json",
+        epochs="results/{scale}/epochs/{task}/{method}/{variant}/seed{seed}/manifest.json",
         weights="results/{scale}/models/{task}/{method}/{variant}/seed{seed}/model.safetensors",
     log:
         "logs/{scale}/{task}/unlearn.{method}.{variant}.seed{seed}.log",

@@ -65,10 +65,10 @@ class AttackBase(Strict):
     @field_validator("arms", mode="before")
     @classmethod
     def _without_those_left_out(cls, arms: Any) -> Any:
-        """Drop the arms that a later file sets to null."""
+        """Drop the arms that a later file sets to null; the rest are sorted, since the order of keys has no meaning."""
         if not isinstance(arms, Mapping):
             return arms
-        kept = {name: arm for name, arm in arms.items() if arm is not None}
+        kept = {name: arms[name] for name in sorted(arms, key=str) if arms[name] is not None}
         if not kept:
             raise ValueError("no arm is left; give at least one, with its settings")
         return kept

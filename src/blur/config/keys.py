@@ -272,7 +272,7 @@ def robustness_runs(plan: Plan, task: str) -> list[Run]:
 def table_options(task: Task) -> dict[str, Any]:
     """Return all options of a task's results table, those included that the benchmark tells elsewhere."""
     benchmark = task.benchmark
-    told = {"utility": benchmark.judged_by.utility, "requests": list(benchmark.requests)}
+    told = {"utility": benchmark.judged_by.utility, "requests": sorted(benchmark.requests)}
     where = f"{task.config.benchmark}.yaml: table"
     return validate(TableSettings, ("judged_by, requests", told), (where, benchmark.table)).model_dump(mode="json")
 

@@ -163,9 +163,9 @@ class FigureConfig(Strict):
 Stream = SetNames | Annotated[dict[str, SetNames], Field(min_length=1)]
 
 
-def by_topic(stream: Stream) -> dict[str, tuple[str, ...]]:
-    """Return a stream's sets by topic; one that has no topics has the topic ``""``."""
-    return stream if isinstance(stream, dict) else {"": stream}
+def by_topic(stream: Stream) -> dict[str, SetNames]:
+    """Return a stream's sets by topic, sorted; one that has no topics has the topic ``""``."""
+    return dict(sorted(stream.items())) if isinstance(stream, dict) else {"": stream}
 
 
 class Training(Strict):
@@ -244,19 +244,26 @@ class BenchmarkConfig(Strict):
 
     @model_validator(mode="after")
     def _requests_follow_known_ones(self) -> BenchmarkConfig:
-        named: list[str | None] = [None, "default"]
         if "default" in self.requests:
             raise ValueError("the request 'default' is the benchmark's own; give this one another name")
-        for name, request in self.requests.items():
-            if request.after not in named:
-                before = ", ".join(filter(None, named))
-                raise ValueError(f"request {name!r} comes after {request.after!r}, but before it are named: {before}")
-            named.append(name)
-        unknown = [name for name in (self.sequence.variants if self.sequence else ()) if name not in named]
+        for name in self.requests:
+            self._require_start(name)
+        known = ("default", *self.requests)
+        unknown = [name for name in (self.sequence.variants if self.sequence else ()) if name not in known]
         if unknown:
-            known = ", ".join(filter(None, named))
-            raise ValueError(f"`sequence` has the request {unknown[0]!r}, which is none of {known}")
+            raise ValueError(f"`sequence` has the request {unknown[0]!r}, which is none of {', '.join(known)}")
         return self
+
+    def _require_start(self, name: str) -> None:
+        """Refuse a request that comes after an unknown one, or after itself."""
+        before, after = {name}, self.requests[name].after
+        while after not in (None, "default"):
+            if after not in self.requests:
+                raise ValueError(f"request {name!r} comes after {after!r}, which is not among `requests`")
+            if after in before:
+                raise ValueError(f"request {name!r} comes after itself: {after!r} starts from its model")
+            before.add(after)
+            after = self.requests[after].after
 
 
 class ModelConfig(Strict):

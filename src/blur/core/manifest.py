@@ -1,20 +1,25 @@
-"""Manifests: what a directory holds, what it was made from, what it cost.
+"""Manifests: what a directory holds and what it was made from.
 
-A manifest is written last. A directory without one is no result, whatever files are in it.
+A manifest is written last. A directory without one is no result, whatever files are in it. It holds nothing that two
+makings of one result may differ in, so that the hash of the manifest is the result's identity: an input that is made
+again with the same content reruns nothing. Cost, host and libraries lie beside it, in ``made.json``.
 """
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from blur import __version__
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
 from blur.core.hashing import sha256_file, sha256_json
@@ -22,7 +27,8 @@ from blur.core.processes import cpu_seconds
 from blur.core.remedy import to_make, to_mend
 
 NAME = "manifest.json"
-SCHEMA_VERSION = 1
+MADE = "made.json"
+SCHEMA_VERSION = 2
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "peft", "datasets", "numpy", "scipy", "pyarrow")
 
 
@@ -53,24 +59,27 @@ def library_versions() -> dict[str, str]:
     return versions
 
 
-def write(directory: Path, stage: str, key: dict[str, Any], files: Iterable[str], **facts: Any) -> dict[str, Any]:
-    """Write ``directory/manifest.json``, hashing each of ``files``; the last act of a stage.
+def write(
+    directory: Path, stage: str, key: dict[str, Any], files: Iterable[str], made: Mapping[str, Any], **facts: Any
+) -> dict[str, Any]:
+    """Write ``directory/made.json``, then ``manifest.json``, hashing each of ``files``; the last act of a stage.
 
     Args:
         directory: where the files lie.
         stage: name of the stage that made them.
         key: ``{"settings": ..., "code": ...}``, the one parameter that the workflow records for the job.
         files: names relative to ``directory``.
-        facts: inputs' hashes, counts, costs, and whatever else the stage has to tell.
+        made: what may be another the next time, such as the cost.
+        facts: inputs' hashes, counts, and whatever else the stage has to tell of the result.
     """
+    host = {"machine": platform.machine(), "system": platform.system(), "name": socket.gethostname()}
+    write_json(directory / MADE, {"blur": __version__, "libraries": library_versions(), "host": host, **made})
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "stage": stage,
         "key": key,
         "key_hash": sha256_json(key),
         "files": {name: sha256_file(directory / name) for name in sorted(files)},
-        "libraries": library_versions(),
-        "host": {"machine": platform.machine(), "system": platform.system(), "name": socket.gethostname()},
         **facts,
     }
     write_json(directory / NAME, manifest)
@@ -95,6 +104,14 @@ def read(directory: Path) -> dict[str, Any]:
     return found
 
 
+def made(directory: Path) -> dict[str, Any]:
+    """Return how a result was made: version of ``blur``, libraries, host, cost; empty where it is not told."""
+    with suppress(OSError, ValueError):
+        found = read_json(directory / MADE)
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
 def check_files(directory: Path, manifest: dict[str, Any], names: Iterable[str] | None = None) -> None:
     """Compare files with the hashes in their manifest.
 
@@ -105,10 +122,10 @@ def check_files(directory: Path, manifest: dict[str, Any], names: Iterable[str] 
         ArtifactError: a file is missing or has another content; names the file.
     """
     for name in manifest["files"] if names is None else names:
-        path = directory / name
+        path = Path(os.path.normpath(directory / name))  # a figure lies elsewhere than its manifest
         if name not in manifest["files"]:
-            raise ArtifactError("not listed in the manifest beside it", str(path), to_mend(path))
+            raise ArtifactError("not listed in the manifest beside it", str(path), to_mend(directory))
         if not path.is_file():
-            raise ArtifactError("missing, though its manifest lists it", str(path), to_mend(path))
+            raise ArtifactError("missing, though its manifest lists it", str(path), to_mend(directory))
         if sha256_file(path) != manifest["files"][name]:
-            raise ArtifactError("content differs from the hash in its manifest", str(path), to_mend(path))
+            raise ArtifactError("content differs from the hash in its manifest", str(path), to_mend(directory))

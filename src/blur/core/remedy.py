@@ -37,7 +37,7 @@ def producer(path: Path) -> str | None:
             return _command("base", scale, task=task)
         case ("results", scale, "models", task, "target" | "retrained" as role, _, seed, *_):
             return _command("train", scale, task=task, role=role, seed=seed)
-        case ("results", scale, "models", task, method, variant, seed, *_):
+        case ("results", scale, "models" | "epochs", task, method, variant, seed, *_):
             return _command("unlearn", scale, task=task, method=method, variant=variant, seed=seed)
         case ("results", scale, "derived", "reference_sums", request, task, method, variant, seed, *_):
             run = {"task": task, "method": method, "variant": variant, "seed": seed}
@@ -51,6 +51,10 @@ def producer(path: Path) -> str | None:
         case ("results", scale, "attacks" | "attack_metrics" as phase, task, method, variant, seed, attack, *_):
             stage = {"attacks": "attack", "attack_metrics": "attack-metrics"}[phase]
             return _command(stage, scale, task=task, method=method, variant=variant, seed=seed, attack=attack)
+        case ("results", scale, "drawn", task, "results" | "robustness" as name, *_):
+            return _command({"results": "table"}.get(name, name), scale, task=task)
+        case ("results", scale, "drawn", task, name, *_):
+            return _command(f"figures {name}", scale, task=task)
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, ConfigError
-from blur.core.files import read_json, write_json
+from blur.core.files import read_json, temporary_folder, write_json
 from blur.core.remedy import to_make, to_mend
 from blur.models.origin import (
     adapter_error,
@@ -63,9 +62,7 @@ def save(
     """
     final = Path(directory)
     require_finite(model.named_parameters(), str(final), "Lower the learning rate: the training left all bounds")
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{final.name}.", dir=final.parent) as name:
-        temporary = Path(name)
+    with temporary_folder(final) as temporary:
         _hide_progress_bars()
         model.save_pretrained(temporary, max_shard_size="1000TB")
         tokenizer.save_pretrained(temporary)

@@ -35,7 +35,7 @@ def run(job: Job) -> None:
     inputs = {"data": job.data, "model": job.directory("models")}
     if attack.of_target:
         inputs["target"] = job.directory("models", job.task.target)
-    with job.writing(directory, inputs) as done:
+    with job.writing(inputs, directory) as done:
         if done:
             return
         make_deterministic(job.threads, job.device)

@@ -23,7 +23,7 @@ def run(job: Job) -> None:
     inputs = {"attack": own, "data": job.data}
     if job.task.retrained:
         inputs["retrained"] = job.directory("evaluation", job.task.retrained)
-    with job.writing(directory, inputs) as done:
+    with job.writing(inputs, directory) as done:
         if done:
             return
         manifest = manifests.read(own)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def run(job: Job) -> None:
     """Write the base model's directory."""
     directory, inputs = job.directory("models"), {"data": job.data}
-    with job.writing(directory, inputs) as done:
+    with job.writing(inputs, directory) as done:
         if done:
             return
         make_deterministic(job.threads)

@@ -1,4 +1,7 @@
-"""The model card that every model directory carries."""
+"""The model card that every model directory carries.
+
+It says what the keys of the model and of what it was made from cover, so that it cannot grow old: names, no titles.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,19 @@ GENERAL = (
 
 def card(job: Job, summary: str) -> str:
     """Return Markdown that says what a model is, what it was made from and what it must not be taken for."""
-    run, task = job.run, job.task
+    run, model = job.run, job.task.model
     assert run is not None
+    base = f"`{model.name_or_path}`" if model.name_or_path else "made from scratch, as in `config.json`"
     lines = [
         f"# {run.path}",
         "",
         summary,
         "",
-        f"- task: {task.config.title} (`{task.name}`), scale `{job.scale}`",
-        f"- base model: `{task.config.model}`",
-        "- settings, code fingerprint, data hashes, library versions, seed, cost: `manifest.json`",
+        f"- task: `{job.task.name}`, scale `{job.scale}`",
+        f"- base model: {base}",
+        "- settings, code fingerprint, hashes of inputs, seed: `manifest.json`; libraries, host, cost: `made.json`",
         "",
-        _made_from_scratch(job) if task.model.architecture else "",
+        _made_from_scratch(job) if model.architecture else "",
         "",
         "Made for research on unlearning. A good score here is no proof that information is gone; see the attacks.",
     ]

@@ -10,7 +10,7 @@ from blur.stages.job import Job
 
 def run(job: Job) -> None:
     """Write ``data/<scale>/<task>/<set>.jsonl`` and their manifest."""
-    with job.writing(job.data, {}) as done:
+    with job.writing({}, job.data) as done:
         if done:
             return
         module = import_module(f"blur.data.{job.task.benchmark.module}")

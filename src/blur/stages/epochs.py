@@ -32,5 +32,5 @@ class EpochMeasurements:
         write_epochs(self._folder / f"epoch{epoch:04d}", {epoch: self._suite.measure(model)})
 
     def collect(self, directory: Path) -> list[str]:
-        """Join all epochs beside the model; return the names of the files."""
+        """Join all epochs in one folder; return the names of the files."""
         return join_epochs(sorted(self._folder.glob("epoch[0-9]*")), directory)

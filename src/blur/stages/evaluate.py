@@ -13,7 +13,7 @@ def run(job: Job) -> None:
     """Write likelihood.parquet, generations.parquet, gradnorm.parquet and choices.parquet."""
     directory, model = job.directory("evaluation"), job.directory("models")
     inputs = {"data": job.data, "model": model}
-    with job.writing(directory, inputs) as done:
+    with job.writing(inputs, directory) as done:
         if done:
             return
         make_deterministic(job.threads, job.device)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from blur.config.keys import figure_runs
-from blur.core.paths import RESULTS
 from blur.report.figures import save
 from blur.report.runs import read_runs, with_attacks
 from blur.stages.job import Job
@@ -14,8 +13,17 @@ def run(job: Job) -> None:
     assert job.figure is not None
     config = job.task.benchmark.figures[job.figure]
     chosen, pairs = figure_runs(job.plan, job.task_name, job.figure)
-    runs = read_runs(job.directory("metrics", run) for run in chosen)
-    runs = with_attacks(runs, [job.directory("attack_metrics", run) / attack for run, attack in pairs])
-    folder = RESULTS / job.scale / "figures" / job.task_name
-    save(config.module, runs, folder, stem=job.figure, task_title=job.settings["title"], **job.settings["options"])
-    job.progress.note(f"{len(runs)} runs -> {folder / job.figure}.pdf, .png, .csv")
+    unlearned = [run for run in chosen if run in job.plan.runs(job.task_name)]
+    inputs = {
+        **{f"metrics {run.path}": job.directory("metrics", run) for run in chosen},
+        **{f"model {run.path}": job.directory("models", run) for run in unlearned},
+        **{f"{attack} {run.path}": job.directory("attack_metrics", run) / attack for run, attack in pairs},
+    }
+    with job.writing(inputs, job.drawing(job.figure)) as done:
+        if done:
+            return
+        runs = read_runs(job.directory("metrics", run) for run in chosen)
+        runs = with_attacks(runs, [job.directory("attack_metrics", run) / attack for run, attack in pairs])
+        title, options = job.settings["title"], job.settings["options"]
+        paths = save(config.module, runs, job.figures, stem=job.figure, task_title=title, **options)
+        job.close_drawing(job.figure, paths, inputs)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur.core import launch
+from blur.core.files import atomic_write_text
 from blur.core.hashing import sha256_json
 from blur.core.paths import WORK
 from blur.stages.job import Job
@@ -75,12 +77,17 @@ def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int | flo
     return {
         "steps": result.total_steps,
         "covered": result.covered,
-        "resumed_from": result.resumed_from,
         "global_batch_size": settings.batch_size,
         "accumulation": settings.accumulation,
         "world_size": distributed.world_size(),
         "parallel": launch.way(),
     }
+
+
+def passing(result: TrainResult) -> dict[str, int | float]:
+    """Return what may be another the next time: the step that the last process began after, seconds in all steps."""
+    seconds = sum(record["seconds"] or 0.0 for record in result.records)
+    return {"resumed_from": result.resumed_from, "step_seconds": round(seconds, 3)}
 
 
 def resume_folder(job: Job, inputs: Mapping[str, str]) -> Path:
@@ -94,9 +101,11 @@ def resume_folder(job: Job, inputs: Mapping[str, str]) -> Path:
     return folder
 
 
-def adopt_log(job: Job, inputs: Mapping[str, str], directory: Path) -> list[str]:
-    """Copy the finished run's step log beside its model; return its name in a list."""
-    shutil.copyfile(resume_folder(job, inputs) / LOG, directory / LOG)
+def adopt_log(result: TrainResult, directory: Path) -> list[str]:
+    """Write the record of each step, without what it took, beside the model; return the file's name in a list."""
+    records = ({name: value for name, value in record.items() if name != "seconds"} for record in result.records)
+    lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
+    atomic_write_text(directory / LOG, "".join(lines))
     return [LOG]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur.config.task import Run
-from blur.core import launch
+from blur.core import kept, launch
 from blur.core import manifest as manifests
+from blur.core.errors import ArtifactError
 from blur.core.hashing import sha256_file, sha256_json
 from blur.core.locking import exclusive
 from blur.core.paths import data_dir, phase_dir, work_dir
@@ -85,12 +87,22 @@ class Job:
     @property
     def work(self) -> Path:
         """Folder for lock and resume state of the job."""
-        parts = (self.stage, self.request, self.run.path if self.run else self.task_name, self.attack)
+        run = self.run.path if self.run else self.task_name
+        parts = (self.stage, self.request, run, self.attack, self.figure)
         return work_dir(self.scale, "/".join(filter(None, parts)))
 
+    def drawing(self, name: str) -> Path:
+        """Folder of the manifest of a figure or table; the files themselves lie together in ``figures``."""
+        return phase_dir("drawn", self.scale, f"{self.task_name}/{name}")
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the task's figures and tables."""
+        return phase_dir("figures", self.scale, self.task_name)
+
     @contextmanager
-    def writing(self, directory: Path, inputs: dict[str, Path]) -> Iterator[bool]:
-        """Be the one writer of ``directory``; wait for another process that does the same job.
+    def writing(self, inputs: dict[str, Path], *directories: Path) -> Iterator[bool]:
+        """Be the one writer of ``directories``; wait for another process that does the same job.
 
         Of several launched processes, the first one is the writer, and the others come in with it.
 
@@ -98,30 +110,54 @@ class Job:
             inputs: folders whose manifests the job reads, by role.
 
         Yields:
-            Whether the result is already there, whole, made from the same inputs with the same key.
+            Whether all results are already there, or kept, whole, made from the same inputs with the same key.
         """
         if launch.rank() > 0:
             yield launch.shared(False)
             return
         with exclusive(self.work, lambda holder: self.progress.note(f"waiting for {holder}, which does the same job")):
-            yield launch.shared(self._is_done(directory, inputs))
+            yield launch.shared(self._is_done(inputs, directories))
 
-    def _is_done(self, directory: Path, inputs: dict[str, Path]) -> bool:
-        if not (directory / manifests.NAME).is_file():
+    def _is_done(self, inputs: dict[str, Path], directories: tuple[Path, ...]) -> bool:
+        if not all(self._is_there(directory, inputs) for directory in directories):
             return False
-        manifest = manifests.read(directory)
-        if manifest["key_hash"] != sha256_json(self.key) or manifest["inputs"] != hashes(inputs):
-            return False
-        manifests.check_files(directory, manifest)
         self.progress.note("already there")
         return True
 
-    def close(self, directory: Path, files: list[str], inputs: dict[str, Path], **facts: Any) -> None:
-        """Write the manifest, the last act of a job.
+    def _is_there(self, directory: Path, inputs: dict[str, Path]) -> bool:
+        if self._is_own(directory, inputs):
+            manifests.check_files(directory, manifests.read(directory))
+            return True
+        if not self._is_own(kept.KEPT / directory, inputs):
+            return False
+        try:
+            kept.put_back(directory)
+        except ArtifactError as error:
+            self.progress.note(str(error))
+            return False
+        return True
+
+    def _is_own(self, directory: Path, inputs: dict[str, Path]) -> bool:
+        """Whether a result, in its place or kept, is of this job's key and inputs."""
+        if not (directory / manifests.NAME).is_file():
+            return False
+        manifest = manifests.read(directory)
+        return bool(manifest["key_hash"] == sha256_json(self.key) and manifest["inputs"] == hashes(inputs))
+
+    def close(
+        self,
+        directory: Path,
+        files: list[str],
+        inputs: dict[str, Path],
+        made: Mapping[str, Any] | None = None,
+        **facts: Any,
+    ) -> None:
+        """Write the manifest, the last act of a job, and keep the result for as long as Snakemake waits for it.
 
         Args:
             files: names of the result's files.
             inputs: folders whose manifests the job read, by role.
+            made: what may be another the next time, besides the cost.
             facts: what else the manifest should tell.
         """
         identity = {"task": self.task_name, "scale": self.scale, "threads": self.threads}
@@ -130,10 +166,16 @@ class Job:
         if self.attack:
             identity["attack"] = self.attack
         cost = self.clock.read()
-        manifests.write(
-            directory, self.stage, self.key, files, inputs=hashes(inputs), identity=identity, cost=cost, **facts
-        )
+        made = {"cost": cost, **(made or {})}
+        manifests.write(directory, self.stage, self.key, files, made, inputs=hashes(inputs), identity=identity, **facts)
+        if kept.is_awaited(directory):
+            kept.keep(directory)
         self.progress.note(f"done in {cost['wall_seconds']:.1f} s -> {directory}")
+
+    def close_drawing(self, name: str, paths: Iterable[Path], inputs: dict[str, Path]) -> None:
+        """Write the manifest of a figure or table, whose files lie elsewhere."""
+        directory = self.drawing(name)
+        self.close(directory, [os.path.relpath(path, directory) for path in paths], inputs)
 
 
 def hashes(inputs: dict[str, Path]) -> dict[str, str]:

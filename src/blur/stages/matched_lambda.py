@@ -23,7 +23,7 @@ def run(job: Job) -> None:
     """
     directory, model = job.directory("derived/matched_lambda"), job.directory("models")
     inputs = {"model": model}
-    with job.writing(directory, inputs) as done:
+    with job.writing(inputs, directory) as done:
         if done:
             return
         path = model / "steps.jsonl"

@@ -25,8 +25,8 @@ def run(job: Job) -> None:
             inputs["retrained"] = folder
     unlearned = job.run.method not in ("target", "retrained")
     if unlearned:
-        inputs["model"] = job.directory("models")
-    with job.writing(directory, inputs) as done:
+        inputs |= {"model": job.directory("models"), "epochs": job.directory("epochs")}
+    with job.writing(inputs, directory) as done:
         if done:
             return
         undefined = frozenset() if retrained else frozenset({"retrained"})
@@ -34,7 +34,8 @@ def run(job: Job) -> None:
         metrics = compute_all(job.settings["metrics"], read(own), references, undefined, empty)
         files = write_metrics(directory, _meta(job, inputs), metrics)
         if unlearned:
-            epochs = read_epochs(job.directory("models"))
+            manifests.check_files(inputs["epochs"], manifests.read(inputs["epochs"]))
+            epochs = read_epochs(inputs["epochs"])
             files += write_trajectory(directory, trajectory(epochs, job.settings["trajectory"], empty))
         job.close(directory, files, inputs)
 

@@ -16,7 +16,7 @@ def run(job: Job) -> None:
 
     directory, model = job.directory(f"derived/reference_sums/{job.request}"), job.directory("models")
     inputs = {"data": job.data, "model": model}
-    with job.writing(directory, inputs) as done:
+    with job.writing(inputs, directory) as done:
         if done:
             return
         make_deterministic(job.threads, job.device)

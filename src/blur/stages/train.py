@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from blur.core import launch
 from blur.core.runtime import make_deterministic
 from blur.models.io import load, load_pretrained, save
 from blur.stages.card import card
-from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, start_device
+from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, start_device
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
 
@@ -22,14 +24,14 @@ def run(job: Job) -> None:
     fetched = job.settings["from"]["kind"] == "hub"
     inputs = {} if fetched else {"data": job.data, "base": job.directory("models", job.base)}
     device = "cpu" if fetched else job.device  # a login node, which fetches, has no GPU
-    with launch.joined(device), job.writing(job.directory("models"), inputs) as done:
+    with launch.joined(device), job.writing(inputs, job.directory("models")) as done:
         if done:
             return
         make_deterministic(job.threads, device)
-        files, training = (_fetch(job), {}) if fetched else _train(job)
+        files, made, training = (_fetch(job), {}, {}) if fetched else _train(job)
         if launch.rank() > 0:
             return
-        job.close(job.directory("models"), files, inputs, training=training)
+        job.close(job.directory("models"), files, inputs, made, training=training)
         forget_resume_state(job)
 
 
@@ -49,7 +51,7 @@ def _fetch(job: Job) -> list[str]:
     return save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
 
 
-def _train(job: Job) -> tuple[list[str], dict[str, int | float | str]]:
+def _train(job: Job) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
     assert job.run is not None
     directory, base = job.directory("models"), job.directory("models", job.base)
     loaded = load(base, device=start_device(job))
@@ -58,7 +60,7 @@ def _train(job: Job) -> tuple[list[str], dict[str, int | float | str]]:
     inputs = hashes({"data": job.data, "base": base})
     result = fit(job, loaded.model, streams, settings, inputs)
     if launch.rank() > 0:
-        return [], {}
+        return [], {}, {}
     text = card(job, SUMMARY[job.run.method])
     files = save(result.model, loaded.tokenizer, loaded.template, directory, text)
-    return files + adopt_log(job, inputs, directory), facts(result, settings)
+    return files + adopt_log(result, directory), passing(result), facts(result, settings)

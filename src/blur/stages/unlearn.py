@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from blur.core.runtime import make_deterministic
 from blur.models.io import load, save
 from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
-from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, resume_folder, start_device
+from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, resume_folder, start_device
 from blur.stages.job import Job, hashes
 from blur.stages.sets import examples, read_sets
 
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
 
 
 def run(job: Job) -> None:
-    """Write the unlearned model with ``steps.jsonl`` and the measurements of each epoch."""
+    """Write the unlearned model with ``steps.jsonl`` and, elsewhere, the measurements of each epoch.
+
+    What is measured tells of the texts that are to be forgotten; a model's folder, which people publish, does not.
+    """
     inputs = _inputs(job)
-    with launch.joined(job.device), job.writing(job.directory("models"), inputs) as done:
+    folders = job.directory("epochs"), job.directory("models")
+    with launch.joined(job.device), job.writing(inputs, *folders) as done:
         if done:
             return
         make_deterministic(job.threads, job.device)
@@ -43,12 +48,16 @@ def _unlearn(job: Job, inputs: dict[str, Path]) -> None:
     result = fit(job, loaded.model, _streams(job, loaded), settings, start, epochs, **_references(settings, inputs))
     if launch.rank() > 0:
         return
-    summary = f"{job.plan.method(job.run.method).title}, starting from {job.plan.start(job.run).path}."
+    measured = job.directory("epochs")
+    job.close(measured, epochs.collect(measured), inputs)
+    summary = f"Unlearned by the method `{job.run.method}`, starting from {job.plan.start(job.run).path}."
     files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary))
+    shutil.rmtree(directory / "epochs", ignore_errors=True)  # where measurements lay up to version 0.1
     if result.adapter:
         files += _adopt_adapter(result.adapter, directory)
-    files += adopt_log(job, start, directory) + epochs.collect(directory)
-    job.close(directory, files, inputs, settings=settings.model_dump(mode="json"), training=facts(result, settings))
+    files += adopt_log(result, directory)
+    told = {"settings": settings.model_dump(mode="json"), "training": facts(result, settings)}
+    job.close(directory, files, inputs, passing(result), **told)
     forget_resume_state(job)
 
 

@@ -39,11 +39,6 @@ PLANNED = ("demo", "small")
 RUNS = [{"methods": ["npo_gdr", "blur_npo"], "seeds": [0]}]
 ATTACKED = [{"attacks": ["quantization"], "methods": ["blur_npo"], "seeds": [0]}]
 ARM = "int4_group"
-OF_TASK = {  # these are made anew whenever they are asked for
-    "figures": ("figures", "tradeoff", "--task", TASK, "--scale", SCALE),
-    "table": ("table", "--task", TASK, "--scale", SCALE),
-    "robustness": ("robustness", "--task", TASK, "--scale", SCALE),
-}
 
 
 def snakemake(*arguments: str) -> str:
@@ -64,18 +59,18 @@ def run_graph(workers: str) -> dict[str, float]:
     return spent
 
 
-def commands() -> dict[str, tuple[Path | None, tuple[str, ...]]]:
-    """Return a job of each kind that the small graph has: its manifest, if it writes one, and its command."""
-    found: dict[str, tuple[Path | None, tuple[str, ...]]] = {}
+def commands() -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """Return a job of each kind that the small graph has: its manifest and its command."""
+    found: dict[str, tuple[Path, tuple[str, ...]]] = {}
     for folder in (Path("data"), Path("results")):
         for manifest in sorted(folder.rglob(MANIFEST)):
             command = producer(manifest)
             assert command is not None, manifest
             found.setdefault(read(manifest.parent)["stage"], (manifest, tuple(command.split()[1:])))
-    return {**found, **{kind: (None, command) for kind, command in OF_TASK.items()}}
+    return found
 
 
-def start_up(lines: Path, address: Address, manifest: Path | None, command: Sequence[str], number: int) -> float:
+def start_up(lines: Path, address: Address, manifest: Path, command: Sequence[str], number: int) -> float:
     """Make one job, and return the CPU seconds that were not its work.
 
     Args:
@@ -86,8 +81,7 @@ def start_up(lines: Path, address: Address, manifest: Path | None, command: Sequ
         number: of the round, which changes nothing.
     """
     del number
-    if manifest:
-        manifest.unlink()
+    manifest.unlink()
     lines.write_text("", encoding="utf-8")
     before = cpu_seconds() + usage(address)
     subprocess.run(("blur", *command), check=True, capture_output=True)

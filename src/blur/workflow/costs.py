@@ -10,7 +10,7 @@ from typing import Any
 
 from blur.core.files import read_json
 from blur.core.manifest import NAME as MANIFEST
-from blur.core.manifest import read
+from blur.core.manifest import made
 from blur.core.paths import provenance_file
 
 
@@ -27,15 +27,15 @@ class Cost:
 def costs(scale: str) -> tuple[dict[str, Cost], float]:
     """Return the cost by rule of the jobs whose outputs are here, and the seconds from first start to last end.
 
-    Wall time is Snakemake's, start-up included; processor time and memory are the stage's own, and None for rules that
-    write no manifest.
+    Wall time is Snakemake's, start-up included; processor time and memory are the stage's own, and None for rules of
+    which a job does not tell.
     """
     by_rule: dict[str, Cost] = defaultdict(Cost)
     starts, ends = [], []
     for output, record in _jobs(scale):
         starts.append(record["starttime"])
         ends.append(record["endtime"])
-        _add(by_rule[record["rule"]], Path(output).with_name(MANIFEST), record["endtime"] - record["starttime"])
+        _add(by_rule[record["rule"]], Path(output).parent, record["endtime"] - record["starttime"])
     return dict(by_rule), (max(ends) - min(starts) if starts else 0.0)
 
 
@@ -48,21 +48,21 @@ def seconds_by_rule(scale: str) -> dict[str, float]:
 
 
 def _jobs(scale: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (one output, record) for each job in the exported records of a scale."""
+    """Yield (its manifest, record) for each job in the exported records of a scale."""
     path = provenance_file(scale)
     seen = set()
     for output, entry in (read_json(path)["records"] if path.is_file() else {}).items():
         record = entry["record"]
         job = (record["rule"], tuple(record["log"]))
-        if job not in seen:
+        if Path(output).name == MANIFEST and job not in seen:
             seen.add(job)
             yield output, record
 
 
-def _add(cost: Cost, manifest: Path, seconds: float) -> None:
+def _add(cost: Cost, directory: Path, seconds: float) -> None:
     cost.num_jobs += 1
     cost.wall_seconds += max(seconds, 0.0)
-    spent = read(manifest.parent).get("cost") if manifest.is_file() else None
+    spent = made(directory).get("cost")
     if spent is None:
         cost.cpu_seconds = None
         return

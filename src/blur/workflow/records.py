@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from blur.core.errors import ArtifactError
 from blur.core.files import atomic_write_text, read_json
 from blur.core.hashing import sha256_file
+from blur.core.kept import record_path
 from blur.core.manifest import NAME as MANIFEST
 from blur.core.manifest import read
 from blur.core.paths import provenance_file
@@ -93,11 +94,7 @@ def read_records() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def write_record(output: str, record: dict[str, Any]) -> None:
     """Store one record where Snakemake looks for it."""
-    METADATA.mkdir(parents=True, exist_ok=True)
-    limit = os.pathconf(METADATA, "PC_NAME_MAX") - 1
-    name = urlsafe_b64encode(output.encode()).decode()
-    pieces = [name[i : i + limit] for i in range(0, len(name), limit)]
-    atomic_write_text(METADATA.joinpath(*(f"@{piece}" for piece in pieces[:-1]), pieces[-1]), json.dumps(record))
+    atomic_write_text(record_path(METADATA, output), json.dumps(record))
 
 
 def recorded_key(record: dict[str, Any]) -> Any:

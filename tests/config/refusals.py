@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from blur.config import keys
 from blur.config.check import check
 from blur.config.plan import Plan
+from blur.core import yaml as yaml_of_blur
 from blur.workflow.resources import Needs
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+READ = yaml_of_blur.load
+
+
+@pytest.fixture(autouse=True)
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read each text of YAML once: a test changes one file of seventy. Import it where it is wanted."""
+    monkeypatch.setattr(yaml_of_blur, "load", read)
+
+
+@cache
+def read(text: str) -> Any:
+    return READ(text)
 
 
 def look(folder: Path, task: str = "tofu", **typed: Any) -> Plan:
@@ -72,6 +89,3 @@ DELETED = object()
 def copy_config(target: Path) -> Path:
     """Copy the configuration folder."""
     return Path(shutil.copytree(ROOT / "config", target / "config"))
-
-
-Change = Callable[[Path], Any]

@@ -15,9 +15,10 @@ import pytest
 import yaml
 
 from blur.core.errors import BlurError
-from tests.config.refusals import DELETED, ROOT, changed, copy_config, look, rewritten
+from tests.config.refusals import DELETED, ROOT, changed, copy_config, look, read_once, rewritten
 from tests.config.test_refused import blamed
 
+__all__ = ["read_once"]  # a fixture
 NPO, CI, TASK, BENCH = "methods/blur_npo.yaml", "scales/ci.yaml", "tasks/tofu.yaml", "benchmarks/tofu.yaml"
 FILES = (
     "config.yaml",

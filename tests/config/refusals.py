@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def rewritten(file: Path, content: bytes) -> Iterator[None]:
 @contextmanager
 def changed(file: Path, key: str, value: Any) -> Iterator[None]:
     """Set one value of a YAML file, by its dotted key, for the length of a block."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = deepcopy(read(file.read_text(encoding="utf-8")))
     *above, last = (int(part) if part.isdigit() else part for part in key.split("/"))
     inner = content
     for part in above:
@@ -79,7 +80,7 @@ def changed(file: Path, key: str, value: Any) -> Iterator[None]:
 
 def dumped(content: Any) -> bytes:
     """YAML without anchors, so that a change in one place stays there."""
-    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda self, data: True})
+    dumper = type("Plain", (yaml.CSafeDumper,), {"ignore_aliases": lambda self, data: True})
     return yaml.dump(content, Dumper=dumper, allow_unicode=True, sort_keys=False).encode()
 
 

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from blur.config import keys
 from blur.config.check import check
 from blur.config.plan import Plan
+from blur.core import yaml as yaml_of_blur
 from blur.workflow.resources import Needs
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+READ = yaml_of_blur.load
+
+
+@pytest.fixture(autouse=True)
+def read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read each text of YAML once: a test changes one file of seventy. Import it where it is wanted."""
+    monkeypatch.setattr(yaml_of_blur, "load", read)
+
+
+@cache
+def read(text: str) -> Any:
+    return READ(text)
 
 
 def look(folder: Path, task: str = "tofu", **typed: Any) -> Plan:
@@ -45,7 +63,7 @@ def rewritten(file: Path, content: bytes) -> Iterator[None]:
 @contextmanager
 def changed(file: Path, key: str, value: Any) -> Iterator[None]:
     """Set one value of a YAML file, by its dotted key, for the length of a block."""
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    content = deepcopy(read(file.read_text(encoding="utf-8")))
     *above, last = (int(part) if part.isdigit() else part for part in key.split("/"))
     inner = content
     for part in above:
@@ -62,7 +80,7 @@ def changed(file: Path, key: str, value: Any) -> Iterator[None]:
 
 def dumped(content: Any) -> bytes:
     """YAML without anchors, so that a change in one place stays there."""
-    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda self, data: True})
+    dumper = type("Plain", (yaml.CSafeDumper,), {"ignore_aliases": lambda self, data: True})
     return yaml.dump(content, Dumper=dumper, allow_unicode=True, sort_keys=False).encode()
 
 
@@ -72,6 +90,3 @@ DELETED = object()
 def copy_config(target: Path) -> Path:
     """Copy the configuration folder."""
     return Path(shutil.copytree(ROOT / "config", target / "config"))
-
-
-Change = Callable[[Path], Any]

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from blur.core.errors import BlurError
-from tests.config.refusals import DELETED, ROOT, changed, copy_config, look, rewritten
+from tests.config.refusals import DELETED, ROOT, changed, copy_config, look, read_once, rewritten
+from tests.config.refusals import read as read_text
 from tests.config.test_refused import blamed
 
+__all__ = ["read_once"]  # a fixture
 NPO, CI, TASK, BENCH = "methods/blur_npo.yaml", "scales/ci.yaml", "tasks/tofu.yaml", "benchmarks/tofu.yaml"
 FILES = (
     "config.yaml",
@@ -43,7 +44,7 @@ def places(content: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[st
 
 
 def read(file: str) -> Any:
-    return yaml.safe_load((ROOT / "config" / file).read_text(encoding="utf-8"))
+    return read_text((ROOT / "config" / file).read_text(encoding="utf-8"))
 
 
 def is_read(file: str, place: tuple[str, ...]) -> bool:

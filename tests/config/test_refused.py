@@ -11,8 +11,9 @@ import yaml
 
 from blur.config.plan import Plan
 from blur.core.errors import BlurError
-from tests.config.refusals import DELETED, changed, copy_config, look, rewritten
+from tests.config.refusals import DELETED, changed, copy_config, look, read_once, rewritten
 
+__all__ = ["read_once"]  # a fixture
 INF, NAN = math.inf, math.nan
 CI, TASK, BENCH = "scales/ci.yaml", "tasks/tofu.yaml", "benchmarks/tofu.yaml"
 NPO, MODEL, RELEARN = "methods/blur_npo.yaml", "models/llama-tiny.yaml", "attacks/relearn.yaml"

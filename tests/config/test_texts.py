@@ -14,8 +14,9 @@ from blur.config import keys
 from blur.config.plan import Plan
 from blur.core.errors import BlurError
 from blur.data import tofu
-from tests.config.refusals import copy_config, look
+from tests.config.refusals import copy_config, look, read_once
 
+__all__ = ["read_once"]  # a fixture
 Edit = Callable[[Path], object]
 FORGET, RETAIN = "forget10.jsonl", "retain90.jsonl"
 

@@ -21,12 +21,15 @@ import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from blur.core.errors import ArtifactError, BlurError, ConfigError, DataError
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
     from blur.measurements import Measurements
 
 Reference = Literal["retrained"]
@@ -275,25 +278,35 @@ def _known() -> list[str]:
 
 
 def _check_params(module: ModuleType, params: Mapping[str, Any], name: str) -> None:
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     metric, where = module.__name__.rpartition(".")[2], f"metric {name}"
-    known = dict(list(inspect.signature(module.compute).parameters.items())[1:])
-    hints = get_type_hints(module.compute, include_extras=True)
+    known = _parameters(module)
     for key, value in params.items():
         if key not in known:
             raise ConfigError(f"{metric} has no parameter {key!r}", where, _nearest(key, known))
+        adapter, is_needed = known[key]
         try:
-            TypeAdapter(hints[key]).validate_python(value, strict=True)
+            adapter.validate_python(value, strict=True)
         except ValidationError as error:
             raise ConfigError(f"`{key}: {value}`: {error.errors()[0]['msg']}", where) from None
-        if value == [] and known[key].default is known[key].empty:
+        if value == [] and is_needed:
             raise ConfigError(f"`{key}` names nothing", where, "Name at least one")
-    missing = [key for key, item in known.items() if item.default is item.empty and key not in params]
+    missing = [key for key, (_, is_needed) in known.items() if is_needed and key not in params]
     if missing:
         raise ConfigError(f"{metric} needs the parameter {missing[0]!r}", where)
     if hasattr(module, "check_params"):
         module.check_params(params, where)
+
+
+@cache
+def _parameters(module: ModuleType) -> dict[str, tuple[TypeAdapter[Any], bool]]:
+    """Return, by the name of each parameter of a metric, what checks its value, and whether it must be given."""
+    from pydantic import TypeAdapter
+
+    hints = get_type_hints(module.compute, include_extras=True)
+    asked = list(inspect.signature(module.compute).parameters.items())[1:]
+    return {key: (TypeAdapter(hints[key]), about.default is about.empty) for key, about in asked}
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,13 @@ def dumped(content: Any) -> bytes:
     return yaml.dump(content, Dumper=dumper, allow_unicode=True, sort_keys=False).encode()
 
 
-DELETED = object()
+class Mark(Enum):
+    """What stands for a key to be taken out, by a name that all workers of pytest print alike."""
+
+    DELETED = "deleted"
+
+
+DELETED = Mark.DELETED
 
 
 def copy_config(target: Path) -> Path:

@@ -6,8 +6,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from functools import cache
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 

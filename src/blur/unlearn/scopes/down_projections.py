@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, model_validator
 
+from blur.core.settings import Count, Whole
 from blur.unlearn.depth import check_layers, scaled_layers
 from blur.unlearn.scope import ScopeBase
 
@@ -28,8 +29,8 @@ class Scope(ScopeBase):
     """
 
     name: Literal["down_projections"] = "down_projections"
-    layers: tuple[NonNegativeInt, ...] = Field(min_length=1)
-    of: int | None = Field(None, ge=1)
+    layers: tuple[Whole, ...] = Field(min_length=1)
+    of: Count | None = None
 
     @model_validator(mode="after")
     def _layers_exist(self) -> Scope:

@@ -175,7 +175,7 @@ def test_where_there_is_nothing_to_learn_the_arm_says_so(attack, victim):
     [
         ({"at": []}, "at"),
         ({"at": [3, 1]}, "rising"),
-        ({"at": [0, 1]}, "from 1 on"),
+        ({"at": [0, 1]}, "greater than or equal to 1"),
         ({"arms": {"a": {"data": "elsewhere"}}}, "elsewhere"),
         ({"arms": {"a": {"data": "forget", "fraction": 0}}}, "fraction"),
         ({"arms": {"a": {"data": "forget", "lr": 1}}}, "lr"),

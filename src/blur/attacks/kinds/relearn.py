@@ -69,8 +69,8 @@ class Attack(AttackBase):
 
     @model_validator(mode="after")
     def _consistent(self) -> Attack:
-        if list(self.at) != sorted({step for step in self.at if step > 0}):
-            raise ValueError("`at` lists steps from 1 on, each once, in rising order")
+        if list(self.at) != sorted(set(self.at)):
+            raise ValueError("`at` lists steps, each once, in rising order")
         for name, arm in self.arms.items():
             if arm.data not in self.data:
                 raise ValueError(f"arm {name!r} learns {arm.data!r}, which `data` lacks: {', '.join(self.data)}")

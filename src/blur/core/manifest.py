@@ -60,7 +60,12 @@ def library_versions() -> dict[str, str]:
 
 
 def write(
-    directory: Path, stage: str, key: dict[str, Any], files: Iterable[str], made: Mapping[str, Any], **facts: Any
+    directory: Path,
+    stage: str,
+    key: dict[str, Any],
+    files: Iterable[str],
+    made: Mapping[str, Any] | None = None,
+    **facts: Any,
 ) -> dict[str, Any]:
     """Write ``directory/made.json``, then ``manifest.json``, hashing each of ``files``; the last act of a stage.
 
@@ -73,7 +78,7 @@ def write(
         facts: inputs' hashes, counts, and whatever else the stage has to tell of the result.
     """
     host = {"machine": platform.machine(), "system": platform.system(), "name": socket.gethostname()}
-    write_json(directory / MADE, {"blur": __version__, "libraries": library_versions(), "host": host, **made})
+    write_json(directory / MADE, {"blur": __version__, "libraries": library_versions(), "host": host, **(made or {})})
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "stage": stage,

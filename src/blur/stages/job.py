@@ -166,8 +166,8 @@ class Job:
         if self.attack:
             identity["attack"] = self.attack
         cost = self.clock.read()
-        made = {"cost": cost, **(made or {})}
-        manifests.write(directory, self.stage, self.key, files, made, inputs=hashes(inputs), identity=identity, **facts)
+        told = {"cost": cost, **(made or {})}
+        manifests.write(directory, self.stage, self.key, files, told, inputs=hashes(inputs), identity=identity, **facts)
         if kept.is_awaited(directory):
             kept.keep(directory)
         self.progress.note(f"done in {cost['wall_seconds']:.1f} s -> {directory}")

@@ -259,7 +259,8 @@ class BenchmarkConfig(Strict):
         before, after = {name}, self.requests[name].after
         while after not in (None, "default"):
             if after not in self.requests:
-                raise ValueError(f"request {name!r} comes after {after!r}, which is not among `requests`")
+                known = ", ".join(("default", *self.requests))
+                raise ValueError(f"request {name!r} comes after {after!r}, which is none of {known}")
             if after in before:
                 raise ValueError(f"request {name!r} comes after itself: {after!r} starts from its model")
             before.add(after)

@@ -73,8 +73,9 @@ class Plan:
         for name in names:
             require_name(kind, name, self.scale_layer(key)[0])
 
+    @cache  # noqa: B019 - a plan lives as long as its process
     def layer(self, name: str) -> Layer:
-        """Return what a file of the configuration folder says."""
+        """Return what a file of the configuration folder says; it is read once."""
         return str(self.folder / name), read_yaml(self.folder / name)
 
     def scale_layer(self, *keys: str) -> Layer:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from pydantic import Field
 
 from blur.config.load import read_yaml, suggest, validate
+from blur.config.plan import Plan
 from blur.core.errors import ConfigError
 from blur.core.settings import BelowOne, Count, Json, NonNegative, Positive, Share, Strict, Whole
 
@@ -92,3 +94,9 @@ def load_catalogue(folder: Path | str) -> Catalogue:
     """Read ``planner.yaml`` of a configuration folder."""
     path = Path(folder) / FILE
     return validate(Catalogue, (str(path), {**read_yaml(path), "path": str(path)}))
+
+
+@cache
+def catalogue_of(plan: Plan) -> Catalogue:
+    """Return ``planner.yaml`` of a plan, read once."""
+    return load_catalogue(plan.folder)

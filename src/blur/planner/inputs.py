@@ -21,7 +21,7 @@ from blur.models.io import look
 from blur.models.settings import ModelSettings
 from blur.models.turn import end_token
 from blur.planner.architecture import architecture_of
-from blur.planner.catalogue import load_catalogue
+from blur.planner.catalogue import catalogue_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -42,7 +42,7 @@ def read_inputs(plan: Plan, task: str) -> list[str]:
     sets = unbuilt_sets(plan, task)
     model, told = resolved.model, []
     with _in_file(resolved.model_file[0]):
-        architecture_of(model, load_catalogue(plan.folder))
+        architecture_of(model, catalogue_of(plan))
         for name, tokenizer in dict.fromkeys(_folders(resolved)):
             found = look(name, model.template, model.max_length, tokenizer)
             _require_room(model, found, sets)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from blur.config.plan import Plan
 from blur.config.task import Run
-from blur.planner.catalogue import Catalogue, Gpu, load_catalogue
+from blur.planner.catalogue import Catalogue, Gpu, catalogue_of
 from blur.planner.jobs import RULES, JobCost, jobs
 from blur.planner.memory import TERMS, Layout, plan_memory
 from blur.planner.workload import spread
@@ -44,7 +44,7 @@ def show(plan: Plan, gpu: str = DEFAULT_GPU, catalogue: Catalogue | None = None)
     Raises:
         ConfigError: no such GPU, or a model or benchmark that nothing is known of; names the nearest and the remedy.
     """
-    catalogue = catalogue or load_catalogue(plan.folder)
+    catalogue = catalogue or catalogue_of(plan)
     kind = catalogue.gpu(gpu)
     places = [Workplace.of(plan, catalogue, name) for name in plan.tasks]
     memory = [_memory(place, kind) for place in places]

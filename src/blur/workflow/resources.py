@@ -15,7 +15,7 @@ from blur.config.task import Run
 from blur.core.errors import ConfigError
 from blur.core.settings import Count, Positive, Size, Strict, Whole
 from blur.planner.architecture import architecture_of
-from blur.planner.catalogue import load_catalogue
+from blur.planner.catalogue import catalogue_of
 
 FILE = "resources.yaml"
 
@@ -62,7 +62,7 @@ class Needs:
         Raises:
             ConfigError: one of them is at fault; names file and key.
         """
-        _ = self.config, load_catalogue(self.plan.folder)
+        _ = self.config, catalogue_of(self.plan)
 
     def need(self, kind: str, task: str) -> Need:
         """Return what a job asks at its first attempt.
@@ -90,7 +90,7 @@ class Needs:
         model = self.plan.task(task).model
         if model.name_or_path is None:
             return 0
-        return architecture_of(model, load_catalogue(self.plan.folder)).num_parameters
+        return architecture_of(model, catalogue_of(self.plan)).num_parameters
 
     def of(self, kind: str) -> dict[str, Callable[..., int]]:
         """Return the resources of a rule: functions of a job's wildcards and attempt. Retries ask for more."""

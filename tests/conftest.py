@@ -6,6 +6,6 @@ import signal
 
 
 def pytest_configure() -> None:
-    """Let SIGINT end what tests start: a shell that runs pytest in the background has it ignored, and that is inherited."""
+    """Let SIGINT end what tests start: what a shell runs in its background has it ignored, and hands that on."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

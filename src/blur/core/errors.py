@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 import re
+from collections.abc import Iterable
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space, then type the same command again",
@@ -39,6 +41,12 @@ class DataError(BlurError):
 
 class ArtifactError(BlurError):
     """A stored result is missing, incomplete or not what its manifest says."""
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) -> str | None:
+    """Return the remedy for a name that is none of ``known``: the nearest of them, or else what ``otherwise`` says."""
+    near = difflib.get_close_matches(name, list(known), 1)
+    return f"Did you mean {near[0]!r}?" if near else otherwise
 
 
 def one_line(error: BaseException) -> str:

@@ -20,12 +20,11 @@ import math
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
-from blur.core.errors import ArtifactError, BlurError, ConfigError, DataError
+from blur.core.errors import ArtifactError, BlurError, ConfigError, DataError, did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -309,7 +308,6 @@ def _parameters(module: ModuleType) -> dict[str, tuple[TypeAdapter[Any], bool]]:
     return {key: (TypeAdapter(hints[key]), about.default is about.empty) for key, about in asked}
 
 
-def _nearest(word: str, words: Iterable[str]) -> str:
+def _nearest(word: str, words: Iterable[str]) -> str | None:
     names = list(words)
-    close = get_close_matches(word, names, 1, 0.6)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names) or 'none'}"
+    return did_you_mean(word, names, f"Known: {', '.join(names) or 'none'}")

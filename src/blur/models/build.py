@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from blur.core.errors import ConfigError
+from blur.core.errors import ConfigError, did_you_mean
 from blur.models.origin import require_causal, require_model_type, unfit_fields
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def _config(architecture: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase)
     for key in fields:
         # A configuration class takes any keyword and ignores those it does not know.
         if not hasattr(known, key) and key not in UNDECLARED:
-            near = difflib.get_close_matches(key, [*known.to_dict(), *known.attribute_map], 1)
-            remedy = f"Did you mean {near[0]!r}?" if near else None
+            remedy = did_you_mean(key, [*known.to_dict(), *known.attribute_map])
             raise ConfigError(f"{model_type} has no field {key!r}", WHERE, remedy)
     special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     try:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from blur.core.errors import ArtifactError, ConfigError, one_line
+from blur.core.errors import ArtifactError, ConfigError, did_you_mean, one_line
 from blur.core.files import read_json
 from blur.core.remedy import to_mend
 from blur.models.turn import end_token
@@ -89,8 +88,7 @@ def require_model_type(model_type: str, where: str, own_code: bool = False) -> N
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
 
     if model_type not in CONFIG_MAPPING:
-        near = difflib.get_close_matches(model_type, CAUSAL, 1)
-        remedy = f"Did you mean {near[0]!r}?" if near else "Name one that transformers has"
+        remedy = did_you_mean(model_type, CAUSAL, "Name one that transformers has")
         if own_code:
             remedy = "Its own code (`auto_map`) is not run: give a model that transformers knows"
         raise ConfigError(f"transformers knows no model type {model_type!r}", where, remedy)

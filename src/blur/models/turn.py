@@ -7,7 +7,6 @@ with an answer and without one, and what stands around the answer is what it add
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from blur.core.errors import ConfigError
+from blur.core.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -112,8 +111,7 @@ def _require_options(template: Template, tokenizer: PreTrainedTokenizerBase) -> 
     words -= {"messages", *inspect.signature(tokenizer.apply_chat_template).parameters}
     for name in template.options:
         if name not in words:
-            near = difflib.get_close_matches(name, sorted(words), 1)
-            remedy = f"Did you mean {near[0]!r}?" if near else "Remove it"
+            remedy = did_you_mean(name, sorted(words), "Remove it")
             raise ConfigError(f"the chat template reads no option {name!r}", "template.options", remedy)
 
 
@@ -153,8 +151,7 @@ def _stated(end: str, tokenizer: PreTrainedTokenizerBase) -> int:
     id: Any = tokenizer.convert_tokens_to_ids(end)
     if not isinstance(id, int) or tokenizer.convert_ids_to_tokens(id) != end:
         known = sorted(str(token) for token in tokenizer.added_tokens_decoder.values())
-        near = difflib.get_close_matches(end, known, 1)
-        remedy = f"Did you mean {near[0]!r}?" if near else "Name one of the tokenizer's tokens"
+        remedy = did_you_mean(end, known, "Name one of the tokenizer's tokens")
         raise ConfigError(f"the tokenizer has no token {end!r}", "template.end", remedy)
     return id
 

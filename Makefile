@@ -109,10 +109,10 @@ fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 
 bench: env ## Print what a step, an evaluation, a job's start, a plan and a run cost, as ratios (and a step on a GPU)
-	python -m blur.unlearn.bench
-	python -m blur.unlearn.throughput
+	python -m blur.bench.step
+	python -m blur.bench.throughput
 	python -m tests.measure.bench_evaluation
-	python -m blur.workflow.bench
+	python -m blur.bench.run
 
 clean: ## Remove the environment and all caches, but no result
 	rm -rf $(ENV) .mypy_cache .ruff_cache .pytest_cache build

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from blur.unlearn.axis import build
+from blur.core.choice import build
 from tests.unlearn.support import VOCAB, examples, tiny_model
 
 TEXTS = examples(20, "c")

@@ -17,11 +17,11 @@ import statistics
 import numpy as np
 import torch
 
+from blur.bench.step import take_turns
 from blur.measure.run import measure
 from blur.measure.settings import MeasureSettings
 from blur.metrics import compute_all
 from blur.models import Template, build_from_config, train_tokenizer
-from blur.unlearn.bench import take_turns
 from tests.measure import plain
 
 MODEL = {

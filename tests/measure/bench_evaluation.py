@@ -20,6 +20,7 @@ import torch
 import yaml
 from transformers import GenerationConfig
 
+from blur.bench.step import take_turns
 from blur.data import tofu
 from blur.measure.batching import buckets
 from blur.measure.prompts import prompts_of
@@ -29,7 +30,6 @@ from blur.models import Template, build_from_config, train_tokenizer
 from blur.models.batch import collate
 from blur.models.encode import encode_record
 from blur.models.forward import forward
-from blur.unlearn.bench import take_turns
 from blur.unlearn.loop import train
 from blur.unlearn.settings import UnlearnSettings
 

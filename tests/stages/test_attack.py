@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from blur.attacks.attack import AttackBase
+from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import Point
 from blur.core.paths import POINTS
 from blur.measurements import GenerationRow, Measurements, read_points

@@ -12,7 +12,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from blur.models.batch import collate, count
 from blur.models.encode import Example
-from blur.unlearn.loss import LossBase
+from blur.unlearn.losses.base import LossBase
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import ForgetObjective, UnlearnSettings
 from blur.unlearn.step import Updater

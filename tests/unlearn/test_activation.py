@@ -12,8 +12,8 @@ from blur.core.errors import BlurError, ConfigError
 from blur.models.batch import collate
 from blur.models.encode import Example
 from blur.unlearn.loop import train
+from blur.unlearn.losses.base import Reference
 from blur.unlearn.losses.rmu import control_vector
-from blur.unlearn.references import Reference
 from blur.unlearn.step import Sources
 from blur.unlearn.views import View
 from tests.unlearn.support import Capture, examples, flat, flat_gradient, loss, settings, streams, tiny_model, value

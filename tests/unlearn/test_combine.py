@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from blur.unlearn.axis import build
-from blur.unlearn.combination import NonFiniteGradient
+from blur.core.choice import build
+from blur.unlearn.combine.base import NonFiniteGradient
 from blur.unlearn.gradients import add_scaled, products
 
 SHAPES = [(100, 60), (13000,), (7, 143)]

@@ -9,8 +9,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from blur.core.choice import build
 from blur.core.errors import ConfigError
-from blur.unlearn.axis import build
 from blur.unlearn.depth import scaled_layer
 from blur.unlearn.loop import train
 from blur.unlearn.step import Sources

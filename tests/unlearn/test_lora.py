@@ -10,8 +10,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from blur.attacks.kinds.parts import without_adapter
+from blur.core.choice import build as choice
 from blur.core.errors import ConfigError
-from blur.unlearn.axis import build as choice
 from blur.unlearn.loop import train
 from tests import tiny
 from tests.architectures import FUSED, build

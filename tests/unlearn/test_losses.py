@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch.nn.functional import kl_div, logsigmoid
 
+from blur.core.choice import available
 from blur.core.errors import BlurError
 from blur.models.batch import collate
 from blur.models.forward import Outputs, forward
-from blur.unlearn.axis import available
+from blur.unlearn.losses.base import Reference
 from blur.unlearn.losses.rmu import control_vector
-from blur.unlearn.references import Reference, reference_sums
+from blur.unlearn.references import reference_sums
 from tests.unlearn.support import VOCAB, examples, flat_gradient, loss, tiny_model, token_nlls, value
 
 TEXTS = examples(5, "f")

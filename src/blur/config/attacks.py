@@ -11,11 +11,11 @@ from blur.config.load import Layer, require_known, suggest, validate
 from blur.config.names import require_name, require_names
 from blur.config.schema import AttackConfig, BenchmarkAttack
 from blur.config.sizes import require_fit
+from blur.core.choice import available
 from blur.core.errors import ConfigError
-from blur.unlearn.axis import available
 
 if TYPE_CHECKING:
-    from blur.attacks.attack import AttackBase
+    from blur.attacks.kinds.base import AttackBase
     from blur.config.plan import Plan
     from blur.config.task import Run
     from blur.measure.settings import MeasureSettings

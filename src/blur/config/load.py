@@ -11,8 +11,8 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from blur.core import yaml
+from blur.core.choice import INNER
 from blur.core.errors import ConfigError
-from blur.unlearn.axis import INNER
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]

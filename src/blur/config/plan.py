@@ -31,10 +31,10 @@ from blur.config.schema import (
 )
 from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import Run, Task
+from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
-from blur.unlearn.axis import available
 from blur.unlearn.settings import UnlearnSettings
 
 FINE_TUNING: Layer = (

@@ -13,7 +13,7 @@ from blur.planner.cost import Clock, forward, update_operations
 from blur.planner.memory import Layout
 from blur.planner.workload import steps, streams
 from blur.planner.workplace import Workplace, fitting
-from blur.unlearn.loss import LIVE
+from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
 
 RULES = (

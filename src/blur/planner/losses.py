@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from blur.core.errors import BlurError
-from blur.unlearn.loss import LIVE, ActivationLoss, LossBase
+from blur.unlearn.losses.base import LIVE, ActivationLoss, LossBase
 
 # name: bytes an element with float32 outputs of the model, and with bfloat16 or float16 ones
 PEAK: dict[str, tuple[float, float]] = {
@@ -41,7 +41,7 @@ def count(loss: LossBase, element: int) -> float:
     from blur.models.forward import Outputs
     from blur.models.hidden import HiddenStates
     from blur.planner.alive import Alive
-    from blur.unlearn.references import Reference
+    from blur.unlearn.losses.base import Reference
 
     rows, width = 16, 4096
     dtype = torch.float32 if element == 4 else torch.bfloat16

@@ -20,7 +20,7 @@ from typing import Literal
 from blur.planner.activations import Tokens
 from blur.planner.passes import Pass, passes
 from blur.planner.trainable import Trained
-from blur.unlearn.loss import LIVE
+from blur.unlearn.losses.base import LIVE
 
 Sharding = Literal["ddp", "fsdp2"]
 TERMS = ("weights", "reference", "optimizer", "gradients", "activations", "logits", "temporary")

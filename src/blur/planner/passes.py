@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blur.planner.activations import Block, Tokens, final_norm
 from blur.planner.losses import peak_per_output
 from blur.planner.trainable import Trained, top_block
-from blur.unlearn.loss import LIVE, ActivationLoss, LossBase
+from blur.unlearn.losses.base import LIVE, ActivationLoss, LossBase
 from blur.unlearn.settings import Objective
 
 

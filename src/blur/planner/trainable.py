@@ -12,7 +12,7 @@ from typing import Any, Literal
 from blur.planner.activations import NORMS, Block
 from blur.planner.architecture import LINEARS, Architecture
 from blur.unlearn.depth import scaled_layer, scaled_layers
-from blur.unlearn.loss import ActivationLoss, LossBase
+from blur.unlearn.losses.base import ActivationLoss, LossBase
 from blur.unlearn.settings import UnlearnSettings
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.attacks.attack import Sets, Victim
+from blur.attacks.kinds.base import Sets, Victim
 from blur.attacks.point import Point, Record
 from blur.core.files import read_json, write_json
 from blur.core.paths import POINTS
@@ -21,7 +21,7 @@ from blur.stages.sets import examples, read_sets
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from blur.attacks.attack import AttackBase
+    from blur.attacks.kinds.base import AttackBase
     from blur.measure.settings import MeasureSettings
     from blur.models.encode import Example
     from blur.models.io import LoadedModel

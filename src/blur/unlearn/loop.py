@@ -22,7 +22,7 @@ from blur.models.encode import Example
 from blur.models.maps import covered_share
 from blur.unlearn import checkpoint, distributed
 from blur.unlearn.batches import Plan, check_streams, derive_seed, topics_of
-from blur.unlearn.loss import LIVE
+from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.sharding import Blueprint, shard
 from blur.unlearn.step import Record, Sources, Updater

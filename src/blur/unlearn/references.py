@@ -3,49 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from blur.core.errors import BlurError
 from blur.models.batch import Batch, collate
 from blur.models.encode import Example
 from blur.models.forward import forward
 from blur.models.hidden import HiddenStates
-from blur.unlearn.loss import LIVE, Need
+from blur.unlearn.losses.base import LIVE, Need, Reference
 from blur.unlearn.views import View
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a loss may read of the original model, and the run's seed for what a loss draws at random."""
-
-    known_sums: Tensor | None = None
-    known_logits: Tensor | None = None
-    known_hidden: Tensor | None = None
-    seed: int = 0
-
-    @property
-    def sums(self) -> Tensor:
-        """Summed NLL of each sequence in nats, float64[B]."""
-        return _declared(self.known_sums, "reference_sums")
-
-    @property
-    def logits(self) -> Tensor:
-        """Logits at the same positions as the outputs, [N, V], float32 at least."""
-        return _declared(self.known_logits, "reference_logits")
-
-    @property
-    def hidden(self) -> Tensor:
-        """Hidden states at the same layer and positions as the outputs, [N, d], float32 at least."""
-        return _declared(self.known_hidden, "reference_hidden")
-
-
-def _declared(value: Tensor | None, need: str) -> Tensor:
-    if value is None:
-        raise BlurError(f"the loss reads {need} without naming it in `needs`, or it was not given")
-    return value
 
 
 def reference_for(

@@ -6,13 +6,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, StreamName, Strict
-from blur.unlearn.axis import Axis
-from blur.unlearn.combination import Combination
-from blur.unlearn.loss import LossBase, Need
-from blur.unlearn.optimizer import OptimizerBase
+from blur.unlearn.combine.base import Combination
+from blur.unlearn.losses.base import LossBase, Need
+from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
-from blur.unlearn.scope import ScopeBase
+from blur.unlearn.scopes.base import ScopeBase
 
 
 class Objective(Strict):
@@ -45,7 +45,7 @@ class UnlearnSettings(Strict):
     forget: tuple[ForgetObjective, ...] = ()
     retain: tuple[RetainObjective, ...] = ()
     combine: Annotated[Combination, Axis("blur.unlearn.combine", "Combine")] = Field("weighted", validate_default=True)
-    optimizer: Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Settings")] = Field(
+    optimizer: Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Optimizer")] = Field(
         "adamw", validate_default=True
     )
     scope: Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")] = Field("all", validate_default=True)

@@ -15,7 +15,7 @@ from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn import distributed
 from blur.unlearn.batches import split
-from blur.unlearn.combination import NonFiniteGradient, Statistics
+from blur.unlearn.combine.base import NonFiniteGradient, Statistics
 from blur.unlearn.gradients import Gradients, Shards, products, put, scale, take
 from blur.unlearn.mode import learning
 from blur.unlearn.references import reference_for

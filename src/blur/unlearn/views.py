@@ -10,7 +10,7 @@ from blur.models.batch import Batch
 from blur.models.forward import Outputs, forward
 from blur.models.hidden import HiddenStates, depth, hidden_states
 from blur.unlearn.depth import scaled_layer
-from blur.unlearn.loss import ActivationLoss, LossBase
+from blur.unlearn.losses.base import ActivationLoss, LossBase
 
 
 class View(NamedTuple):

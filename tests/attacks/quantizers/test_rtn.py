@@ -7,7 +7,7 @@ import torch
 from torch import tensor
 
 from blur.attacks.quantizers.rtn import encode
-from blur.unlearn.axis import build
+from blur.core.choice import build
 from tests.attacks.models import gpt2, llama, quantizer
 
 

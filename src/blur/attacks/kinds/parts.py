@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase, Victim
 from blur.attacks.point import Point
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase, Victim
 from blur.attacks.point import Point
-from blur.attacks.way import WayBase
+from blur.attacks.prompts.base import WayBase
+from blur.core.choice import Axis
 from blur.core.settings import SetName
-from blur.unlearn.axis import Axis
 
 Way = Annotated[WayBase, Axis("blur.attacks.prompts", "Way")]
 

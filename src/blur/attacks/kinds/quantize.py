@@ -11,11 +11,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase, Victim
 from blur.attacks.point import COVERED, Point
-from blur.attacks.quantizer import QuantizerBase, collision_rate
+from blur.attacks.quantizers.base import QuantizerBase, collision_rate
+from blur.core.choice import Axis
 from blur.core.settings import Count, SetName
-from blur.unlearn.axis import Axis
 
 Quantizer = Annotated[QuantizerBase, Axis("blur.attacks.quantizers", "Quantizer")]
 

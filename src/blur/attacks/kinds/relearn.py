@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from blur.attacks.attack import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase, Victim
 from blur.attacks.point import COVERED, Point, entity, unknown
+from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, SetName, Share, Strict
-from blur.unlearn.axis import Axis
-from blur.unlearn.optimizer import OptimizerBase
+from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
-from blur.unlearn.scope import ScopeBase
+from blur.unlearn.scopes.base import ScopeBase
 from blur.unlearn.settings import UnlearnSettings
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel
 
-Optimizer = Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Settings")]
+Optimizer = Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Optimizer")]
 Scope = Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")]
 Record = dict[str, Any]
 COMMON = {

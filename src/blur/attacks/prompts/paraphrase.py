@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from blur.attacks.point import Record
-from blur.attacks.way import WayBase
+from blur.attacks.prompts.base import WayBase
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import field_validator
 
 from blur.attacks.point import Record
-from blur.attacks.way import WayBase
+from blur.attacks.prompts.base import WayBase
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel

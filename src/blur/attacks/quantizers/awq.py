@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from blur.attacks.quantizer import QuantizerBase, cannot_import
+from blur.attacks.quantizers.base import QuantizerBase, cannot_import
 from blur.core.settings import Count
 
 if TYPE_CHECKING:

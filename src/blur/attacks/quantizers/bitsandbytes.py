@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from blur.attacks.quantizer import WeightQuantizer, cannot_import
+from blur.attacks.quantizers.base import WeightQuantizer, cannot_import
 
 if TYPE_CHECKING:
     from torch import Tensor

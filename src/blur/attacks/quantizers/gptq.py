@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from blur.attacks.quantizer import QuantizerBase, cannot_import
+from blur.attacks.quantizers.base import QuantizerBase, cannot_import
 from blur.core.settings import Count, Positive
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from blur.attacks.quantizer import WeightQuantizer
+from blur.attacks.quantizers.base import WeightQuantizer
 from blur.core.settings import Count
 
 if TYPE_CHECKING:

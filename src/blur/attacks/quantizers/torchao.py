@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from blur.attacks.quantizer import WeightQuantizer, cannot_import
+from blur.attacks.quantizers.base import WeightQuantizer, cannot_import
 from blur.core.settings import Count
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from blur.unlearn.combination import Projection, Statistics, describe, measure, project
+from blur.unlearn.combine.base import Projection, Statistics, describe, measure, project
 
 if TYPE_CHECKING:
     from blur.unlearn.gradients import Gradients

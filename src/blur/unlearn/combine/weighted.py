@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from blur.core.settings import NonNegative
-from blur.unlearn.combination import Combination, Statistics, describe, measure
+from blur.unlearn.combine.base import Combination, Statistics, describe, measure
 
 if TYPE_CHECKING:
     from blur.unlearn.gradients import Gradients

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from blur.unlearn.loss import ActivationLoss, Need
+from blur.unlearn.losses.base import ActivationLoss, Need, Reference
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from blur.models.hidden import HiddenStates
-    from blur.unlearn.references import Reference
 
 
 class Loss(ActivationLoss):

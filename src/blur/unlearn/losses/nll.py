@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from blur.models.encode import Unit
-from blur.unlearn.loss import LossBase
+from blur.unlearn.losses.base import LossBase, Reference
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from blur.models.forward import Outputs
-    from blur.unlearn.references import Reference
 
 
 class Loss(LossBase):

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from blur.core.settings import Positive
-from blur.unlearn.loss import ActivationLoss
+from blur.unlearn.losses.base import ActivationLoss, Reference
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from blur.models.hidden import HiddenStates
-    from blur.unlearn.references import Reference
 
 
 class Loss(ActivationLoss):

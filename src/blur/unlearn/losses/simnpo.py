@@ -12,13 +12,12 @@ from pydantic import Field
 
 from blur.core.settings import Positive, Real
 from blur.models.encode import Unit
-from blur.unlearn.loss import LossBase
+from blur.unlearn.losses.base import LossBase, Reference
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from blur.models.forward import Outputs
-    from blur.unlearn.references import Reference
 
 
 class Loss(LossBase):

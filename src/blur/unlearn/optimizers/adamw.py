@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from blur.core.settings import BelowOne, Share
-from blur.unlearn.optimizer import OptimizerBase
+from blur.unlearn.optimizers.base import OptimizerBase
 
 if TYPE_CHECKING:
+    import torch
     from torch.nn import Parameter
-    from torch.optim import Optimizer
 
 
-class Settings(OptimizerBase):
+class Optimizer(OptimizerBase):
     """AdamW with decoupled weight decay."""
 
     name: Literal["adamw"] = "adamw"
     betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
     eps: Share = 1e-8
 
-    def build(self, parameters: Sequence[Parameter]) -> Optimizer:
+    def build(self, parameters: Sequence[Parameter]) -> torch.optim.Optimizer:
         """Return ``torch.optim.AdamW``."""
         from torch.optim import AdamW
 

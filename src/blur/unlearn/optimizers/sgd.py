@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from blur.core.settings import BelowOne
-from blur.unlearn.optimizer import OptimizerBase
+from blur.unlearn.optimizers.base import OptimizerBase
 
 if TYPE_CHECKING:
+    import torch
     from torch.nn import Parameter
-    from torch.optim import Optimizer
 
 
-class Settings(OptimizerBase):
+class Optimizer(OptimizerBase):
     """theta <- theta - lr u, with momentum if asked for."""
 
     name: Literal["sgd"] = "sgd"
     momentum: BelowOne = 0.0
 
-    def build(self, parameters: Sequence[Parameter]) -> Optimizer:
+    def build(self, parameters: Sequence[Parameter]) -> torch.optim.Optimizer:
         """Return ``torch.optim.SGD``."""
         from torch.optim import SGD
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from blur.unlearn.scope import ScopeBase
+from blur.unlearn.scopes.base import ScopeBase
 
 if TYPE_CHECKING:
     from torch.nn import Module

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from blur.core.settings import Count, Whole
 from blur.unlearn.depth import check_layers, scaled_layers
-from blur.unlearn.scope import ScopeBase
+from blur.unlearn.scopes.base import ScopeBase
 
 if TYPE_CHECKING:
     from torch.nn import Module

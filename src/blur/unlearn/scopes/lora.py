@@ -16,7 +16,7 @@ from pydantic import Field
 from blur.core.errors import ConfigError
 from blur.core.files import read_json, write_json
 from blur.core.settings import BelowOne, Count, Positive
-from blur.unlearn.scope import ScopeBase
+from blur.unlearn.scopes.base import ScopeBase
 
 if TYPE_CHECKING:
     from torch.nn import Module

@@ -21,7 +21,7 @@ from pydantic import Field
 
 from blur.core.errors import BlurError, ConfigError
 from blur.core.settings import Positive
-from blur.unlearn.scope import ScopeBase
+from blur.unlearn.scopes.base import ScopeBase
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from blur.bench import run as bench
 from blur.config.keys import drawn
 from blur.config.plan import Plan
 from blur.core.usage import VARIABLE
 from blur.warm.offer import Address
-from blur.workflow import bench
 
 ADDRESS = Address("name", 1, "2")
 

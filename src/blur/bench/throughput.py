@@ -4,7 +4,7 @@ Random weights in the shape of a known model, bfloat16 on a GPU, attention throu
 it). A step reads one forget and one retain batch, so ``2 x batch x tokens`` tokens; utilisation counts 6 operations a
 parameter and token (Kaplan et al., arXiv 2001.08361), recomputation not counted, over the GPU's peak in
 config/planner.yaml. The methods take turns in one process; ratios are of medians with 95% bootstrap intervals.
-Run ``python -m blur.unlearn.throughput --help``.
+Run ``python -m blur.bench.throughput --help``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from blur.bench.step import ratio, take_turns
 from blur.models.encode import Example
 from blur.planner.architecture import from_fields
 from blur.planner.catalogue import load_catalogue
-from blur.unlearn.bench import ratio, take_turns
 from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.step import Sources, Updater

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 
 from blur.attacks.linears import quantized
-from blur.attacks.quantizer import cannot_import, collision_rate
+from blur.attacks.quantizers.base import cannot_import, collision_rate
+from blur.core.choice import available
 from blur.core.errors import ArtifactError, ConfigError
 from blur.models.maps import covered_share
-from blur.unlearn.axis import available
 from tests.architectures import build
 from tests.attacks.models import TEXTS, gpt2, llama, logits, quantizer
 from tests.unlearn.support import weights_hash
@@ -45,7 +45,7 @@ def test_every_module_of_the_axis_is_tested_here():
 
 def test_schemes_are_listed_and_built_without_torch():
     code = (
-        "import sys; from blur.unlearn.axis import available, build; p = 'blur.attacks.quantizers';"
+        "import sys; from blur.core.choice import available, build; p = 'blur.attacks.quantizers';"
         "[build(p, 'Quantizer', name) for name in available(p)]; sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

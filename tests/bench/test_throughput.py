@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from blur.unlearn import throughput
+from blur.bench import throughput
 
 
 def test_utilisation_counts_six_operations_a_parameter_and_token():

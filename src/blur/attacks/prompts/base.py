@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from blur.attacks.attack import Victim
+from blur.attacks.kinds.base import Victim
 from blur.attacks.point import Point, Record
-from blur.unlearn.axis import Choice
+from blur.core.choice import Choice
 
 if TYPE_CHECKING:
     from blur.measure.settings import MeasureSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from blur.core.choice import Choice
 from blur.core.settings import NonNegative, Rate
-from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:
     from torch.nn import Parameter

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from blur.core.choice import Choice
 from blur.core.errors import ArtifactError, ConfigError
 from blur.core.settings import Flag
-from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:
     from torch import Tensor

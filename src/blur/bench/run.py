@@ -4,7 +4,7 @@ In a temporary folder, a small graph (one task of scale ``ci``, two methods, an 
 cold ones. Then a job of each kind is made again and again, warm and cold in turns, and real dry runs of two scales are
 timed. A job's start-up is all CPU time that is not its work (``blur.core.usage``): its own, its client's, what the warm
 process spends on it, its end. CPU seconds, not wall time, so that a busy machine changes little; ratios are of medians,
-with 95% bootstraps over rounds, resampled in pairs. Run ``python -m blur.workflow.bench --help``.
+with 95% bootstraps over rounds, resampled in pairs. Run ``python -m blur.bench.run --help``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from blur.bench.step import ratio, take_turns
 from blur.config.load import read_yaml
 from blur.core.files import read_json
 from blur.core.manifest import NAME as MANIFEST
@@ -28,7 +29,6 @@ from blur.core.paths import work_dir
 from blur.core.processes import cpu_seconds
 from blur.core.remedy import producer
 from blur.core.usage import VARIABLE
-from blur.unlearn.bench import ratio, take_turns
 from blur.warm.client import COLD, usage
 from blur.warm.offer import Address, offer
 from blur.workflow import useful

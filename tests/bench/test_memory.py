@@ -3,18 +3,18 @@
 import pytest
 import torch
 
+from blur.bench.memory import LARGE, SMALL, Case, build, measured, peak_of
+from blur.core.choice import build as build_axis
 from blur.measure import likelihood
 from blur.measure.generate import generate
 from blur.measure.likelihood import Passage, score
 from blur.models.encode import Example
 from blur.planner.activations import Tokens
 from blur.planner.architecture import from_fields
-from blur.planner.check import LARGE, SMALL, Case, build, measured, peak_of
 from blur.planner.losses import PEAK, count
 from blur.planner.memory import evaluation_memory
 from blur.planner.trainable import Trained
-from blur.unlearn.axis import build as build_axis
-from blur.unlearn.loss import ActivationLoss, LossBase
+from blur.unlearn.losses.base import ActivationLoss, LossBase
 
 
 @pytest.mark.parametrize("name", SMALL)

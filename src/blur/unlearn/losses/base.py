@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import model_validator
 
+from blur.core.choice import Choice
+from blur.core.errors import BlurError
 from blur.core.settings import Count, Whole
 from blur.models.encode import Unit
-from blur.unlearn.axis import Choice
 from blur.unlearn.depth import missing
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from blur.unlearn.references import Reference
-
 Need = Literal["reference_sums", "reference_logits", "reference_hidden"]
 LIVE: frozenset[Need] = frozenset({"reference_logits", "reference_hidden"})  # the original model has to be in memory
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a loss may read of the original model, and the run's seed for what a loss draws at random."""
+
+    known_sums: Tensor | None = None
+    known_logits: Tensor | None = None
+    known_hidden: Tensor | None = None
+    seed: int = 0
+
+    @property
+    def sums(self) -> Tensor:
+        """Summed NLL of each sequence in nats, float64[B]."""
+        return _declared(self.known_sums, "reference_sums")
+
+    @property
+    def logits(self) -> Tensor:
+        """Logits at the same positions as the outputs, [N, V], float32 at least."""
+        return _declared(self.known_logits, "reference_logits")
+
+    @property
+    def hidden(self) -> Tensor:
+        """Hidden states at the same layer and positions as the outputs, [N, d], float32 at least."""
+        return _declared(self.known_hidden, "reference_hidden")
+
+
+def _declared(value: Tensor | None, need: str) -> Tensor:
+    if value is None:
+        raise BlurError(f"the loss reads {need} without naming it in `needs`, or it was not given")
+    return value
 
 
 class LossBase(Choice):

@@ -1,7 +1,7 @@
 """Planned memory against the measured peak of small random models, on a CPU or a GPU.
 
 On a CPU the peak is that of all tensor bytes alive, by the profiler's record of every allocation; on a GPU it is
-``torch.cuda.max_memory_allocated``. Run ``python -m blur.planner.check --help``; with ``--device cuda`` the models are
+``torch.cuda.max_memory_allocated``. Run ``python -m blur.bench.memory --help``; with ``--device cuda`` the models are
 larger, in bfloat16. Exit code 1 where a plan is off by more than ``--tolerance``.
 """
 
@@ -23,7 +23,7 @@ from blur.planner.activations import Tokens
 from blur.planner.architecture import from_fields
 from blur.planner.memory import Job, Layout, Memory, plan_memory
 from blur.planner.trainable import Trained
-from blur.unlearn.loss import LIVE
+from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.step import Sources, Updater
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from blur.bench import step as bench
 from blur.config.load import read_yaml
-from blur.unlearn import bench
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ authors run it, on three layers of 32 or what they come to here, with a frozen m
 
 All variants live in one process and take one step each in turn, the order reversed every round, so that a busy machine
 slows them alike. Ratios are of medians; intervals are 95% bootstraps over rounds, resampled in pairs.
-Run ``python -m blur.unlearn.bench --help``.
+Run ``python -m blur.bench.step --help``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 from blur.models.batch import collate
 from blur.models.encode import Example
 from blur.models.forward import forward
-from blur.unlearn.combination import Statistics
+from blur.unlearn.combine.base import Statistics
 from blur.unlearn.gradients import Gradients
 from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings

@@ -26,8 +26,9 @@ INNER = "axis"  # type of a fault that holds, in its context, those of a choice'
 
 @cache
 def available(package: str) -> tuple[str, ...]:
-    """Return the names of an axis's values, sorted, importing none of them."""
-    return tuple(sorted(module.name for module in iter_modules(import_module(package).__path__)))
+    """Return the names of an axis's values, sorted, importing none of them; ``base`` is what they have in common."""
+    names = (module.name for module in iter_modules(import_module(package).__path__))
+    return tuple(sorted(name for name in names if name != "base"))
 
 
 def build(package: str, class_name: str, value: Any) -> Choice:

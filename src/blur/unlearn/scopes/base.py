@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from blur.unlearn.axis import Choice
+from blur.core.choice import Choice
 
 if TYPE_CHECKING:
     from torch.nn import Module

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from blur.core.choice import Choice
 from blur.core.errors import BlurError
 from blur.core.settings import Flag, NonNegative
-from blur.unlearn.axis import Choice
 
 if TYPE_CHECKING:
     from blur.unlearn.gradients import Gradients

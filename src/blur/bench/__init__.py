@@ -1,0 +1,1 @@
+"""What things cost, measured: a step, its memory, a GPU's throughput, a run. Nothing else imports this package."""

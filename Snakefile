@@ -24,7 +24,7 @@ include: "workflow/rules/phases.smk"
 rule all:
     default_target: True
     input:
-        of_all_tasks(data_files, model_files, evaluation_files, metrics_files, attack_files, figure_files),
+        files(*STAGES),
 
 
 onsuccess:

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from blur import cli
 from blur.cli import app
-from blur.config import keys
 from blur.config.plan import Plan
-from blur.config.task import Run
+from blur.config.stages import STAGES
+from blur.config.task import JobName, Run
 from blur.core.errors import ConfigError
 
 CLAUSE = 60
@@ -108,6 +108,6 @@ def test_an_unknown_metric_is_blamed_on_its_file_by_every_command(tmp_path: Path
     file.write_text(file.read_text().replace("metric: privleak", "metric: privleek"))
     plan = Plan(folder, {"scale": "ci"})
     run = Run("tofu", "blur_npo", "lora")
-    for key in (lambda: keys.metrics_key(plan, run), lambda: keys.attack_key(plan, run, "relearn")):
+    for stage in ("metrics", "attack"):
         with pytest.raises(ConfigError, match=r"benchmarks/tofu.yaml: metric privleak: there is no metric 'privleek'"):
-            key()
+            STAGES[stage].key(plan, JobName("tofu", run, attack="relearn"))

@@ -9,18 +9,21 @@ import json
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any
+from inspect import Parameter, Signature
+from typing import Annotated, Any
 
 import typer
 
+from blur.config.plan import OWN, Plan
+from blur.config.sources import require_folders
+from blur.config.stages import STAGES, Stage
+from blur.config.task import Run
+from blur.core import manifest as manifests
 from blur.core.errors import as_told
 from blur.core.launch import spread
 from blur.core.paths import TRACKING
 from blur.core.runtime import set_threads
 from blur.core.usage import counted
-
-if TYPE_CHECKING:
-    from blur.config.plan import Plan
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-derive = typer.Typer(help="Compute what a method needs of another model beforehand.", no_args_is_help=True)
 
 
 @app.callback()
@@ -41,224 +43,80 @@ def options(
     # `blur.warm.client`, which runs before this module is imported, has seen to it.
 
 
-app.add_typer(derive, name="derive", rich_help_panel=None)
-
 Task = Annotated[str, typer.Option(help="A task of the scale: a file of config/tasks.")]
 Scale = Annotated[str | None, typer.Option(help="A file of config/scales; config/config.yaml names the default.")]
-Method = Annotated[str, typer.Option(help="A file of config/methods; or target, retrained.")]
-Variant = Annotated[str, typer.Option(help="A named change of the method's settings.")]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the run.")]
-Attack = Annotated[str, typer.Option(help="A file of config/attacks.")]
-Threads = Annotated[
-    int, typer.Option(min=1, help="Threads of the numeric libraries; part of a result's identity on a CPU.")
-]
+# What stages ask for, each with its default.
+OPTIONS: dict[str, tuple[Any, Any]] = {
+    "derived": (Annotated[str, typer.Argument(help="A kind: a file of src/blur/derived.")], Parameter.empty),
+    "figure": (
+        Annotated[str, typer.Argument(help="A figure of the task's benchmark, for instance tradeoff.")],
+        Parameter.empty,
+    ),
+    "task": (Task, Parameter.empty),
+    "role": (Annotated[str, typer.Option(help="target (all data) or retrained (without the forget set).")], "target"),
+    "method": (Annotated[str, typer.Option(help="A file of config/methods; or target, retrained.")], Parameter.empty),
+    "variant": (Annotated[str, typer.Option(help="A named change of the method's settings.")], "default"),
+    "seed": (Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the run.")], 0),
+    "request": (
+        Annotated[str, typer.Option(help="A request of the benchmark; its own forget set by default.")],
+        OWN,
+    ),
+    "attack": (Annotated[str, typer.Option(help="A file of config/attacks.")], Parameter.empty),
+    "scale": (Scale, None),
+    "threads": (
+        Annotated[
+            int, typer.Option(min=1, help="Threads of the numeric libraries; part of a result's identity on a CPU.")
+        ],
+        1,
+    ),
+    "gpus": (
+        Annotated[
+            int,
+            typer.Option(min=0, help="GPUs of the job; with two or more, as many processes share the model (FSDP2)."),
+        ],
+        1,
+    ),
+}
 
-Gpus = Annotated[
-    int, typer.Option(min=0, help="GPUs of the job; with two or more, as many processes share the model (FSDP2).")
-]
+
+def _add_command(stage: Stage) -> None:
+    """Make a stage a command, with the options that its record names."""
+    names = [*stage.options, "scale", *["threads"] * bool(stage.resources), *["gpus"] * stage.spreads]
+
+    def command(**given: Any) -> None:
+        _run(stage, **given)
+
+    parameters = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=OPTIONS[name][1], annotation=OPTIONS[name][0]) for name in names
+    ]
+    command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {name: OPTIONS[name][0] for name in names}
+    app.command(stage.name.replace("_", "-"), help=stage.help)(command)
 
 
-def _run(
-    stage: str,
-    threads: int = 1,
-    *,
-    scale: str | None,
-    task: str,
-    request: str = "",
-    attack: str = "",
-    **names: object,
-) -> None:
+for _stage in STAGES.values():
+    _add_command(_stage)
+
+
+def _run(stage: Stage, *, task: str, scale: str | None, threads: int = 1, gpus: int = 1, **names: Any) -> None:
     """Resolve the settings of one job and run its stage."""
     set_threads(threads)
-    from blur.config import keys
-    from blur.config.plan import Plan
-    from blur.config.task import Run
     from blur.stages.job import Job
 
     tracking = os.environ.get(TRACKING)
     typed = {"scale": scale, "tracking": json.loads(tracking) if tracking else None}
     plan = Plan("config", {"task": task, **{key: value for key, value in typed.items() if value}})
-    identity = (task, names["figure"]) if "figure" in names else (task,)
-    run = Run(task, **names) if "method" in names else None  # type: ignore[arg-type]
-    plan.require(run or Run(task, "base"))
-    keys.require_folders(plan, task)
-    further = filter(None, (request, attack))
-    key = getattr(keys, f"{stage}_key")(plan, *((run,) if run else identity), *further)
-    module = import_module(f"blur.stages.{'figures' if stage == 'figure' else stage}")
-    figure: str | None = names.get("figure")  # type: ignore[assignment]
-    job = Job(plan, task, run, stage, key, threads, figure=figure, request=request, attack=attack)
-    with counted(stage):
-        module.run(job)
-
-
-@app.command()
-def data(task: Task, scale: Scale = None) -> None:
-    """Build a task's data: fetch or generate, split, check."""
-    _run("data", scale=scale, task=task)
-
-
-@app.command()
-def base(task: Task, scale: Scale = None) -> None:
-    """Fetch or build a task's base model.
-
-    One that is built from its architecture gets a tokenizer trained on the task's text.
-    """
-    _run("base", scale=scale, task=task, method="base")
-
-
-@app.command()
-def train(
-    task: Task,
-    role: Annotated[str, typer.Option(help="target (all data) or retrained (without the forget set).")] = "target",
-    seed: Seed = 0,
-    scale: Scale = None,
-    threads: Threads = 1,
-    gpus: Gpus = 1,
-) -> None:
-    """Fine-tune the target or the retrained model.
-
-    The retrained one never sees the forget set.
-    """
-    from blur.config.load import require_known
-
-    require_known("role", role, ("target", "retrained"), "--role")
-    if gpus > 1 and _is_trained(scale, task, role):
-        _require_made(scale, task, role, "default", seed)
+    name = stage.job(task, **names)
+    plan.require(name.run or Run(task, "base"))
+    require_folders(plan, task)
+    key = stage.key(plan, name)
+    if gpus > 1 and stage.is_sharded(plan, name):
+        for folder in stage.inputs(plan, name).values():  # one process says what is missing, before several are started
+            manifests.read(folder)
         spread(gpus, sys.argv[1:])
-    _run("train", threads, scale=scale, task=task, method=role, seed=seed)
-
-
-@derive.command("reference-sums")
-def reference_sums(
-    task: Task,
-    method: Method = "target",
-    variant: Variant = "default",
-    seed: Seed = 0,
-    request: Annotated[str, typer.Option(help="A request of the benchmark; its own forget set by default.")] = "own",
-    scale: Scale = None,
-    threads: Threads = 1,
-) -> None:
-    """Compute each forget text's likelihood before unlearning.
-
-    Its logarithm, summed over the text's tokens, is what NPO reads.
-    """
-    names: dict[str, Any] = {"method": method, "variant": variant, "seed": seed}
-    _run("reference_sums", threads, scale=scale, task=task, request=request, **names)
-
-
-@derive.command("matched-lambda")
-def matched_lambda(
-    task: Task,
-    method: Method = "blur_npo",
-    variant: Variant = "default",
-    seed: Seed = 0,
-    scale: Scale = None,
-) -> None:
-    """Compute the constant weight nearest to a BLUR run.
-
-    It is 1 / mean(xi).
-    """
-    _run("matched_lambda", 1, scale=scale, task=task, method=method, variant=variant, seed=seed)
-
-
-@app.command()
-def unlearn(
-    task: Task,
-    method: Method,
-    variant: Variant = "default",
-    seed: Seed = 0,
-    scale: Scale = None,
-    threads: Threads = 1,
-    gpus: Gpus = 1,
-) -> None:
-    """Unlearn the forget set with one method.
-
-    After an interruption it carries on from the last epoch.
-    """
-    if gpus > 1 and _is_sharded(scale, task, method, variant, seed):
-        _require_made(scale, task, method, variant, seed)
-        spread(gpus, sys.argv[1:])
-    _run("unlearn", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
-
-
-@app.command()
-def evaluate(
-    task: Task,
-    method: Method,
-    variant: Variant = "default",
-    seed: Seed = 0,
-    scale: Scale = None,
-    threads: Threads = 1,
-) -> None:
-    """Measure a model: likelihoods, answers, gradient norms."""
-    _run("evaluate", threads, scale=scale, task=task, method=method, variant=variant, seed=seed)
-
-
-@app.command()
-def metrics(
-    task: Task,
-    method: Method,
-    variant: Variant = "default",
-    seed: Seed = 0,
-    scale: Scale = None,
-) -> None:
-    """Compute metrics from a model's measurements."""
-    _run("metrics", 1, scale=scale, task=task, method=method, variant=variant, seed=seed)
-
-
-@app.command()
-def attack(
-    task: Task,
-    method: Method,
-    attack: Attack,
-    variant: Variant = "default",
-    seed: Seed = 0,
-    scale: Scale = None,
-    threads: Threads = 1,
-) -> None:
-    """Attack a copy of a model, and measure what comes back.
-
-    After an interruption it carries on from the last arm.
-    """
-    _run("attack", threads, scale=scale, task=task, attack=attack, method=method, variant=variant, seed=seed)
-
-
-@app.command("attack-metrics")
-def attack_metrics(
-    task: Task,
-    method: Method,
-    attack: Attack,
-    variant: Variant = "default",
-    seed: Seed = 0,
-    scale: Scale = None,
-) -> None:
-    """Compute metrics from an attack's measurements."""
-    _run("attack_metrics", 1, scale=scale, task=task, attack=attack, method=method, variant=variant, seed=seed)
-
-
-@app.command()
-def figures(
-    figure: Annotated[str, typer.Argument(help="A figure of the task's benchmark, for instance tradeoff.")],
-    task: Task,
-    scale: Scale = None,
-) -> None:
-    """Draw one figure from stored results."""
-    _run("figure", scale=scale, task=task, figure=figure)
-
-
-@app.command()
-def table(task: Task, scale: Scale = None) -> None:
-    """Write a task's results table.
-
-    As Markdown, CSV and LaTeX, and a summary in JSON.
-    """
-    _run("table", scale=scale, task=task)
-
-
-@app.command()
-def robustness(task: Task, scale: Scale = None) -> None:
-    """Write the table of what survives a task's attacks."""
-    _run("robustness", scale=scale, task=task)
+    module = import_module(f"blur.stages.{stage.name}")
+    with counted(stage.name):
+        module.run(Job(plan, stage, name, key, threads))
 
 
 @app.command()
@@ -340,7 +198,6 @@ def check(scale: Scale = None) -> None:
     Configurations; and of what is on this machine models (all but their numbers), tokenizers and texts.
     """
     from blur.config.check import check as check_task
-    from blur.config.keys import require_folders
     from blur.planner.inputs import read_inputs
     from blur.workflow.resources import Needs
 
@@ -377,36 +234,7 @@ def schemas() -> None:
     write_schemas()
 
 
-def _require_made(scale: str | None, task: str, method: str, variant: str, seed: int) -> None:
-    """Refuse a training whose data or first model is not there: one process says so, before several are started."""
-    from blur.config.task import Run
-    from blur.core import manifest as manifests
-    from blur.core.paths import data_dir, phase_dir
-
-    plan, run = _plan(scale, task), Run(task, method, variant, seed)
-    plan.require(run)
-    start = Run(task, "base") if method in ("target", "retrained") else plan.start(run)
-    for folder in (data_dir(plan.name, task), phase_dir("models", plan.name, start.path)):
-        manifests.read(folder)
-
-
-def _is_trained(scale: str | None, task: str, role: str) -> bool:
-    """Whether a target or retrained model is trained here; one that is fetched takes one process and no GPU."""
-    return getattr(_plan(scale, task).task(task).config, role).kind == "train"
-
-
-def _is_sharded(scale: str | None, task: str, method: str, variant: str, seed: int) -> bool:
-    """Whether the run's weights may be shared out over several GPUs."""
-    from blur.config.task import Run
-
-    plan, run = _plan(scale, task), Run(task, method, variant, seed)
-    plan.require(run)
-    return method in plan.methods and plan.unlearn_settings(run).scope.sharded
-
-
 def _plan(scale: str | None, task: str | None = None) -> Plan:
-    from blur.config.plan import Plan
-
     return Plan("config", {**({"scale": scale} if scale else {}), **({"task": task} if task else {})})
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from blur.bench import run as bench
-from blur.config.keys import drawn
+from blur.config.drawn import drawn
 from blur.config.plan import Plan
 from blur.core.usage import VARIABLE
 from blur.warm.offer import Address

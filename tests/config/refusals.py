@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from blur.config import keys
 from blur.config.check import check
 from blur.config.plan import Plan
+from blur.config.sources import require_folders
+from blur.config.stages import unbuilt_sets
 from blur.core import yaml as yaml_of_blur
 from blur.workflow.resources import Needs
 
@@ -41,8 +42,8 @@ def look(folder: Path, task: str = "tofu", **typed: Any) -> Plan:
     """Do what `blur check` does, for one task of scale ci."""
     plan = Plan(folder, {"scale": "ci", **typed})
     check(plan, task)
-    keys.require_folders(plan, task)
-    keys.unbuilt_sets(plan, task)
+    require_folders(plan, task)
+    unbuilt_sets(plan, task)
     Needs(plan).check()
     return plan
 

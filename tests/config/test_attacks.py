@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from blur.config import keys
 from blur.config.check import check
 from blur.config.plan import Plan
-from blur.config.task import Run
+from blur.config.stages import STAGES
+from blur.config.task import JobName, Run
 from blur.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,10 +43,10 @@ def test_the_order_of_arms_and_of_topics_has_no_meaning(tmp_path: Path) -> None:
         arms = list(plan.attacks.settings("tofu", "quantization").arms)
         topics = list(plan.streams(unlearned)["forget"])
         made = [
-            keys.as_parameter(make, plan, attacked, "quantization")
-            for make in (keys.attack_key, keys.attack_metrics_key)
+            STAGES[stage].parameter(plan, JobName("tofu", attacked, attack="quantization"))
+            for stage in ("attack", "attack_metrics")
         ]
-        return [arms, topics, *made, keys.as_parameter(keys.unlearn_key, plan, unlearned)]
+        return [arms, topics, *made, STAGES["unlearn"].parameter(plan, JobName("wmdp", unlearned))]
 
     before = asked()
     for name, part in (("attacks/quantization", ("settings", "arms")), ("benchmarks/wmdp", ("training", "forget"))):

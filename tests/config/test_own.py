@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from blur.config import keys
 from blur.config.check import check
 from blur.config.plan import Plan
+from blur.config.sources import require_folders
 from blur.core.errors import BlurError
 from blur.data import tofu
 from blur.models import build_from_config, train_tokenizer
@@ -35,7 +35,7 @@ def look(folder: Path) -> tuple[Plan, list[str]]:
     """What `blur check --scale mine` does, and the lines that it prints."""
     plan = Plan(folder, {"scale": "mine"})
     check(plan, "mine")
-    keys.require_folders(plan, "mine")
+    require_folders(plan, "mine")
     return plan, read_inputs(plan, "mine")
 
 

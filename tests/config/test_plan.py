@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blur.config import keys
 from blur.config.check import check
 from blur.config.export import DIALECT, MODELS
 from blur.config.plan import Plan
-from blur.config.task import Run
+from blur.config.sources import require_folders
+from blur.config.stages import STAGES
+from blur.config.task import JobName, Run
 from blur.core.errors import ConfigError, DataError
 from blur.core.files import read_json
 
@@ -39,23 +40,23 @@ def test_every_method_file_is_sound_in_all_its_variants() -> None:
     plan = Plan(ROOT / "config", {"scale": "small"})
     for method in plan.methods:
         for variant in ("default", *plan.method(method).variants):
-            plan.unlearn_settings(Run("tofu", method, variant, 0))
+            plan.method_settings(Run("tofu", method, variant, 0))
 
 
 def test_later_files_win(folder: Path) -> None:
     plan = Plan(folder, {"scale": "small"})
     run = Run("tofu", "blur_npo", "gamma4", 7)
-    settings = plan.unlearn_settings(run)
+    settings = plan.method_settings(run)
     assert settings.epochs == 10, "from the scale"
     assert settings.combine.model_dump()["gamma"] == 4.0, "from the variant, not the method"
     assert settings.optimizer.lr == 1e-3, "from the task's tuned settings"
     assert settings.seed == 7
-    tuned = Plan(folder, {"scale": "tune"}).unlearn_settings(Run("tofu", "blur_npo", "lr1e-4", 0))
+    tuned = Plan(folder, {"scale": "tune"}).method_settings(Run("tofu", "blur_npo", "lr1e-4", 0))
     assert tuned.optimizer.lr == 1e-4, "a scale's variant, over the tuned settings"
 
 
 def test_no_hyper_parameter_leaks_from_one_choice_into_another(folder: Path) -> None:
-    settings = Plan(folder, {"scale": "small"}).unlearn_settings(Run("tofu", "blur_npo", "reversed", 0))
+    settings = Plan(folder, {"scale": "small"}).method_settings(Run("tofu", "blur_npo", "reversed", 0))
     assert settings.combine.model_dump() == {
         "name": "reversed",
         "gamma": 1.0,
@@ -66,12 +67,11 @@ def test_no_hyper_parameter_leaks_from_one_choice_into_another(folder: Path) -> 
 
 def test_a_matched_run_waits_for_the_run_it_is_matched_to() -> None:
     plan = Plan(ROOT / "config", {"scale": "small"})
-    inputs = keys.derived_inputs(plan, Run("tofu", "npo_gdr", "matched", 2))
-    assert inputs == {
-        "reference_sums/own": Run("tofu", "target"),
-        "matched_lambda": Run("tofu", "blur_npo", "default", 2),
+    assert plan.derived(Run("tofu", "npo_gdr", "matched", 2)) == {
+        "reference_sums": JobName("tofu", Run("tofu", "target"), "reference_sums", "own"),
+        "matched_lambda": JobName("tofu", Run("tofu", "blur_npo", "default", 2), "matched_lambda", "own"),
     }
-    assert keys.derived_inputs(plan, Run("tofu", "graddiff", "default", 2)) == {}
+    assert plan.derived(Run("tofu", "graddiff", "default", 2)) == {}
 
 
 def test_unknown_names_get_the_nearest_one(folder: Path) -> None:
@@ -88,7 +88,7 @@ def test_unknown_names_get_the_nearest_one(folder: Path) -> None:
 
 def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"tofu.yaml: figures: no figure 'tradeof'. Did you mean 'tradeoff'"):
-        keys.figure_key(Plan(folder, {"scale": "small"}), "tofu", "tradeof")
+        STAGES["figures"].key(Plan(folder, {"scale": "small"}), JobName("tofu", figure="tradeof"))
     file = folder / "tasks/tofu.yaml"
     file.write_text(file.read_text().replace("  blur_npo:", "  blur_nop:"))
     with pytest.raises(ConfigError, match=r"tofu.yaml: methods: no method 'blur_nop'. Did you mean 'blur_npo'"):
@@ -146,20 +146,20 @@ def test_what_a_scale_changes_of_a_task_is_blamed_on_the_scale(folder: Path, typ
 
 
 def test_a_missing_folder_of_data_or_model_is_named_with_its_key(folder: Path) -> None:
-    keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
+    require_folders(Plan(folder, {"scale": "small"}), "tofu")
     task, model = folder / "tasks/tofu.yaml", folder / "models/llama-1m.yaml"
     original = task.read_text()
     model.write_text("model: {name_or_path: ./absent}\n")
     with pytest.raises(ConfigError, match=r"llama-1m.yaml: model.name_or_path: no folder './absent'"):
-        keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
+        require_folders(Plan(folder, {"scale": "small"}), "tofu")
     model.write_text("model: {name_or_path: of/hub}\n")
     task.write_text(original + "target: {kind: hub, name: /absent}\n")
     with pytest.raises(ConfigError, match=r"tofu.yaml: target.name: no folder '/absent'"):
-        keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
+        require_folders(Plan(folder, {"scale": "small"}), "tofu")
     source = original.index("  source:")
     task.write_text(original[:source] + "  source: {kind: local, path: absent}\n")
     with pytest.raises(DataError, match=r"tofu.yaml: data.source.path: no folder 'absent'"):
-        keys.require_folders(Plan(folder, {"scale": "small"}), "tofu")
+        require_folders(Plan(folder, {"scale": "small"}), "tofu")
 
 
 def test_the_schemas_are_those_of_the_models() -> None:
@@ -169,10 +169,10 @@ def test_the_schemas_are_those_of_the_models() -> None:
 
 
 def test_planning_imports_no_torch() -> None:
-    code = "import sys; from blur.config import keys; from blur.config.check import check\n"
+    code = "import sys; from blur.config.stages import STAGES; from blur.config.check import check\n"
     code += "from blur.config.plan import Plan\n"
     code += "p = Plan('config', {'scale': 'small'}); check(p, 'tofu')\n"
-    code += "[keys.unlearn_key(p, r) for r in p.runs('tofu')]; assert 'torch' not in sys.modules"
+    code += "[s.key(p, j) for s in STAGES.values() for j in s.jobs(p, 'tofu')]; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from blur.config import keys
+from blur.config.drawn import drawn, figure_runs
 from blur.config.plan import Plan
-from blur.config.task import Run
+from blur.config.stages import STAGES
+from blur.config.task import JobName, Run
 from blur.core.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,28 +46,35 @@ def test_a_request_changes_what_is_forgotten_and_nothing_else(folder: Path) -> N
     assert plan.streams(run("default"))["forget"] == {"": ["forget"]}
     assert plan.streams(run("sust2"))["forget"] == {"": ["sust_forget_2"]}
     assert plan.streams(run("sust2"))["retain"] == plan.streams(run("default"))["retain"]
-    assert plan.unlearn_settings(run("sust2")) == plan.unlearn_settings(run("default"))
+    assert plan.method_settings(run("sust2")) == plan.method_settings(run("default"))
 
 
 def test_the_reference_of_a_request_is_the_model_it_starts_from(folder: Path) -> None:
     plan = Plan(folder, {"scale": "ci"})
     target = plan.task("muse_news").target
-    assert keys.derived_inputs(plan, run("default")) == {"reference_sums/own": target}
-    assert keys.derived_inputs(plan, run("scal2")) == {"reference_sums/scal2": target}
-    assert keys.derived_inputs(plan, run("sust3")) == {"reference_sums/sust3": run("sust2")}
-    assert keys.reference_sums_key(plan, run("sust2"), "sust3")["settings"]["sets"] == ["sust_forget_3"]
+
+    def sums(model: Run, request: str) -> JobName:
+        return JobName("muse_news", model, "reference_sums", request)
+
+    for asking, job in (
+        ("default", sums(target, "own")),
+        ("scal2", sums(target, "scal2")),
+        ("sust3", sums(run("sust2"), "sust3")),
+    ):
+        assert plan.derived(run(asking)) == {"reference_sums": job}
+        assert job in STAGES["derive"].jobs(plan, "muse_news") or asking == "sust3"
+    read = STAGES["derive"].settings(plan, sums(run("sust2"), "sust3"))["streams"]
+    assert read == {"forget": {"": ["sust_forget_3"]}}
     with pytest.raises(ConfigError, match="no request 'sust9'"):
-        keys.reference_sums_key(plan, run("sust2"), "sust9")
+        STAGES["derive"].key(plan, sums(run("sust2"), "sust9"))
 
 
 def test_a_figure_of_requests_is_drawn_where_one_is_run() -> None:
     plan = Plan(ROOT / "config", {"scale": "ci"})
-    assert [task for task in ("tofu", "muse_news", "muse_books") if "requests" in keys.drawn(plan, task)] == [
-        "muse_news"
-    ]
+    assert [task for task in ("tofu", "muse_news", "muse_books") if "requests" in drawn(plan, task)] == ["muse_news"]
     small = Plan(ROOT / "config", {"scale": "small"})
-    assert "requests" in keys.drawn(small, "tofu")
-    read = {run.variant for run in keys.figure_runs(small, "tofu", "requests")[0]}
+    assert "requests" in drawn(small, "tofu")
+    read = {run.variant for run in figure_runs(small, "tofu", "requests")[0]}
     assert read == {"default", "sust1", "sust2", "sust3", "sust4"}
 
 
@@ -106,7 +114,7 @@ def _runs_and_keys(folder: Path) -> tuple[set[Run], str, list[str]]:
     runs = plan.runs("muse_news")
     return (
         set(runs),
-        keys.as_parameter(keys.table_key, plan, "muse_news"),
+        STAGES["table"].parameter(plan, JobName("muse_news")),
         [str(plan.start(run)) for run in sorted(runs)],
     )
 

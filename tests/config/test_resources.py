@@ -10,17 +10,24 @@ import pytest
 
 from blur.config.load import read_yaml
 from blur.config.plan import Plan
+from blur.config.stages import STAGES
+from blur.config.task import JobName
 from blur.core.errors import ConfigError
 from blur.planner.catalogue import load_catalogue
 from blur.workflow.resources import Needs
 
+UNLEARN = STAGES["unlearn"]
 ROOT = Path(__file__).resolve().parents[2]
 TASK = "tofu_llama_1b"
 
 
+def named(wildcards: SimpleNamespace) -> JobName:
+    return UNLEARN.job(**vars(wildcards))
+
+
 def test_each_attempt_asks_for_more() -> None:
     job = SimpleNamespace(task=TASK, method="npo_gdr", variant="default", seed="0")
-    asked = Needs(Plan(ROOT / "config", {"scale": "paper"})).of("unlearn")
+    asked = Needs(Plan(ROOT / "config", {"scale": "paper"})).of(UNLEARN, named)
     assert [asked["mem_mb"](job, n) for n in (1, 2)] == [32000, 64000]
     assert [asked["runtime"](job, n) for n in (1, 3)] == [240, 720]
     assert asked["gpu"](job) == 1
@@ -31,7 +38,7 @@ def test_each_attempt_asks_for_more() -> None:
 )
 def test_what_cannot_be_sharded_gets_one_gpu(method: str, variant: str, gpus: int) -> None:
     job = SimpleNamespace(task="muse_news_llama2_7b", method=method, variant=variant, seed="0")
-    assert Needs(Plan(ROOT / "config", {"scale": "paper"})).of("unlearn")["gpu"](job) == gpus
+    assert Needs(Plan(ROOT / "config", {"scale": "paper"})).of(UNLEARN, named)["gpu"](job) == gpus
 
 
 def test_no_gpu_where_the_scale_computes_on_the_cpu() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from blur.config import keys
 from blur.config.plan import Plan
+from blur.config.stages import STAGES, unbuilt_sets
+from blur.config.task import JobName
 from blur.core.errors import BlurError
 from blur.data import tofu
 from tests.config.refusals import copy_config, look, read_once
@@ -192,24 +193,24 @@ def test_texts_are_read_before_any_job_until_their_data_are_built(
     plan = Plan(folder, {"scale": "ci"})
     read: list[object] = []
     monkeypatch.setattr(tofu, "build", lambda settings: read.append(settings) or {})
-    keys.unbuilt_sets(plan, "tofu")
-    manifest.write(tmp_path / "data/ci/tofu", "data", keys.data_key(plan, "tofu"), [])
-    keys.unbuilt_sets(plan, "tofu")
+    unbuilt_sets(plan, "tofu")
+    manifest.write(tmp_path / "data/ci/tofu", "data", STAGES["data"].key(plan, JobName("tofu")), [])
+    unbuilt_sets(plan, "tofu")
     assert len(read) == 1
     texts(folder).write_bytes(texts(folder).read_bytes() + b"\n")
-    keys.unbuilt_sets(plan, "tofu")
+    unbuilt_sets(plan, "tofu")
     assert len(read) == 2
 
 
 def test_files_in_subfolders_and_plain_text_are_in_the_key(folder: Path) -> None:
     plan = Plan(folder, {"scale": "ci"})
-    before = keys.data_key(plan, "tofu")
+    before = STAGES["data"].key(plan, JobName("tofu"))
     for name in ("raw/forget.json", "knowmem/forget_qa.jsonl", "wiki.test.raw"):
         texts(folder, name).parent.mkdir(exist_ok=True)
         texts(folder, name).write_text("[]")
-        after = keys.data_key(plan, "tofu")
+        after = STAGES["data"].key(plan, JobName("tofu"))
         assert name in after["settings"]["files"]
         assert after != before
         before = after
     texts(folder, "raw/forget.json").write_text('["edited"]')
-    assert keys.data_key(plan, "tofu") != before
+    assert STAGES["data"].key(plan, JobName("tofu")) != before

@@ -43,7 +43,7 @@ def test_a_file_is_read_once_a_task_and_settings_are_resolved_once_a_job(
         return call
 
     monkeypatch.setattr(plans, "read_yaml", counted("read", plans.read_yaml))
-    monkeypatch.setattr(Plan, "unlearn_settings", counted("settings", Plan.unlearn_settings))
+    monkeypatch.setattr(Plan, "method_settings", counted("settings", Plan.method_settings))
     catalogue = load_catalogue("config")
     plan = Plan("config", {"scale": "paper"})
     number = len(jobs(plan, catalogue, catalogue.gpu("h100-80g")))

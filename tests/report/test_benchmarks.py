@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from blur.config.keys import robustness_key
 from blur.config.plan import Plan
+from blur.config.stages import STAGES
+from blur.config.task import JobName
 from blur.report import figures
 from blur.report.robustness_table import save
 from blur.report.settings import TableSettings
@@ -51,7 +52,7 @@ def test_the_table_has_its_options_and_metrics(name: str) -> None:
 def test_the_robustness_table_takes_what_its_key_says(name: str) -> None:
     plan = Plan(ROOT / "config", {"scale": "small"})
     task = next(task for task in plan.tasks if plan.task(task).config.benchmark == name)
-    judges = robustness_key(plan, task)["settings"]["judged_by"]
+    judges = STAGES["robustness"].settings(plan, JobName(task))["judged_by"]
     inspect.signature(save).bind([], "", "", **judges, requests=None)
 
 

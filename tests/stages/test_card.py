@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from blur.config.plan import Plan
-from blur.config.task import Run
+from blur.config.stages import STAGES
+from blur.config.task import JobName, Run
 from blur.stages.card import GENERAL, SCRATCH, card
 from blur.stages.job import Job
 
@@ -23,7 +24,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
     ],
 )
 def test_only_tofu_speaks_of_general_items(scale: str, task: str, scratch: bool, general: bool) -> None:
-    job = Job(Plan(CONFIG, {"scale": scale}), task, Run(task, "target"), "train", {}, 1)
+    job = Job(Plan(CONFIG, {"scale": scale}), STAGES["train"], JobName(task, Run(task, "target")), {})
     text = card(job, "A model.")
     assert (SCRATCH in text, GENERAL in text) == (scratch, general)
 
@@ -33,7 +34,8 @@ def test_a_card_says_nothing_that_no_key_covers(tmp_path: Path) -> None:
     config = Path(shutil.copytree(CONFIG, tmp_path / "config"))
 
     def made() -> str:
-        return card(Job(Plan(config, {"scale": "ci"}), "tofu", Run("tofu", "npo_gdr"), "unlearn", {}, 1), "A model.")
+        name = JobName("tofu", Run("tofu", "npo_gdr"))
+        return card(Job(Plan(config, {"scale": "ci"}), STAGES["unlearn"], name, {}), "A model.")
 
     before = made()
     for name in ("tasks/tofu", "methods/npo_gdr", "benchmarks/tofu", "scales/ci"):

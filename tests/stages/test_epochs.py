@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from blur.config.task import JobName
 from blur.core.errors import ArtifactError
 from blur.measure import run
 from blur.measure.settings import MeasureSettings
@@ -35,7 +36,7 @@ def measured(monkeypatch, tmp_path):
     settings = MeasureSettings.model_validate(SETTINGS)
     job = SimpleNamespace(
         plan=SimpleNamespace(epoch_settings=lambda _: settings),
-        task_name="muse",
+        name=JobName("muse"),
         data=None,
         settings={"max_length": 64},
     )

@@ -10,11 +10,11 @@ import pytest
 
 from blur.config.task import Run
 from blur.core.errors import DataError
-from blur.stages import unlearn
+from blur.stages import sets, unlearn
 
 
 def test_a_request_without_records_is_named_with_its_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlearn, "read_sets", lambda data, sets: [])
+    monkeypatch.setattr(sets, "read_sets", lambda data, sets: [])
     settings = {"streams": {"forget": {"": ["request_2"]}, "retain": {}}, "max_length": 8, "texts": "documents"}
     job: Any = SimpleNamespace(data=Path("data/ci/tofu"), settings=settings, run=Run("tofu", "ga", "sust2"))
     with pytest.raises(DataError, match=r"data/ci/tofu: request_2: there are no records.*tofu/ga/sust2/seed0 out of"):

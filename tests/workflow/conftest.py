@@ -84,7 +84,7 @@ def parse_jobs(output: str) -> Iterator[str]:
         names += [wildcards["request"]] if wildcards.get("request", "own") != "own" else []
         names += [wildcards["attack"]] if "attack" in wildcards else []
         names += [f"seed{wildcards['seed']}"] if "seed" in wildcards else []
-        yield " ".join(filter(None, [rule[1], "/".join(filter(None, names))]))
+        yield " ".join(filter(None, [wildcards.get("derived", rule[1]), "/".join(filter(None, names))]))
 
 
 def copy_checkout(target: Path) -> None:

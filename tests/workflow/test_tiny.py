@@ -28,7 +28,7 @@ STAGES = [
     "data",
     "base",
     *(f"train --role {role}" for role in RUNS[:2]),
-    "derive reference-sums",
+    "derive reference_sums --method target",
     *(f"unlearn --method {run}" for run in RUNS[2:]),
     *(f"evaluate --method {run}" for run in RUNS),
 ]

@@ -3,7 +3,7 @@
 
 rule attack:
     input:
-        unpack(attack_inputs),
+        inputs("attack"),  # data, model, and the target where the attack reads it
     output:
         manifest="results/{scale}/attacks/{task}/{method}/{variant}/seed{seed}/{attack}/manifest.json",
         likelihood="results/{scale}/attacks/{task}/{method}/{variant}/seed{seed}/{attack}/likelihood.parquet",
@@ -12,7 +12,7 @@ rule attack:
     conda:
         "../envs/blur.yaml"
     resources:
-        **NEEDS.of("attack"),
+        **asked("attack"),
     params:
         key=parameter("attack"),
     shell:
@@ -23,7 +23,7 @@ rule attack:
 
 rule attack_metrics:
     input:
-        unpack(attack_metrics_inputs),
+        inputs("attack_metrics"),  # the attack's and the retrained model's measurements, data
     output:
         manifest="results/{scale}/attack_metrics/{task}/{method}/{variant}/seed{seed}/{attack}/manifest.json",
         metrics="results/{scale}/attack_metrics/{task}/{method}/{variant}/seed{seed}/{attack}/attack.json",

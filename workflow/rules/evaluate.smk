@@ -3,9 +3,7 @@
 
 rule evaluate:
     input:
-        data="data/{scale}/{task}/manifest.json",
-        model="results/{scale}/models/{task}/{method}/{variant}/seed{seed}/manifest.json",
-        weights=ancient("results/{scale}/models/{task}/{method}/{variant}/seed{seed}/model.safetensors"),
+        inputs("evaluate"),  # data, model
     output:
         manifest="results/{scale}/evaluation/{task}/{method}/{variant}/seed{seed}/manifest.json",
         likelihood="results/{scale}/evaluation/{task}/{method}/{variant}/seed{seed}/likelihood.parquet",
@@ -14,7 +12,7 @@ rule evaluate:
     conda:
         "../envs/blur.yaml"
     resources:
-        **NEEDS.of("evaluate"),
+        **asked("evaluate"),
     params:
         key=parameter("evaluate"),
     shell:
@@ -25,7 +23,7 @@ rule evaluate:
 
 rule metrics:
     input:
-        unpack(metrics_inputs),
+        inputs("metrics"),  # the model's and the retrained one's measurements, and those of each epoch
     output:
         manifest="results/{scale}/metrics/{task}/{method}/{variant}/seed{seed}/manifest.json",
         metrics="results/{scale}/metrics/{task}/{method}/{variant}/seed{seed}/metrics.json",

@@ -6,7 +6,7 @@ for FIGURE in FIGURES:
         name:
             f"figure_{FIGURE}"
         input:
-            unpack(figure_inputs(FIGURE)),
+            inputs("figures", figure=FIGURE),  # metrics, models and attacks of the runs that it shows
         output:
             manifest=f"results/{{scale}}/drawn/{{task}}/{FIGURE}/manifest.json",
             pdf=f"results/{{scale}}/figures/{{task}}/{FIGURE}.pdf",
@@ -24,14 +24,14 @@ for FIGURE in FIGURES:
         conda:
             "../envs/blur.yaml"
         params:
-            key=parameter("figure", FIGURE),
+            key=parameter("figures", figure=FIGURE),
         shell:
             "blur figures $(basename {output.csv} .csv) --scale {wildcards.scale} --task {wildcards.task} 2>&1 | tee {log}"
 
 
 rule table:
     input:
-        table_inputs,
+        inputs("table"),  # metrics of every model, data
     output:
         manifest="results/{scale}/drawn/{task}/results/manifest.json",
         markdown="results/{scale}/figures/{task}/results.md",
@@ -57,7 +57,7 @@ rule table:
 
 rule robustness:
     input:
-        robustness_inputs,
+        inputs("robustness"),  # what came back in every attack, metrics from before
     output:
         manifest="results/{scale}/drawn/{task}/robustness/manifest.json",
         markdown="results/{scale}/figures/{task}/robustness.md",

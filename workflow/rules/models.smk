@@ -3,7 +3,7 @@
 
 rule base:
     input:
-        data="data/{scale}/{task}/manifest.json",
+        inputs("base"),  # data
     output:
         manifest="results/{scale}/models/{task}/base/default/seed0/manifest.json",
         weights="results/{scale}/models/{task}/base/default/seed0/model.safetensors",
@@ -12,16 +12,16 @@ rule base:
     conda:
         "../envs/blur.yaml"
     resources:
-        **NEEDS.of("evaluate"),
+        **asked("base"),
     params:
         key=parameter("base"),
     shell:
-        "blur base --scale {wildcards.scale} --task {wildcards.task} 2>&1 | tee {log}"
+        "blur base --scale {wildcards.scale} --task {wildcards.task} --threads {threads} 2>&1 | tee {log}"
 
 
 rule train:
     input:
-        unpack(train_inputs),
+        inputs("train"),  # data, base model; nothing for a model that is fetched
     output:
         manifest="results/{scale}/models/{task}/{role}/default/seed{seed}/manifest.json",
         weights="results/{scale}/models/{task}/{role}/default/seed{seed}/model.safetensors",
@@ -31,7 +31,7 @@ rule train:
     conda:
         "../envs/blur.yaml"
     resources:
-        **NEEDS.of("train"),
+        **asked("train"),
     params:
         key=parameter("train"),
     shell:

@@ -6,29 +6,29 @@
 
 rule fetch:
     input:
-        of_all_tasks(fetched_files),
+        fetched_files(),
 
 
 rule all_data:
     input:
-        of_all_tasks(data_files),
+        files("data"),
 
 
 rule all_models:
     input:
-        of_all_tasks(model_files),
+        files("base", "train", "derive", "unlearn"),
 
 
 rule all_evaluation:
     input:
-        of_all_tasks(evaluation_files),
+        files("evaluate"),
 
 
 rule all_metrics:
     input:
-        of_all_tasks(metrics_files),
+        files("metrics"),
 
 
 rule all_attacks:
     input:
-        of_all_tasks(attack_files),
+        files("attack", "attack_metrics"),

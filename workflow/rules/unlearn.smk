@@ -1,49 +1,29 @@
-"""Unlearning, and the data that methods derive from other models before it."""
+"""Unlearning, and what is derived from other models for a method to read."""
 
 
-rule reference_sums:
+rule derive:
     input:
-        data="data/{scale}/{task}/manifest.json",
-        model="results/{scale}/models/{task}/{method}/{variant}/seed{seed}/manifest.json",
-        weights=ancient("results/{scale}/models/{task}/{method}/{variant}/seed{seed}/model.safetensors"),
+        inputs("derive"),  # model; data where it reads any
     output:
-        manifest="results/{scale}/derived/reference_sums/{request}/{task}/{method}/{variant}/seed{seed}/manifest.json",
+        manifest="results/{scale}/derived/{derived}/{request}/{task}/{method}/{variant}/seed{seed}/manifest.json",
     log:
-        "logs/{scale}/{task}/reference_sums.{request}.{method}.{variant}.seed{seed}.log",
+        "logs/{scale}/{task}/derive.{derived}.{request}.{method}.{variant}.seed{seed}.log",
     priority: 90
     conda:
         "../envs/blur.yaml"
     resources:
-        **NEEDS.of("evaluate"),
+        **asked("derive"),
     params:
-        key=parameter("reference_sums"),
+        key=parameter("derive"),
     shell:
-        "blur derive reference-sums --scale {wildcards.scale} --task {wildcards.task} --method {wildcards.method}"
-        " --variant {wildcards.variant} --seed {wildcards.seed} --threads {threads}"
-        " --request {wildcards.request}"
-        " 2>&1 | tee {log}"
-
-
-rule matched_lambda:
-    input:
-        model="results/{scale}/models/{task}/{method}/{variant}/seed{seed}/manifest.json",
-    output:
-        manifest="results/{scale}/derived/matched_lambda/{task}/{method}/{variant}/seed{seed}/manifest.json",
-    log:
-        "logs/{scale}/{task}/matched_lambda.{method}.{variant}.seed{seed}.log",
-    localrule: True
-    conda:
-        "../envs/blur.yaml"
-    params:
-        key=parameter("matched_lambda"),
-    shell:
-        "blur derive matched-lambda --scale {wildcards.scale} --task {wildcards.task} --method {wildcards.method}"
-        " --variant {wildcards.variant} --seed {wildcards.seed} 2>&1 | tee {log}"
+        "blur derive {wildcards.derived} --scale {wildcards.scale} --task {wildcards.task} --method {wildcards.method}"
+        " --variant {wildcards.variant} --seed {wildcards.seed} --request {wildcards.request}"
+        " --threads {threads} --gpus {resources.gpu} 2>&1 | tee {log}"
 
 
 rule unlearn:
     input:
-        unpack(unlearn_inputs),
+        inputs("unlearn"),  # data, the model to start from, what is derived for the method
     output:
         manifest="results/{scale}/models/{task}/{method}/{variant}/seed{seed}/manifest.json",
         epochs="results/{scale}/epochs/{task}/{method}/{variant}/seed{seed}/manifest.json",
@@ -55,7 +35,7 @@ rule unlearn:
     conda:
         "../envs/blur.yaml"
     resources:
-        **NEEDS.of("unlearn"),
+        **asked("unlearn"),
     params:
         key=parameter("unlearn"),
     shell:

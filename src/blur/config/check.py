@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from blur.config.load import Layer, require_known, under, validate
 from blur.config.names import require_names
+from blur.core.choice import available
 from blur.core.errors import ConfigError
+from blur.derived import base as derived
 from blur.report.settings import OPTIONS, TableSettings
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def check(plan: Plan, task: str) -> None:
     _check_measured(plan, task, "metrics", plan.measure_settings(task))
     _check_measured(plan, task, "trajectory", plan.epoch_settings(task))
     for run in plan.runs(task):
-        plan.unlearn_settings(run)
+        plan.derived(run)
     plan.check_unused(task)
     made = dict.fromkeys(attack for _, attack in plan.attacks.pairs(task))
     for attack in benchmark.attacks:
@@ -53,7 +55,7 @@ def _known(plan: Plan, task: Task) -> Known:
     variants = {method: ["default", *plan.method(method).variants, *plan.scale.variants] for method in plan.methods}
     requests = ["default", *benchmark.requests]
     runs = [f"{method}/{variant}" for method in variants for variant in (*variants[method], *benchmark.requests)]
-    settings = {run.method: plan.unlearn_settings(run) for run in plan.runs(name)}.values()
+    settings = {run.method: plan.method_settings(run) for run in plan.runs(name)}.values()
     return {
         "set": list(task.set_names),
         "metric": list(dict.fromkeys(spec["name"] for spec in (*benchmark.metrics, *benchmark.trajectory))),
@@ -77,20 +79,22 @@ def _paths(settings: Mapping[str, Any], above: str = "") -> list[str]:
 
 
 def _check_names(plan: Plan, task: str) -> None:
-    """Refuse settings of methods and attacks that have no file, and weights matched to runs that cannot be."""
+    """Refuse settings of methods, attacks and derived things that have no file."""
     resolved = plan.task(task)
     methods = [*resolved.said("methods"), under(resolved.model_file, "methods")]
     of_scale, own = [plan.scale_layer("attacks")], resolved.said("attacks")
+    made = [plan.scale_layer("derived"), under(resolved.model_file, "derived"), *resolved.said("derived")]
     for kind, known, layers in (
         ("method", plan.methods, methods),
         ("attack", plan.attacks.names, of_scale),
         ("attack", tuple(resolved.benchmark.attacks), own),
+        ("module of blur.derived", available(derived.PACKAGE), made),
     ):
         for place, settings in layers:
             for name in settings:
                 require_known(kind, name, known, place)
-    for method in plan.methods:
-        plan.check_matched(method)
+    for kind in available(derived.PACKAGE):
+        plan.derived_settings(task, kind)
 
 
 def _check_measured(plan: Plan, task: str, key: str, settings: MeasureSettings) -> None:

@@ -97,21 +97,27 @@ def validate(model: type[Model], *layers: Layer) -> Model:
         raise _config_error(layers, merged, list(_all_faults(model, error.errors(include_url=False)))) from None
 
 
-def validate_unused(model: type[BaseModel], *layers: Layer) -> None:
+def validate_unused(model: type[Model], *layers: Layer) -> Model | None:
     """Check what each layer says, though nothing uses it: others may add a key, replace it, or settle a contradiction.
+
+    Returns:
+        The model, where nothing has to be added to it.
 
     Raises:
         ConfigError: as ``validate`` does.
     """
+    found = None
     for place in (place for place, (_, content) in enumerate(layers) if content):
         upto = layers[: place + 1]
         merged = merge(*(content for _, content in upto))
         try:
-            model.model_validate(merged)
+            found = model.model_validate(merged)
         except ValidationError as error:
+            found = None
             faults = list(_all_faults(model, error.errors(include_url=False)))
             if said := [fault for fault in faults if not _may_be_settled(fault)]:
                 raise _config_error(upto, merged, said) from None
+    return found
 
 
 def _may_be_settled(fault: Mapping[str, Any]) -> bool:

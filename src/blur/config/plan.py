@@ -30,13 +30,17 @@ from blur.config.schema import (
     by_topic,
 )
 from blur.config.sizes import require_fit, sizes_of
-from blur.config.task import Run, Task
+from blur.config.task import JobName, Run, Task
 from blur.core.choice import available
 from blur.core.errors import ConfigError
+from blur.derived import base as derived
+from blur.derived.base import DerivedBase
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
+from blur.unlearn.asked import Asked
 from blur.unlearn.settings import UnlearnSettings
 
+OWN = "own"  # what the benchmark itself demands to forget, where a request is asked for
 FINE_TUNING: Layer = (
     "built-in recipe of target and retrained",
     {"forget": [], "retain": [{"stream": "retain", "loss": "nll"}], "combine": {"name": "weighted"}},
@@ -188,8 +192,25 @@ class Plan:
 
     def streams(self, run: Run) -> dict[str, dict[str, list[str]]]:
         """Return the sets of an unlearning run's streams, by stream and topic."""
-        training, request = self.task(run.task).benchmark.training, self.request(run)
-        chosen = {"forget": request.forget if request else training.forget, "retain": training.retain}
+        return self.requested(run.task, self._request_name(run))
+
+    def _request_name(self, run: Run) -> str:
+        return run.variant if self.request(run) else OWN
+
+    def requested(self, task: str, request: str) -> dict[str, dict[str, list[str]]]:
+        """Return the sets of the streams, by stream and topic, where a request is asked for.
+
+        Raises:
+            ConfigError: the benchmark has no such request.
+        """
+        benchmark = self.task(task).benchmark
+        training, requests = benchmark.training, benchmark.requests
+        if request not in (OWN, *requests):
+            raise ConfigError(
+                f"no request {request!r}", self.benchmark_place(task, "requests"), suggest(request, requests)
+            )
+        forget = training.forget if request == OWN else requests[request].forget
+        chosen = {"forget": forget, "retain": training.retain}
         return {
             name: {topic: list(sets) for topic, sets in by_topic(stream).items()} for name, stream in chosen.items()
         }
@@ -249,7 +270,7 @@ class Plan:
         return [self.scale_layer(key), under(resolved.model_file, key), *resolved.said(key)]
 
     @cache  # noqa: B019
-    def unlearn_settings(self, run: Run) -> UnlearnSettings:
+    def method_settings(self, run: Run) -> UnlearnSettings:
         """Return the resolved settings of an unlearning run.
 
         Later ones win: scale, model, task, method, the model's and the task's settings of the method, variant, seed.
@@ -260,7 +281,17 @@ class Plan:
             raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
         require_names(settings, {"stream": list(self.streams(run))}, *layers)
         require_fit(settings, self.task(run.task).sizes, *layers)
+        self._require_sources(settings, *layers)
         return settings.model_copy(update={"seed": run.seed})
+
+    def _require_sources(self, settings: UnlearnSettings, *layers: Layer) -> None:
+        """Refuse something that is derived from another run, where there can be none of that method and variant."""
+        require_names(settings, {"method": self.methods}, *layers)
+        for asked in settings.combine.derived:
+            if asked.method:
+                known = ["default", *self.method(asked.method).variants, *self.scale.variants]
+                place = file_of(layers, ("combine", "matched"))
+                require_known("variant", asked.variant, known, f"{place}.combine.matched.variant")
 
     def check_unused(self, task: str) -> None:
         """Check the settings of the methods, and of their variants, that no run of a task has.
@@ -272,21 +303,31 @@ class Plan:
         for method in self.methods:
             for variant in ("default", *self.method(method).variants, *self.scale.variants):
                 if (method, variant) not in used:
-                    validate_unused(UnlearnSettings, *self._unlearn_layers(Run(task, method, variant)))
+                    layers = self._unlearn_layers(Run(task, method, variant))
+                    if settings := validate_unused(UnlearnSettings, *layers):
+                        self._require_sources(settings, *layers)
 
     @cache  # noqa: B019
-    def check_matched(self, name: str) -> None:
-        """Refuse a method that takes the weight of the retain loss from a run that cannot be.
+    def derived_settings(self, task: str, kind: str) -> DerivedBase:
+        """Return the settings of something that is derived for methods. Later ones win: scale, model, task.
 
         Raises:
-            ConfigError: a variant, or the other method, is none.
+            ConfigError: there is no such kind, or its settings are wrong.
         """
-        place = f"{self.folder}/methods/{name}.yaml: matched_lambda"
-        for variant, matched in self.method(name).matched_lambda.items():
-            require_known("variant", variant, ["default", *self.method(name).variants], place)
-            require_known("method", matched.method, self.methods, f"{place}.{variant}.method")
-            known = ["default", *self.method(matched.method).variants, *self.scale.variants]
-            require_known("variant", matched.variant, known, f"{place}.{variant}.variant")
+        require_known("module of blur.derived", kind, available(derived.PACKAGE), "derived")
+        resolved = self.task(task)
+        layers = [self.scale_layer("derived", kind), under(resolved.model_file, "derived", kind)]
+        chosen: type[DerivedBase] = import_module(f"{derived.PACKAGE}.{kind}").Derived
+        return validate(chosen, *layers, *resolved.said("derived", kind))
+
+    def derived(self, run: Run) -> dict[str, JobName]:
+        """Return what a run's method asks to be made beforehand: the jobs, by kind."""
+        return {kind: self._derived(run, asked) for kind, asked in self.method_settings(run).derived.items()}
+
+    def _derived(self, run: Run, asked: Asked) -> JobName:
+        source = Run(run.task, asked.method, asked.variant, run.seed) if asked.method else self.start(run)
+        of_request = bool(self.derived_settings(run.task, asked.kind).streams)
+        return JobName(run.task, source, asked.kind, self._request_name(run) if of_request else OWN)
 
     def _unlearn_layers(self, run: Run) -> list[Layer]:
         task, method = self.task(run.task), self.method(run.method)

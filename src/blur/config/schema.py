@@ -76,6 +76,7 @@ class ScaleConfig(Strict):
     all: tuple[str, ...] = Field(description="tasks that `snakemake all` runs", min_length=1)
     tasks: dict[str, Partial] = Field(description="tasks known at this scale, with changes to config/tasks/<task>.yaml")
     train: Partial = Field(default_factory=dict, description="settings of target and retrained (UnlearnSettings)")
+    derived: dict[str, Partial] = Field(default_factory=dict, description="settings of what methods read, by kind")
     unlearn: Partial = Field(default_factory=dict, description="settings of every unlearning run (UnlearnSettings)")
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     runs: tuple[Selection, ...]
@@ -128,6 +129,7 @@ class TaskConfig(Strict):
     retrained: ModelSource = ModelSource()
     train: Partial = Field(default_factory=dict)
     unlearn: Partial = Field(default_factory=dict)
+    derived: dict[str, Partial] = Field(default_factory=dict)
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     epochs: Partial = Field(default_factory=dict, description="changes to what the benchmark measures at epoch ends")
     methods: dict[str, Partial] = Field(default_factory=dict, description="tuned settings by method, with their source")
@@ -273,16 +275,10 @@ class ModelConfig(Strict):
     model: Partial
     train: Partial = Field(default_factory=dict)
     unlearn: Partial = Field(default_factory=dict)
+    derived: dict[str, Partial] = Field(default_factory=dict)
     methods: dict[str, Partial] = Field(
         default_factory=dict, description="settings by method that depend on the model, such as layers"
     )
-
-
-class MatchedLambda(Strict):
-    """Take ``combine.lam`` from another run of the same seed: 1 / mean(xi) over its steps."""
-
-    method: MethodName
-    variant: str = "default"
 
 
 class MethodConfig(Strict):
@@ -292,7 +288,6 @@ class MethodConfig(Strict):
     family: str
     source: str = Field(description="paper and equation that the method is from")
     settings: Partial = Field(description="forget, retain, combine, optimizer, scope ... (UnlearnSettings)")
-    matched_lambda: dict[str, MatchedLambda] = Field(default_factory=dict, description="by variant")
     variants: dict[str, Partial] = Field(default_factory=dict, description="named changes of the settings")
 
     @model_validator(mode="after")

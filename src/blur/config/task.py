@@ -1,4 +1,4 @@
-"""What a plan is made of: runs, and tasks with everything they name."""
+"""What a plan is made of: runs, the names of jobs, and tasks with everything they name."""
 
 from __future__ import annotations
 
@@ -24,6 +24,32 @@ class Run:
     def path(self) -> str:
         """Path of the run below each phase's folder."""
         return f"{self.task}/{self.method}/{self.variant}/seed{self.seed}"
+
+
+@dataclass(frozen=True, order=True)
+class JobName:
+    """What tells a job from the others of its stage.
+
+    Attributes:
+        task: that it belongs to.
+        run: the model that it makes, or that it looks at.
+        derived, request: what is derived from the run's model, and for which request to forget.
+        attack: made on the run's model.
+        figure: that it draws.
+    """
+
+    task: str
+    run: Run | None = None
+    derived: str = ""
+    request: str = ""
+    attack: str = ""
+    figure: str = ""
+
+    @property
+    def path(self) -> str:
+        """The name as a path, and as a person reads it."""
+        run = self.run.path if self.run else self.task
+        return "/".join(filter(None, (self.derived, self.request, run, self.attack, self.figure)))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ DATA = Path("data")
 WORK = Path("work")
 
 # Files that one stage writes and another reads.
-MATCHED_LAMBDA = "matched_lambda.json"
+STEPS = "steps.jsonl"  # beside a model: the record of each step that made it
 POINTS = "points.json"  # beside an attack's measurements: what each point is
-REFERENCE_SUMS = "reference_sums.json"
 
 
 def data_dir(scale: str, task: str) -> Path:

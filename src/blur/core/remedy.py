@@ -39,11 +39,9 @@ def producer(path: Path) -> str | None:
             return _command("train", scale, task=task, role=role, seed=seed)
         case ("results", scale, "models" | "epochs", task, method, variant, seed, *_):
             return _command("unlearn", scale, task=task, method=method, variant=variant, seed=seed)
-        case ("results", scale, "derived", "reference_sums", request, task, method, variant, seed, *_):
+        case ("results", scale, "derived", kind, request, task, method, variant, seed, *_):
             run = {"task": task, "method": method, "variant": variant, "seed": seed}
-            return _command("derive reference-sums", scale, **run, request=request)
-        case ("results", scale, "derived", "matched_lambda", task, method, variant, seed, *_):
-            return _command("derive matched-lambda", scale, task=task, method=method, variant=variant, seed=seed)
+            return _command(f"derive {kind}", scale, **run, request=request)
         case ("results", scale, "evaluation", task, method, variant, seed, *_):
             return _command("evaluate", scale, task=task, method=method, variant=variant, seed=seed)
         case ("results", scale, "metrics", task, method, variant, seed, *_):

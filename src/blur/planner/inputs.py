@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.config.keys import unbuilt_sets
 from blur.config.plan import Plan
+from blur.config.stages import unbuilt_sets
 from blur.config.task import Task
 from blur.core.errors import ConfigError
 from blur.core.files import read_json

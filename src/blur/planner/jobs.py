@@ -5,32 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from blur.config.keys import OWN, derived_inputs, drawn
+from blur.config.drawn import drawn
 from blur.config.plan import Plan
+from blur.config.stages import STAGES
 from blur.config.task import Run
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.cost import Clock, forward, update_operations
 from blur.planner.memory import Layout
-from blur.planner.workload import steps, streams
+from blur.planner.workload import steps, stream
 from blur.planner.workplace import Workplace, fitting
 from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
 
-RULES = (
-    "data",
-    "base",
-    "train",
-    "reference_sums",
-    "matched_lambda",
-    "unlearn",
-    "evaluate",
-    "metrics",
-    "attack",
-    "attack_metrics",
-    "figures",
-    "table",
-    "robustness",
-)
 KEPT_STATES = 2  # resume states of a run, blur.unlearn.checkpoint._KEPT
 
 
@@ -91,18 +77,15 @@ def _training(place: Workplace, clock: Clock, run: Run) -> JobCost:
 
 def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
     name, weights = place.task.name, place.architecture.num_parameters * place.element
-    runs = place.plan.runs(name)
-    derived = {item for run in runs for item in derived_inputs(place.plan, run).items()}
-    for kind, source in sorted(derived):
-        if kind == "matched_lambda":
-            yield JobCost("matched_lambda", name, source)
-            continue
-        request = kind.partition("/")[2]
-        asking = Run(name, source.method, "default" if request == OWN else request, source.seed)
-        forget = streams(place.plan, asking, place.sizes)["forget"]
-        operations = sum(forget.topics) * forget.tokens * forward(place.architecture, forget.tokens, forget.scored)
-        yield _cost("reference_sums", source, Layout(), clock.forward(operations), clock.overhead(weights))
-    for run in runs:
+    for job in STAGES["derive"].jobs(place.plan, name):
+        assert job.run is not None
+        kind = place.plan.derived_settings(name, job.derived)
+        sets = place.plan.requested(name, job.request)
+        read = [stream(place.task, place.sizes, sets[one]) for one in kind.streams]
+        ahead = (sum(one.topics) * one.tokens * forward(place.architecture, one.tokens, one.scored) for one in read)
+        seconds = clock.forward(kind.passes * sum(ahead))
+        yield _cost("derive", job.run, Layout(), seconds, clock.overhead(weights * kind.reads_weights))
+    for run in place.plan.runs(name):
         yield _unlearn(place, clock, run)
 
 

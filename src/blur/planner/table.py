@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blur.config.plan import Plan
+from blur.config.stages import STAGES
 from blur.config.task import Run
 from blur.planner.catalogue import Catalogue, Gpu, catalogue_of
-from blur.planner.jobs import RULES, JobCost, jobs
+from blur.planner.jobs import JobCost, jobs
 from blur.planner.memory import TERMS, Layout, plan_memory
 from blur.planner.workload import spread
 from blur.planner.workplace import COUNTS, Workplace, fitting
@@ -63,7 +64,7 @@ def _memory(place: Workplace, gpu: Gpu) -> str:
     names = (unit.name, *SHORT, "highest at", "1 GPU", *several, "fits on")
     rows = [_row(place, gpu, run, unit) for run in _one_each(place)]
     task, number = place.task, place.architecture.num_parameters / 1e9
-    micro = {spread(settings, 1)[0] for settings in map(place.plan.unlearn_settings, place.plan.runs(task.name))}
+    micro = {spread(settings, 1)[0] for settings in map(place.plan.method_settings, place.plan.runs(task.name))}
     batches = f"micro-batches of {' or '.join(map(str, sorted(micro)))} on one GPU"
     about = f"{task.config.title}: {number:.3g}B parameters in {task.model.dtype}, {batches}"
     note = "" if place.architecture.is_counted else "\n(activations approximate: not counted on this type of model)"
@@ -75,7 +76,7 @@ def _memory(place: Workplace, gpu: Gpu) -> str:
 
 
 def _settings(place: Workplace) -> UnlearnSettings:
-    return place.plan.unlearn_settings(place.plan.runs(place.task.name)[0])
+    return place.plan.method_settings(place.plan.runs(place.task.name)[0])
 
 
 def _one_each(place: Workplace) -> list[Run]:
@@ -112,7 +113,7 @@ def _cost(found: Sequence[JobCost], catalogue: Catalogue) -> str:
     by_rule: dict[str, list[JobCost]] = defaultdict(list)
     for job in found:
         by_rule[job.rule].append(job)
-    rows = [_rule(rule, by_rule[rule]) for rule in RULES if by_rule[rule]]
+    rows = [_rule(rule, by_rule[rule]) for rule in STAGES if by_rule[rule]]
     total = _rule("total", found)
     scratch = max((job.scratch for job in found), default=0.0)
     assumed = catalogue.assumptions

@@ -62,7 +62,7 @@ class Workplace:
 
     def unlearning(self, run: Run) -> tuple[UnlearnSettings, dict[str, Stream]]:
         """Return a run's settings and streams."""
-        return self.plan.unlearn_settings(run), streams(self.plan, run, self.sizes)
+        return self.plan.method_settings(run), streams(self.plan, run, self.sizes)
 
     def training(self, role: str) -> tuple[UnlearnSettings, dict[str, Stream]]:
         """Return the settings and the stream of the target or retrained model's training."""

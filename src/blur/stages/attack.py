@@ -15,7 +15,7 @@ from blur.measure.run import Suite
 from blur.measurements import Measurements, join_points, write_points
 from blur.models.io import load
 from blur.stages.fit import forget_resume_state, resume_folder
-from blur.stages.job import Job, hashes
+from blur.stages.job import Job
 from blur.stages.sets import examples, read_sets
 
 if TYPE_CHECKING:
@@ -29,25 +29,18 @@ if TYPE_CHECKING:
 
 def run(job: Job) -> None:
     """Write the measurements of all points, and ``points.json``: what each point is."""
-    assert job.run is not None
-    directory = job.directory("attacks") / job.attack
-    attack = job.plan.attacks.settings(job.task_name, job.attack)
-    inputs = {"data": job.data, "model": job.directory("models")}
-    if attack.of_target:
-        inputs["target"] = job.directory("models", job.task.target)
-    with job.writing(inputs, directory) as done:
+    attack = job.plan.attacks.settings(job.name.task, job.name.attack)
+    with job.writing() as done:
         if done:
             return
         make_deterministic(job.threads, job.device)
-        folder = resume_folder(job, hashes(inputs))
-        victim = _victim(job, job.plan.attacks.measure(job.task_name, job.attack))
+        folder = resume_folder(job)
+        victim = _victim(job, job.plan.attacks.measure(job.name.task, job.name.attack))
         for arm in attack.arms:
             _strike(attack, arm, victim, folder / arm)
-        files, empty = (
-            _collect(attack, folder, directory),
-            sorted(name for name, rows in victim.sets.items() if not rows),
-        )
-        job.close(directory, files, inputs, empty_sets=[*empty, *victim.settings.empty(empty)])
+        files = _collect(attack, folder, job.directory)
+        empty = sorted(name for name, rows in victim.sets.items() if not rows)
+        job.close(files, empty_sets=[*empty, *victim.settings.empty(empty)])
         forget_resume_state(job)
 
 
@@ -73,7 +66,7 @@ def _collect(attack: AttackBase, folder: Path, directory: Path) -> list[str]:
 
 
 def _victim(job: Job, settings: MeasureSettings) -> Victim:
-    model, encoding = job.directory("models"), job.settings
+    model, encoding = job.inputs["model"], job.settings
     known = load(model, device=job.device)
     own = {name: read_sets(job.data, [name]) for name in settings.sets}
 
@@ -92,10 +85,9 @@ def _victim(job: Job, settings: MeasureSettings) -> Victim:
         return examples(loaded, [dict(record) for record in records], encoding)
 
     adapter = model / "adapter"
-    assert job.run is not None
     return Victim(
         load=lambda: load(model, device=job.device),
-        load_target=lambda: load(job.directory("models", job.task.target), device=job.device),
+        load_target=lambda: load(job.inputs["target"], device=job.device),
         records=lambda names: read_sets(job.data, names),
         examples=encoded,
         measure=measured,

@@ -18,12 +18,8 @@ SCHEMA_VERSION = 1
 
 def run(job: Job) -> None:
     """Write ``attack.json``: each point of the attack with its metrics."""
-    assert job.run is not None
-    directory, own = job.directory("attack_metrics") / job.attack, job.directory("attacks") / job.attack
-    inputs = {"attack": own, "data": job.data}
-    if job.task.retrained:
-        inputs["retrained"] = job.directory("evaluation", job.task.retrained)
-    with job.writing(inputs, directory) as done:
+    own, retrained = job.inputs["attack"], job.inputs.get("retrained")
+    with job.writing() as done:
         if done:
             return
         manifest = manifests.read(own)
@@ -34,19 +30,19 @@ def run(job: Job) -> None:
             job.settings["metrics"],
             job.settings["judged_by"],
             _entities(job),
-            {"retrained": read(inputs["retrained"])} if "retrained" in inputs else {},
-            frozenset() if "retrained" in inputs else frozenset({"retrained"}),
+            {"retrained": read(retrained)} if retrained else {},
+            frozenset() if retrained else frozenset({"retrained"}),
             frozenset(manifest["empty_sets"]),
         )
-        told = {"task": job.task_name, "method": job.run.method, "variant": job.run.variant, "seed": job.run.seed}
-        record = {"schema_version": SCHEMA_VERSION, **told, "attack": job.attack, **job.settings["attack"]}
-        write_json(directory / NAME, {**record, "points": points})
-        job.close(directory, [NAME], inputs)
+        told = {"task": job.name.task, "method": job.run.method, "variant": job.run.variant, "seed": job.run.seed}
+        record = {"schema_version": SCHEMA_VERSION, **told, "attack": job.name.attack, **job.settings["attack"]}
+        write_json(job.directory / NAME, {**record, "points": points})
+        job.close([NAME])
 
 
 def _entities(job: Job) -> dict[str, dict[str, str]]:
     """Return whom each item is about, by set and by harness request."""
-    settings = job.plan.attacks.measure(job.task_name, job.attack)
+    settings = job.plan.attacks.measure(job.name.task, job.name.attack)
     sets = {
         name: {str(record["id"]): entity(record) for record in read_sets(job.data, [name])} for name in settings.sets
     }

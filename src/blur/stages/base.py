@@ -19,15 +19,14 @@ if TYPE_CHECKING:
 
 def run(job: Job) -> None:
     """Write the base model's directory."""
-    directory, inputs = job.directory("models"), {"data": job.data}
-    with job.writing(inputs, directory) as done:
+    with job.writing() as done:
         if done:
             return
         make_deterministic(job.threads)
         model, tokenizer = _made(job)
         text = card(job, "The base model, before any of the task's data.")
-        files = save(model, tokenizer, job.task.model.template, directory, text)
-        job.close(directory, files, inputs, num_parameters=sum(p.numel() for p in model.parameters()))
+        files = save(model, tokenizer, job.task.model.template, job.directory, text)
+        job.close(files, num_parameters=sum(p.numel() for p in model.parameters()))
 
 
 def _made(job: Job) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:

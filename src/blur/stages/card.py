@@ -17,7 +17,6 @@ GENERAL = (
 def card(job: Job, summary: str) -> str:
     """Return Markdown that says what a model is, what it was made from and what it must not be taken for."""
     run, model = job.run, job.task.model
-    assert run is not None
     base = f"`{model.name_or_path}`" if model.name_or_path else "made from scratch, as in `config.json`"
     lines = [
         f"# {run.path}",

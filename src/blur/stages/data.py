@@ -10,12 +10,12 @@ from blur.stages.job import Job
 
 def run(job: Job) -> None:
     """Write ``data/<scale>/<task>/<set>.jsonl`` and their manifest."""
-    with job.writing({}, job.data) as done:
+    with job.writing() as done:
         if done:
             return
         module = import_module(f"blur.data.{job.task.benchmark.module}")
         sets = module.build(job.task.data)
-        files = write_dataset(job.data, sets)
+        files = write_dataset(job.directory, sets)
         counts = {name: len(records) for name, records in sets.items()}
         job.progress.note(", ".join(f"{name} {count}" for name, count in counts.items()))
-        job.close(job.data, files, {}, counts=counts, chance=module.describe(job.task.data))
+        job.close(files, counts=counts, chance=module.describe(job.task.data))

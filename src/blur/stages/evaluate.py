@@ -11,17 +11,15 @@ from blur.stages.sets import read_sets
 
 def run(job: Job) -> None:
     """Write likelihood.parquet, generations.parquet, gradnorm.parquet and choices.parquet."""
-    directory, model = job.directory("evaluation"), job.directory("models")
-    inputs = {"data": job.data, "model": model}
-    with job.writing(inputs, directory) as done:
+    with job.writing() as done:
         if done:
             return
         make_deterministic(job.threads, job.device)
-        settings = job.plan.measure_settings(job.task_name)
-        loaded = load(model, device=job.device)
+        settings = job.plan.measure_settings(job.name.task)
+        loaded = load(job.inputs["model"], device=job.device)
         sets = {name: read_sets(job.data, [name]) for name in settings.sets}
         length = job.settings["max_length"]
         measured = measure(loaded.model, loaded.tokenizer, loaded.template, sets, settings, length, job.progress)
-        files = measured.write(directory)
+        files = measured.write(job.directory)
         empty = [name for name, records in sets.items() if not records]
-        job.close(directory, files, inputs, empty_sets=[*empty, *settings.empty(empty)])
+        job.close(files, empty_sets=[*empty, *settings.empty(empty)])

@@ -1,8 +1,8 @@
-"""Stage ``figure``: draw one figure of a task from stored results."""
+"""Stage ``figures``: draw one figure of a task from stored results."""
 
 from __future__ import annotations
 
-from blur.config.keys import figure_runs
+from blur.config.drawn import figure_runs
 from blur.report.figures import save
 from blur.report.runs import read_runs, with_attacks
 from blur.stages.job import Job
@@ -10,20 +10,12 @@ from blur.stages.job import Job
 
 def run(job: Job) -> None:
     """Write <figure>.pdf, .png and .csv."""
-    assert job.figure is not None
-    config = job.task.benchmark.figures[job.figure]
-    chosen, pairs = figure_runs(job.plan, job.task_name, job.figure)
-    unlearned = [run for run in chosen if run in job.plan.runs(job.task_name)]
-    inputs = {
-        **{f"metrics {run.path}": job.directory("metrics", run) for run in chosen},
-        **{f"model {run.path}": job.directory("models", run) for run in unlearned},
-        **{f"{attack} {run.path}": job.directory("attack_metrics", run) / attack for run, attack in pairs},
-    }
-    with job.writing(inputs, job.drawing(job.figure)) as done:
+    with job.writing() as done:
         if done:
             return
-        runs = read_runs(job.directory("metrics", run) for run in chosen)
-        runs = with_attacks(runs, [job.directory("attack_metrics", run) / attack for run, attack in pairs])
-        title, options = job.settings["title"], job.settings["options"]
-        paths = save(config.module, runs, job.figures, stem=job.figure, task_title=title, **options)
-        job.close_drawing(job.figure, paths, inputs)
+        chosen, pairs = figure_runs(job.plan, job.name.task, job.name.figure)
+        runs = read_runs(job.inputs[f"metrics {run.path}"] for run in chosen)
+        runs = with_attacks(runs, [job.inputs[f"{attack} {run.path}"] for run, attack in pairs])
+        title, options, module = (job.settings[name] for name in ("title", "options", "module"))
+        folder = job.results[0].files[0].parent
+        job.close(save(module, runs, folder, stem=job.name.figure, task_title=title, **options))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from blur.core import launch
 from blur.core.files import atomic_write_text
 from blur.core.hashing import sha256_json
-from blur.core.paths import WORK
-from blur.stages.job import Job
+from blur.core.paths import STEPS, WORK
+from blur.stages.job import Job, hashes
 from blur.stages.tracking import wandb_run
 from blur.unlearn import distributed
 from blur.unlearn.loop import TrainResult, train
@@ -23,15 +23,12 @@ if TYPE_CHECKING:
     from blur.models.encode import Example
     from blur.unlearn.settings import UnlearnSettings
 
-LOG = "steps.jsonl"
-
 
 def fit(
     job: Job,
     model: Module,
     streams: Mapping[str, Sequence[Example]],
     settings: UnlearnSettings,
-    inputs: Mapping[str, str],
     on_epoch_end: Callable[[int, Module], None] | None = None,
     **references: Any,
 ) -> TrainResult:
@@ -39,11 +36,11 @@ def fit(
 
     Launched processes share the work, as the launch says; all of them have to call it.
 
+    A checkpoint made with another key or from other inputs is thrown away.
+
     Args:
-        inputs: hashes of all that the run starts from; a checkpoint made from other inputs is thrown away.
         references: ``reference_sums``, ``reference_model``.
     """
-    assert job.run is not None
     tracking = job.plan.main.tracking
     name = f"{job.scale}/{job.run.path}"
     mode = tracking.wandb if launch.rank() == 0 else "disabled"
@@ -59,8 +56,8 @@ def fit(
             settings,
             on_step=on_step,
             on_epoch_end=on_epoch_end,
-            checkpoint_dir=resume_folder(job, inputs),
-            run_key=sha256_json(dict(inputs)),
+            checkpoint_dir=resume_folder(job),
+            run_key=sha256_json(hashes(job.inputs)),
             device=job.device,
             sharded=launch.way() == "fsdp2",
             **references,
@@ -90,9 +87,9 @@ def passing(result: TrainResult) -> dict[str, int | float]:
     return {"resumed_from": result.resumed_from, "step_seconds": round(seconds, 3)}
 
 
-def resume_folder(job: Job, inputs: Mapping[str, str]) -> Path:
+def resume_folder(job: Job) -> Path:
     """Return the folder of the job's resume state, named after its key and inputs; state of others is removed."""
-    folder = job.work / sha256_json([job.key, dict(inputs)])[:16]
+    folder = job.work / sha256_json([job.key, hashes(job.inputs)])[:16]
     if job.work.is_dir() and launch.rank() == 0:
         for other in job.work.iterdir():
             if other.is_dir() and other != folder:
@@ -105,8 +102,8 @@ def adopt_log(result: TrainResult, directory: Path) -> list[str]:
     """Write the record of each step, without what it took, beside the model; return the file's name in a list."""
     records = ({name: value for name, value in record.items() if name != "seconds"} for record in result.records)
     lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
-    atomic_write_text(directory / LOG, "".join(lines))
-    return [LOG]
+    atomic_write_text(directory / STEPS, "".join(lines))
+    return [STEPS]
 
 
 def forget_resume_state(job: Job) -> None:

@@ -3,40 +3,37 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.config.task import Run
+from blur.config.task import JobName, Run
 from blur.core import kept, launch
 from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError
 from blur.core.hashing import sha256_file, sha256_json
 from blur.core.locking import exclusive
-from blur.core.paths import data_dir, phase_dir, work_dir
+from blur.core.paths import data_dir, work_dir
 from blur.core.runtime import Progress
 
 if TYPE_CHECKING:
     from blur.config.plan import Plan
+    from blur.config.stages import Result, Stage
     from blur.config.task import Task
 
 
 @dataclass(frozen=True)
 class Job:
-    """A stage's job: the plan it belongs to, the run it makes, the key it was planned with."""
+    """A stage's job: the plan it belongs to, its name, the key it was planned with."""
 
     plan: Plan
-    task_name: str
-    run: Run | None
-    stage: str
+    stage: Stage
+    name: JobName
     key: dict[str, Any]
-    threads: int
-    figure: str | None = None
-    request: str = ""
-    attack: str = ""
+    threads: int = 1
     clock: manifests.Clock = field(default_factory=manifests.Clock)
 
     @property
@@ -47,7 +44,13 @@ class Job:
     @property
     def task(self) -> Task:
         """The job's task, resolved."""
-        return self.plan.task(self.task_name)
+        return self.plan.task(self.name.task)
+
+    @property
+    def run(self) -> Run:
+        """The model that the job makes or looks at."""
+        assert self.name.run is not None, f"a job of stage {self.stage.name} belongs to no run"
+        return self.name.run
 
     @property
     def scale(self) -> str:
@@ -59,55 +62,41 @@ class Job:
         """Device the scale computes on."""
         return self.plan.scale.device
 
+    @cached_property
+    def inputs(self) -> dict[str, Path]:
+        """The folders whose manifests the job reads, by role."""
+        return self.stage.inputs(self.plan, self.name)
+
+    @cached_property
+    def results(self) -> tuple[Result, ...]:
+        """What the job writes."""
+        return self.stage.results(self.plan, self.name)
+
     @property
-    def base(self) -> Run:
-        """The task's base model."""
-        return Run(self.task_name, "base")
+    def directory(self) -> Path:
+        """The folder that the job closes last."""
+        return self.results[-1].directory
 
     @property
     def data(self) -> Path:
         """Folder of the task's data."""
-        return data_dir(self.scale, self.task_name)
+        return data_dir(self.scale, self.name.task)
 
     @cached_property
     def progress(self) -> Progress:
         """Where the job reports how far it is."""
-        return Progress(
-            " ".join(
-                filter(None, (self.stage, self.run.path if self.run else self.figure or self.task_name, self.attack))
-            )
-        )
-
-    def directory(self, phase: str, run: Run | None = None) -> Path:
-        """Folder of a run, by default the job's own, in a phase."""
-        chosen = run or self.run
-        assert chosen is not None, f"stage {self.stage} belongs to no run"
-        return phase_dir(phase, self.scale, chosen.path)
+        return Progress(f"{self.stage.name} {self.name.path}")
 
     @property
     def work(self) -> Path:
         """Folder for lock and resume state of the job."""
-        run = self.run.path if self.run else self.task_name
-        parts = (self.stage, self.request, run, self.attack, self.figure)
-        return work_dir(self.scale, "/".join(filter(None, parts)))
-
-    def drawing(self, name: str) -> Path:
-        """Folder of the manifest of a figure or table; the files themselves lie together in ``figures``."""
-        return phase_dir("drawn", self.scale, f"{self.task_name}/{name}")
-
-    @property
-    def figures(self) -> Path:
-        """Folder of the task's figures and tables."""
-        return phase_dir("figures", self.scale, self.task_name)
+        return work_dir(self.scale, f"{self.stage.name}/{self.name.path}")
 
     @contextmanager
-    def writing(self, inputs: dict[str, Path], *directories: Path) -> Iterator[bool]:
-        """Be the one writer of ``directories``; wait for another process that does the same job.
+    def writing(self) -> Iterator[bool]:
+        """Be the one writer of the results; wait for another process that does the same job.
 
         Of several launched processes, the first one is the writer, and the others come in with it.
-
-        Args:
-            inputs: folders whose manifests the job reads, by role.
 
         Yields:
             Whether all results are already there, or kept, whole, made from the same inputs with the same key.
@@ -116,19 +105,19 @@ class Job:
             yield launch.shared(False)
             return
         with exclusive(self.work, lambda holder: self.progress.note(f"waiting for {holder}, which does the same job")):
-            yield launch.shared(self._is_done(inputs, directories))
+            yield launch.shared(self._is_done())
 
-    def _is_done(self, inputs: dict[str, Path], directories: tuple[Path, ...]) -> bool:
-        if not all(self._is_there(directory, inputs) for directory in directories):
+    def _is_done(self) -> bool:
+        if not all(self._is_there(result.directory) for result in self.results):
             return False
         self.progress.note("already there")
         return True
 
-    def _is_there(self, directory: Path, inputs: dict[str, Path]) -> bool:
-        if self._is_own(directory, inputs):
+    def _is_there(self, directory: Path) -> bool:
+        if self._is_own(directory):
             manifests.check_files(directory, manifests.read(directory))
             return True
-        if not self._is_own(kept.KEPT / directory, inputs):
+        if not self._is_own(kept.KEPT / directory):
             return False
         try:
             kept.put_back(directory)
@@ -137,48 +126,45 @@ class Job:
             return False
         return True
 
-    def _is_own(self, directory: Path, inputs: dict[str, Path]) -> bool:
+    def _is_own(self, directory: Path) -> bool:
         """Whether a result, in its place or kept, is of this job's key and inputs."""
         if not (directory / manifests.NAME).is_file():
             return False
         manifest = manifests.read(directory)
-        return bool(manifest["key_hash"] == sha256_json(self.key) and manifest["inputs"] == hashes(inputs))
+        return bool(manifest["key_hash"] == sha256_json(self.key) and manifest["inputs"] == hashes(self.inputs))
 
     def close(
         self,
-        directory: Path,
-        files: list[str],
-        inputs: dict[str, Path],
+        files: Sequence[str | Path],
         made: Mapping[str, Any] | None = None,
+        directory: Path | None = None,
         **facts: Any,
     ) -> None:
         """Write the manifest, the last act of a job, and keep the result for as long as Snakemake waits for it.
 
         Args:
-            files: names of the result's files.
-            inputs: folders whose manifests the job read, by role.
+            files: names of the result's files; whole paths of those that lie elsewhere.
             made: what may be another the next time, besides the cost.
+            directory: of the result, where it is not the last one.
             facts: what else the manifest should tell.
         """
-        identity = {"task": self.task_name, "scale": self.scale, "threads": self.threads}
-        if self.run:
+        folder = directory or self.directory
+        identity = {"task": self.name.task, "scale": self.scale, "threads": self.threads}
+        if self.name.run:
             identity |= {"method": self.run.method, "variant": self.run.variant, "seed": self.run.seed}
-        if self.attack:
-            identity["attack"] = self.attack
+        if self.name.attack:
+            identity["attack"] = self.name.attack
         cost = self.clock.read()
         told = {"cost": cost, **(made or {})}
-        manifests.write(directory, self.stage, self.key, files, told, inputs=hashes(inputs), identity=identity, **facts)
-        if kept.is_awaited(directory):
-            kept.keep(directory)
-        self.progress.note(f"done in {cost['wall_seconds']:.1f} s -> {directory}")
-
-    def close_drawing(self, name: str, paths: Iterable[Path], inputs: dict[str, Path]) -> None:
-        """Write the manifest of a figure or table, whose files lie elsewhere."""
-        directory = self.drawing(name)
-        self.close(directory, [os.path.relpath(path, directory) for path in paths], inputs)
+        names = [os.path.relpath(name, folder) if isinstance(name, Path) else name for name in files]
+        inputs = hashes(self.inputs)
+        manifests.write(folder, self.stage.name, self.key, names, told, inputs=inputs, identity=identity, **facts)
+        if kept.is_awaited(folder):
+            kept.keep(folder)
+        self.progress.note(f"done in {cost['wall_seconds']:.1f} s -> {folder}")
 
 
-def hashes(inputs: dict[str, Path]) -> dict[str, str]:
+def hashes(inputs: Mapping[str, Path]) -> dict[str, str]:
     """Return the hash of each input's manifest, by role.
 
     Raises:

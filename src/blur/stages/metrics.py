@@ -14,40 +14,29 @@ from blur.stages.job import Job
 
 def run(job: Job) -> None:
     """Write metrics.json, items.parquet and, for an unlearned model, trajectory.json."""
-    assert job.run is not None
-    directory, own = job.directory("metrics"), job.directory("evaluation")
-    inputs, references = {"evaluation": own}, {}
-    retrained = job.task.retrained
-    if retrained is not None:
-        folder = job.directory("evaluation", retrained)
-        references["retrained"] = read(folder)
-        if retrained != job.run:
-            inputs["retrained"] = folder
-    unlearned = job.run.method not in ("target", "retrained")
-    if unlearned:
-        inputs |= {"model": job.directory("models"), "epochs": job.directory("epochs")}
-    with job.writing(inputs, directory) as done:
+    own, retrained = job.inputs["evaluation"], job.task.retrained
+    with job.writing() as done:
         if done:
             return
+        references = {"retrained": read(job.inputs.get("retrained", own))} if retrained else {}
         undefined = frozenset() if retrained else frozenset({"retrained"})
         empty = frozenset(manifests.read(own)["empty_sets"])
         metrics = compute_all(job.settings["metrics"], read(own), references, undefined, empty)
-        files = write_metrics(directory, _meta(job, inputs), metrics)
-        if unlearned:
-            manifests.check_files(inputs["epochs"], manifests.read(inputs["epochs"]))
-            epochs = read_epochs(inputs["epochs"])
-            files += write_trajectory(directory, trajectory(epochs, job.settings["trajectory"], empty))
-        job.close(directory, files, inputs)
+        files = write_metrics(job.directory, _meta(job), metrics)
+        if folder := job.inputs.get("epochs"):
+            manifests.check_files(folder, manifests.read(folder))
+            epochs = read_epochs(folder)
+            files += write_trajectory(job.directory, trajectory(epochs, job.settings["trajectory"], empty))
+        job.close(files)
 
 
-def _meta(job: Job, inputs: dict[str, Path]) -> dict[str, Any]:
+def _meta(job: Job) -> dict[str, Any]:
     """What the results say of themselves: who they are, and the settings as they came out (a matched lambda, say)."""
-    assert job.run is not None
-    described = job.settings["run"]
+    described, inputs = job.settings["run"], job.inputs
     settings = manifests.read(inputs["model"])["settings"] if "model" in inputs else {}
     return {
         "scale": job.scale,
-        "task": job.task_name,
+        "task": job.name.task,
         "method": job.run.method,
         "variant": job.run.variant,
         "seed": job.run.seed,

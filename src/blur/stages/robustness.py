@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from blur.config.keys import robustness_runs
+from blur.config.drawn import robustness_runs
 from blur.report.robustness_table import save
 from blur.report.runs import read_runs, with_attacks
 from blur.stages.job import Job
 
-NAME = "robustness"
-
 
 def run(job: Job) -> None:
     """Write robustness.md and robustness.csv."""
-    before = {run.path: job.directory("metrics", run) for run in robustness_runs(job.plan, job.task_name)}
-    attacks = {
-        f"{attack} {run.path}": job.directory("attack_metrics", run) / attack
-        for run, attack in job.plan.attacks.pairs(job.task_name)
-    }
-    inputs = before | attacks
-    with job.writing(inputs, job.drawing(NAME)) as done:
+    with job.writing() as done:
         if done:
             return
-        attacked = with_attacks(read_runs(before.values()), attacks.values())
+        before = read_runs(job.inputs[run.path] for run in robustness_runs(job.plan, job.name.task))
+        pairs = job.plan.attacks.pairs(job.name.task)
+        attacked = with_attacks(before, [job.inputs[f"{attack} {run.path}"] for run, attack in pairs])
         told, requests = job.settings["judged_by"], job.settings.get("sequence")
-        paths = save(attacked, job.figures, job.settings["title"], **told, requests=requests)
-        job.close_drawing(NAME, paths, inputs)
+        folder = job.results[0].files[0].parent
+        job.close(save(attacked, folder, job.settings["title"], **told, requests=requests))

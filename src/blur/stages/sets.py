@@ -13,6 +13,7 @@ from blur.data.dataset import read_set
 if TYPE_CHECKING:
     from blur.models import LoadedModel
     from blur.models.encode import Example
+    from blur.stages.job import Job
 
 Record = dict[str, Any]
 
@@ -21,6 +22,12 @@ def read_sets(directory: Path, names: Iterable[str]) -> list[Record]:
     """Return the records of several sets one after another; each file is checked against the manifest."""
     manifest = manifests.read(directory)
     return [record for name in names for record in read_set(directory, name, manifest)]
+
+
+def stream_examples(job: Job, loaded: LoadedModel, topics: Mapping[str, Iterable[str]]) -> list[Example]:
+    """Read and tokenise a stream: sets by topic, as the job's settings say."""
+    found = ((topic, read_sets(job.data, sets)) for topic, sets in topics.items())
+    return [example for topic, records in found for example in examples(loaded, records, job.settings, topic)]
 
 
 def examples(

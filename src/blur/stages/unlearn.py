@@ -6,18 +6,18 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.config.keys import derived_inputs
 from blur.core import launch
+from blur.core import manifest as manifests
 from blur.core.errors import DataError
-from blur.core.files import atomic_path, read_json
-from blur.core.paths import MATCHED_LAMBDA, REFERENCE_SUMS, phase_dir
+from blur.core.files import atomic_path
 from blur.core.runtime import make_deterministic
 from blur.models.io import load, save
 from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
 from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, resume_folder, start_device
-from blur.stages.job import Job, hashes
-from blur.stages.sets import examples, read_sets
+from blur.stages.job import Job
+from blur.stages.sets import stream_examples
+from blur.unlearn.losses.base import LIVE
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel
@@ -29,54 +29,45 @@ def run(job: Job) -> None:
 
     What is measured tells of the texts that are to be forgotten; a model's folder, which people publish, does not.
     """
-    inputs = _inputs(job)
-    folders = job.directory("epochs"), job.directory("models")
-    with launch.joined(job.device), job.writing(inputs, *folders) as done:
+    with launch.joined(job.device), job.writing() as done:
         if done:
             return
         make_deterministic(job.threads, job.device)
-        _unlearn(job, inputs)
+        _unlearn(job)
 
 
-def _unlearn(job: Job, inputs: dict[str, Path]) -> None:
-    assert job.run is not None
-    directory, settings, start = job.directory("models"), _settings(job, inputs), hashes(inputs)
-    loaded = load(inputs["start"], device=start_device(job))
-    epochs = EpochMeasurements(job, loaded, resume_folder(job, start))
+def _unlearn(job: Job) -> None:
+    derived = _derived(job)
+    settings, directory = job.plan.method_settings(job.run).given(derived), job.directory
+    loaded = load(job.inputs["start"], device=start_device(job))
+    epochs = EpochMeasurements(job, loaded, resume_folder(job))
     if launch.rank() == 0:
         epochs(0, loaded.model)
-    result = fit(job, loaded.model, _streams(job, loaded), settings, start, epochs, **_references(settings, inputs))
+    references = {"reference_sums": derived.get("reference_sums"), "reference_model": _reference(job, settings)}
+    result = fit(job, loaded.model, _streams(job, loaded), settings, epochs, **references)
     if launch.rank() > 0:
         return
-    measured = job.directory("epochs")
-    job.close(measured, epochs.collect(measured), inputs)
+    measured = job.results[0].directory
+    job.close(epochs.collect(measured), directory=measured)
     summary = f"Unlearned by the method `{job.run.method}`, starting from {job.plan.start(job.run).path}."
     files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary))
     shutil.rmtree(directory / "epochs", ignore_errors=True)  # where measurements lay up to version 0.1
     if result.adapter:
         files += _adopt_adapter(result.adapter, directory)
     files += adopt_log(result, directory)
-    told = {"settings": settings.model_dump(mode="json"), "training": facts(result, settings)}
-    job.close(directory, files, inputs, passing(result), **told)
+    training = facts(result, settings)
+    job.close(files, passing(result), settings=settings.model_dump(mode="json"), training=training)
     forget_resume_state(job)
 
 
-def _inputs(job: Job) -> dict[str, Path]:
-    assert job.run is not None
-    inputs = {"data": job.data, "start": job.directory("models", job.plan.start(job.run))}
-    for name, source in derived_inputs(job.plan, job.run).items():
-        inputs[name.partition("/")[0]] = phase_dir(f"derived/{name}", job.scale, source.path)
-    return inputs
-
-
-def _settings(job: Job, inputs: dict[str, Path]) -> UnlearnSettings:
-    """Return the run's settings, with lambda taken from another run where the variant says so."""
-    assert job.run is not None
-    settings = job.plan.unlearn_settings(job.run)
-    if "matched_lambda" not in inputs:
-        return settings
-    value = read_json(inputs["matched_lambda"] / MATCHED_LAMBDA)["lambda"]
-    return settings.model_copy(update={"combine": settings.combine.model_copy(update={"lam": value})})
+def _derived(job: Job) -> dict[str, Any]:
+    """Read what was made for the method beforehand, by kind, checked."""
+    found = {}
+    for kind in job.plan.derived(job.run):
+        folder = job.inputs[kind]
+        manifests.check_files(folder, manifests.read(folder))
+        found[kind] = job.plan.derived_settings(job.name.task, kind).read(folder)
+    return found
 
 
 def _streams(job: Job, loaded: LoadedModel) -> dict[str, Any]:
@@ -85,30 +76,17 @@ def _streams(job: Job, loaded: LoadedModel) -> dict[str, Any]:
     Raises:
         DataError: nothing is to be forgotten, such as by a request that the data are too small for.
     """
-    streams = {
-        name: [
-            example
-            for topic, sets in topics.items()
-            for example in examples(loaded, read_sets(job.data, sets), job.settings, topic)
-        ]
-        for name, topics in job.settings["streams"].items()
-    }
+    streams = {name: stream_examples(job, loaded, topics) for name, topics in job.settings["streams"].items()}
     if not streams["forget"]:
-        assert job.run is not None
         sets = ", ".join(name for names in job.settings["streams"]["forget"].values() for name in names)
         remedy = f"Take {job.run.path} out of `runs`, or let the task's data have more to forget"
         raise DataError("there are no records to forget", f"{job.data}: {sets}", remedy)
     return streams
 
 
-def _references(settings: UnlearnSettings, inputs: dict[str, Path]) -> dict[str, Any]:
-    """Load what the losses need of the original model: sums from a file, or the model itself."""
-    references: dict[str, Any] = {}
-    if "reference_sums" in settings.needs:
-        references["reference_sums"] = read_json(inputs["reference_sums"] / REFERENCE_SUMS)
-    if settings.needs & {"reference_logits", "reference_hidden"}:
-        references["reference_model"] = load(inputs["start"]).model.requires_grad_(False)
-    return references
+def _reference(job: Job, settings: UnlearnSettings) -> Any:
+    """Load the original model, where a loss reads it at every step."""
+    return load(job.inputs["start"]).model.requires_grad_(False) if settings.needs & LIVE else None
 
 
 def _adopt_adapter(adapter: Path, directory: Path) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
 from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, StreamName, Strict
+from blur.unlearn.asked import Asked
 from blur.unlearn.combine.base import Combination
-from blur.unlearn.losses.base import LossBase, Need
+from blur.unlearn.losses.base import LIVE, LossBase, Need
 from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
@@ -100,6 +102,21 @@ class UnlearnSettings(Strict):
     def needs(self) -> frozenset[Need]:
         """References of the original model that the losses read."""
         return frozenset(need for objective in self.objectives for need in objective.loss.needs)
+
+    @property
+    def derived(self) -> dict[str, Asked]:
+        """What has to be made beforehand, by kind: what losses need that is not the live original model, and others."""
+        sums = (Asked(need) for need in sorted(self.needs - LIVE))
+        return {asked.kind: asked for asked in (*sums, *self.combine.derived)}
+
+    def given(self, derived: Mapping[str, Any]) -> UnlearnSettings:
+        """Return the settings once what they ask for is there, by kind."""
+        return self.model_copy(update={"combine": self.combine.given(derived)})
+
+    @property
+    def sharded(self) -> bool:
+        """Whether several GPUs can share the model."""
+        return self.scope.sharded
 
     @property
     def modules(self) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from blur.core.errors import ArtifactError
 from blur.core.files import atomic_write_text
+from blur.core.paths import STEPS
 from blur.unlearn.step import Record
 
 
@@ -15,7 +16,7 @@ class StepLog:
     """Records in memory, and in ``directory/steps.jsonl`` if there is a directory."""
 
     def __init__(self, directory: Path | None, start: int) -> None:
-        self.path = directory / "steps.jsonl" if directory else None
+        self.path = directory / STEPS if directory else None
         self.records: list[Record] = []
         if self.path is None:
             return

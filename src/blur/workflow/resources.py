@@ -11,7 +11,8 @@ from pydantic import Field
 
 from blur.config.load import read_yaml, validate
 from blur.config.plan import Plan
-from blur.config.task import Run
+from blur.config.stages import Stage
+from blur.config.task import JobName
 from blur.core.errors import ConfigError
 from blur.core.settings import Count, Positive, Size, Strict, Whole
 from blur.planner.architecture import architecture_of
@@ -92,21 +93,25 @@ class Needs:
             return 0
         return architecture_of(model, catalogue_of(self.plan)).num_parameters
 
-    def of(self, kind: str) -> dict[str, Callable[..., int]]:
-        """Return the resources of a rule: functions of a job's wildcards and attempt. Retries ask for more."""
+    def of(self, stage: Stage, name: Callable[[Any], JobName]) -> dict[str, Callable[..., int]]:
+        """Return the resources of a stage's rule: functions of a job's wildcards and attempt. Retries ask for more.
+
+        Args:
+            name: the job that wildcards name.
+        """
+
+        def asked(wildcards: Any) -> Need:
+            job = name(wildcards)
+            need = self.need(stage.asks(self.plan, job) or "", job.task)
+            return need if stage.is_sharded(self.plan, job) else need.model_copy(update={"gpus": min(need.gpus, 1)})
 
         def memory(wildcards: Any, attempt: int) -> int:
-            return round(1000 * attempt * self.need(kind, wildcards.task).memory_gb)
+            return round(1000 * attempt * asked(wildcards).memory_gb)
 
         def minutes(wildcards: Any, attempt: int) -> int:
-            return attempt * self.need(kind, wildcards.task).minutes
+            return attempt * asked(wildcards).minutes
 
         def gpus(wildcards: Any) -> int:
-            asked = self.need(kind, wildcards.task).gpus
-            return asked if kind != "unlearn" or self._is_sharded(wildcards) else min(asked, 1)
+            return asked(wildcards).gpus
 
         return {"mem_mb": memory, "runtime": minutes, "gpu": gpus}
-
-    def _is_sharded(self, wildcards: Any) -> bool:
-        run = Run(wildcards.task, wildcards.method, wildcards.variant, int(wildcards.seed))
-        return self.plan.unlearn_settings(run).scope.sharded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from blur.config.keys import table_options
+from blur.config.drawn import table_options
 from blur.core.errors import ArtifactError
 from blur.core.manifest import NAME as MANIFEST
 from blur.core.paths import RESULTS, data_dir, phase_dir

@@ -126,7 +126,7 @@ class Watch:
 def words(rule: str, wildcards: Mapping[str, str]) -> str:
     """Return what a job does in plain words, such as ``unlearn, tofu, BLUR-NPO, gamma 4``."""
     told = {name: value for name, value in wildcards.items() if NO_WORD.get(name) != value}
-    parts = [rule.replace("_", " "), told.get("task"), told.get("role")]
+    parts = [told.get("derived", rule).replace("_", " "), told.get("task"), told.get("role")]
     parts += [_title("attacks", told["attack"]).lower()] if "attack" in told else []
     parts += [_title("methods", told["method"])] if "method" in told else []
     parts += [re.sub(r"^([a-z]+)([\d.]+)$", r"\1 \2", told["variant"])] if "variant" in told else []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from blur.core.choice import Choice
 from blur.core.errors import BlurError
 from blur.core.settings import Flag, NonNegative
+from blur.unlearn.asked import Asked
 
 if TYPE_CHECKING:
     from blur.unlearn.gradients import Gradients
@@ -47,6 +48,15 @@ class Combination(Choice):
     """
 
     separate: ClassVar[bool] = True
+
+    @property
+    def derived(self) -> tuple[Asked, ...]:
+        """What has to be made beforehand."""
+        return ()
+
+    def given(self, derived: Mapping[str, Any]) -> Combination:
+        """Return the combination once what it asks for is there, by kind."""
+        return self
 
     def factors(self) -> tuple[float, float]:
         """Return what the forget and the retain loss are multiplied by where gradients are not needed apart."""

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from blur.core.settings import NonNegative
+from blur.core.settings import MethodName, NonNegative, Strict
+from blur.unlearn.asked import Asked
 from blur.unlearn.combine.base import Combination, Statistics, describe, measure
 
 if TYPE_CHECKING:
     from blur.unlearn.gradients import Gradients
+
+
+class MatchedRun(Strict):
+    """Another run of the same task and seed."""
+
+    method: MethodName
+    variant: str = "default"
 
 
 class Combine(Combination):
@@ -20,7 +28,17 @@ class Combine(Combination):
 
     name: Literal["weighted"] = "weighted"
     lam: NonNegative = Field(1.0, description="lambda, the weight of the retain loss")
+    matched: MatchedRun | None = Field(None, description="BLUR's run whose 1 / mean(xi) is lambda, instead of `lam`")
     separate: ClassVar[bool] = False
+
+    @property
+    def derived(self) -> tuple[Asked, ...]:
+        """The matched weight."""
+        return (Asked("matched_lambda", self.matched.method, self.matched.variant),) if self.matched else ()
+
+    def given(self, derived: Mapping[str, Any]) -> Combine:
+        """Return the sum with its weight known."""
+        return self.model_copy(update={"lam": derived["matched_lambda"]}) if self.matched else self
 
     def factors(self) -> tuple[float, float]:
         """Return 1 and lambda."""

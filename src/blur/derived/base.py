@@ -1,0 +1,70 @@
+"""What something derived is: settings, what it reads, and a way to make it. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from blur.core.choice import Choice
+
+if TYPE_CHECKING:
+    from blur.models import LoadedModel
+    from blur.models.encode import Example
+    from blur.unlearn.settings import UnlearnSettings
+
+PACKAGE = "blur.derived"
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model that something is derived from, and what is at hand beside it.
+
+    Attributes:
+        directory: the model's, its manifest checked.
+        load: returns a fresh copy of the model, verified.
+        examples: returns the training examples of one of the streams that the kind reads.
+        steps: returns the records of the steps that made the model, verified.
+        train: runs the training loop on a loaded model; the trained one is saved into the folder that is being made.
+    """
+
+    directory: Path
+    load: Callable[[], LoadedModel]
+    steps: Callable[[], list[dict[str, Any]]]
+    examples: Callable[[LoadedModel, str], list[Example]]
+    train: Callable[[LoadedModel, Mapping[str, Sequence[Example]], UnlearnSettings], list[str]]
+
+
+class DerivedBase(Choice):
+    """One kind of thing that methods ask for, with its settings.
+
+    Attributes:
+        streams: those of the request whose sets it reads; where there are none, all requests share one.
+        reads_weights: whether it looks at the model itself, not only at the log of its steps.
+        resources: what a job asks for, a key of ``config/resources.yaml``.
+        passes: forward passes over the streams, for the cost model.
+    """
+
+    streams: ClassVar[tuple[str, ...]] = ()
+    reads_weights: ClassVar[bool] = True
+    resources: ClassVar[str] = "evaluate"
+    passes: ClassVar[int] = 0
+
+    @property
+    def recipe(self) -> UnlearnSettings | None:
+        """How it is trained on its streams; None where nothing is."""
+        return None
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules that the settings name, for the code fingerprint."""
+        return sorted({type(self).__module__, *(self.recipe.modules if self.recipe else [])})
+
+    def make(self, source: Source, folder: Path) -> list[str]:
+        """Write it to ``folder``; return the names of the files."""
+        raise NotImplementedError
+
+    def read(self, folder: Path) -> Any:
+        """Return what a method that asks for it gets; the files are checked already."""
+        raise NotImplementedError

@@ -45,9 +45,9 @@ RMU = {
 }
 METHODS = {
     "npo": NPO,
-    "npo, LoRA": {**NPO, "scope": LORA},
+    "npo, LoRA": {**NPO, "wrapper": LORA},
     "rmu": {**RMU, "scope": {"name": "down_projections", "layers": [5, 6, 7], "of": 32}},
-    "rmu, LoRA": {**RMU, "scope": LORA},
+    "rmu, LoRA": {**RMU, "wrapper": LORA},
 }
 TRAINING = {"retain": [{"loss": "nll"}], "batch_size": 10, "steps": 4, "optimizer": COMMON["optimizer"]}
 
@@ -89,7 +89,7 @@ class Family:
 
     def victim(self) -> Victim:
         given = SimpleNamespace(
-            load=self.load, load_target=self.load, measure=self.measure, sets=SETS, settings=MEASURED, adapter=None
+            load=self.load, load_target=self.load, measure=self.measure, sets=SETS, settings=MEASURED, bare=None
         )
         return Victim(
             **vars(given),
@@ -130,14 +130,14 @@ def check(name: str, folder: Any, adaptable: float = 0.9) -> None:
         else:
             assert first["retain_loss"] == pytest.approx(0, abs=1e-6)
         assert moved(result.model, family.target)
-        assert (result.adapter is not None) == method.endswith("LoRA")
+        assert (result.wrapper is not None) == method.endswith("LoRA")
         check_measured(family.measure(result.model))
     attack = relearn.Attack.model_validate(
         {
             "data": {"forget": ["forget"]},
             "at": [1],
             "batch_size": 4,
-            "arms": {"all": {"data": "forget"}, "lora": {"data": "forget", "scope": LORA}},
+            "arms": {"all": {"data": "forget"}, "lora": {"data": "forget", "wrapper": LORA}},
         }
     )
     points = {arm: attack.strike(arm, family.victim())["step1"] for arm in attack.arms}

@@ -71,7 +71,7 @@ def victim(model, encoding) -> Victim:
         measure=measured,
         sets=SETS,
         settings=settings,
-        adapter=None,
+        bare=None,
         is_reference=False,
         progress=lambda done, total, what: None,
     )

@@ -125,7 +125,7 @@ SOUND: list[tuple[str, str, Any]] = [
     *((TASK, "texts", value) for value in ("documents", "packed", "truncated")),
     *((NPO, "settings/combine/gamma", value) for value in (0, 0.5, 4)),
     (NPO, "settings/combine", {"name": "bilevel", "one_sided": True, "projection": "per_module"}),
-    *((NPO, "variants/lora/scope", value) for value in ("lora", {"name": "lora", "rank": 32})),
+    *((NPO, "variants/lora/wrapper", value) for value in ("lora", {"name": "lora", "rank": 32})),
     (NPO, "variants/gamma_8+x.y-z", {"combine": {"gamma": 8}}),
     (NPO, "variants/layers", {"scope": {"name": "modules", "layers": [0], "patterns": [r"\.{layer}\.mlp"]}}),
     *((BENCH, "metrics/18/k", value) for value in (0.2, 1)),

@@ -94,7 +94,7 @@ def test_families_without_attention_heads_are_estimated(model_type: str) -> None
     assert architecture.shapes == on_meta(fields)
     assert not architecture.is_counted
     assert bool(architecture.heads) == (model_type == "jamba")
-    for changes in ({}, {"scope": "lora"}, {"gradient_checkpointing": True}):
+    for changes in ({}, {"wrapper": "lora"}, {"gradient_checkpointing": True}):
         under = trained(architecture=architecture, **changes)
         assert plan_memory(job(under)).peak.total > under.weights
         assert evaluation_memory(under, TOKENS, 64, 64, gradnorm=True) > 0
@@ -135,9 +135,9 @@ def test_an_unknown_model_is_an_error_with_the_nearest_name(monkeypatch: pytest.
 @pytest.mark.parametrize("family", [family for family in ALL if not family.startswith("mamba")])
 def test_what_moves_is_what_the_scopes_of_any_family_move(family):
     architecture = from_fields({**fields(family), "vocab_size": 40})
-    for scope in ({"name": "lora", "rank": 3}, {"name": "down_projections", "layers": [1]}):
-        settings = UnlearnSettings.model_validate({"forget": [{"loss": "ga"}], "scope": scope, "steps": 1})
-        model = settings.scope.apply(build(family))
+    for chosen in ({"wrapper": {"name": "lora", "rank": 3}}, {"scope": {"name": "down_projections", "layers": [1]}}):
+        settings = UnlearnSettings.model_validate({"forget": [{"loss": "ga"}], "steps": 1, **chosen})
+        model = settings.prepare(build(family))
         moving = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
         assert sorted(map(prod, Trained(architecture, settings, 4).moving.values())) == sorted(moving)
 

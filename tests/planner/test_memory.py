@@ -72,7 +72,7 @@ def test_a_scope_moves_what_its_patterns_match() -> None:
 
 
 def test_lora_moves_its_adapters_in_float32() -> None:
-    one = trained(element=2, scope={"name": "lora", "rank": 2, "targets": ["q_proj", "v_proj"]})
+    one = trained(element=2, wrapper={"name": "lora", "rank": 2, "targets": ["q_proj", "v_proj"]})
     assert one.gradients == 4 * 2 * 2 * ((8 + 8) + (8 + 4))  # two layers, rank 2, in + out of q and of v
     assert one.weights == 2 * WHOLE + one.gradients
 
@@ -125,4 +125,4 @@ def test_what_costs_memory_costs_memory() -> None:
 
     assert total() > total(combine="weighted") > total(combine="weighted", optimizer="sgd")
     assert total(retain=[{"loss": "kl"}]) > total()
-    assert total(scope={"name": "lora", "rank": 1}) < total()
+    assert total(wrapper={"name": "lora", "rank": 1}) < total()

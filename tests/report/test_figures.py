@@ -177,10 +177,10 @@ def test_every_figure_has_a_caption() -> None:
     assert {path.stem for path in folder.glob("*.rst")} >= {*NAMES, "results", "workflow"}
 
 
-@pytest.mark.parametrize("scope", ["saliency", "lora"])
-def test_a_method_that_moves_few_weights_is_hollow_and_its_base_is_not(scope: str, runs: list[Run]) -> None:
+@pytest.mark.parametrize(("axis", "name"), [("scope", "saliency"), ("wrapper", "lora")])
+def test_a_method_that_moves_few_weights_is_hollow_and_its_base_is_not(axis: str, name: str, runs: list[Run]) -> None:
     run = next(run for run in runs if run.method == "npo_gdr")
-    narrow = replace(run, settings={**run.settings, "scope": {"name": scope}})
+    narrow = replace(run, settings={**run.settings, axis: {"name": name}})
     assert style.look(narrow).hollow
     assert not style.look(run).hollow
     assert style.look(narrow).colour == style.look(run).colour

@@ -84,7 +84,7 @@ def run(method: Settings, dtype: str = "double", **others: Any) -> TrainResult:
     }
     value = {"optimizer": OPTIMIZERS["adamw"], "batch_size": 5, "steps": 5, **method, **others}
     if dtype == "double":
-        value.setdefault("scope", WITHOUT_KEY_BIAS)
+        value.setdefault("scope", "all" if "wrapper" in value else WITHOUT_KEY_BIAS)
     settings = UnlearnSettings.model_validate(value)
     texts = TOPICAL if "reference_hidden" in settings.needs else STREAMS
     return train(

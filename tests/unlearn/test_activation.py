@@ -279,7 +279,7 @@ def test_gradient_checkpointing_changes_no_result(scope):
 
 
 def test_adapters_are_moved():
-    config = settings(RMU, MSE, steps=3, scope={"name": "lora", "rank": 2})
+    config = settings(RMU, MSE, steps=3, wrapper={"name": "lora", "rank": 2})
     records = train(tiny_model(0), STREAMS, config, reference_model=tiny_model(0)).records
     assert records[-1]["forget_loss"] < records[0]["forget_loss"]
 

@@ -104,14 +104,16 @@ def test_mistakes_in_a_scope_are_named(parameters, message):
 )
 @pytest.mark.parametrize("family", ["llama", "qwen2"])
 def test_rmus_layers_scale_with_depth(family, depth, moving):
-    model = scope(patterns=[DOWN], layers=[5, 6, 7], of=32).apply(tiny.build(family, depth))
+    model = tiny.build(family, depth)
+    scope(patterns=[DOWN], layers=[5, 6, 7], of=32).apply(model)
     names = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert names == {f"model.layers.{layer}.mlp.down_proj.weight" for layer in moving}
 
 
 @pytest.mark.parametrize("family", ["llama", "mistral", "qwen2", "gemma2", "gpt2", "gpt_neox", "phi", "opt"])
 def test_one_pattern_names_the_down_projection_of_many_families(family):
-    model = scope(patterns=[DOWN], layers=[1]).apply(tiny.build(family, 2, width=8))
+    model = tiny.build(family, 2, width=8)
+    scope(patterns=[DOWN], layers=[1]).apply(model)
     moving = [(name, parameter.shape) for name, parameter in model.named_parameters() if parameter.requires_grad]
     assert len(moving) == 1
     assert sorted(moving[0][1])[0] == 8 < sorted(moving[0][1])[1], "between the model's width and the MLP's"
@@ -188,7 +190,7 @@ def test_gradients_are_those_of_the_chosen_modules_and_no_other_is_computed():
     everything = Capture(tiny_model(0), rmu(1), sources)
     whole, _ = everything.update(1, PAIR, 0.0)
     chosen = rmu(1, scope=CHOSEN)
-    part = Capture(chosen.scope.apply(tiny_model(0)), chosen, sources)
+    part = Capture(chosen.prepare(tiny_model(0)), chosen, sources)
     record, _ = part.update(1, PAIR, 0.0)
     assert part.reached == [[CHOSEN_NAME], [CHOSEN_NAME]]
     assert part.names == [CHOSEN_NAME]

@@ -171,7 +171,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, change):
 def test_lora_resumes_to_the_same_weights(tmp_path, forget):
     drawn = {"dropout": 0.0 if forget else 0.1}
     combine = "bilevel" if forget else "weighted"
-    config = chosen(forget=forget, combine=combine, scope={"name": "lora", "rank": 2, **drawn}, dropout=not forget)
+    config = chosen(forget=forget, combine=combine, wrapper={"name": "lora", "rank": 2, **drawn}, dropout=not forget)
     whole = run(config=config)
     with pytest.raises(CutError):
         run(tmp_path, config=config, on_step=cut_at(5, raise_cut))

@@ -77,11 +77,11 @@ def test_checkpointing_repeats_the_same_drawings():
 
 
 def test_an_adapters_dropout_goes_by_the_same_setting():
-    scope = {"name": "lora", "rank": 2, "dropout": RATE}
-    drawn = fine_tuned(True, rate=0.0, scope=scope)
-    assert drawn != fine_tuned(False, rate=0.0, scope={**scope, "dropout": 0.0})
-    with pytest.raises(ValueError, match=r"`scope.dropout` does nothing without `dropout: true`"):
-        settings(None, "nll", "weighted", scope=scope)
+    lora = {"name": "lora", "rank": 2, "dropout": RATE}
+    drawn = fine_tuned(True, rate=0.0, wrapper=lora)
+    assert drawn != fine_tuned(False, rate=0.0, wrapper={**lora, "dropout": 0.0})
+    with pytest.raises(ValueError, match=r"`wrapper.dropout` does nothing without `dropout: true`"):
+        settings(None, "nll", "weighted", wrapper=lora)
 
 
 @pytest.mark.parametrize(("forget", "retain"), [("npo", "nll"), ("ga", None), (None, "kl")])

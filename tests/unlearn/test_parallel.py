@@ -90,8 +90,8 @@ def work(folder):
             shutil.copytree(folder / "one.stopped", folder / f"one.{way}")
         dist.barrier()
         keep("resumed_from_one", run(EPOCHS, checkpoint_dir=folder / f"one.{way}", sharded=sharded))
-    with pytest.raises(ConfigError, match="LoRA runs in one process, and there are 2"):
-        run({**BLUR, "scope": {"name": "lora", "rank": 2}})
+    with pytest.raises(ConfigError, match="'lora' runs in one process, and there are 2"):
+        run({**BLUR, "wrapper": {"name": "lora", "rank": 2}})
     found["mean"] = mean_instead_of_sum()
     return found
 

@@ -114,7 +114,7 @@ class Kept(Updater):
 def test_the_update_descends_by_gamma_along_what_may_move(granularity):
     """<g_f, u> = gamma ||g_f||^2 over the entries of the mask, jointly."""
     config = chosen({"name": "bilevel", "gamma": 2.0}, granularity, 80)
-    capture = Kept(config.scope.apply(tiny_model()), config, Sources(STREAMS))
+    capture = Kept(config.prepare(tiny_model()), config, Sources(STREAMS))
     indices = {side: list(range(7)) for side in STREAMS}
     capture.update(1, indices, LR)
     full, masks = gradients(tiny_model(), "forget", -1), masks_by_hand(granularity, 80)
@@ -129,7 +129,7 @@ def test_a_mask_that_does_not_hold_is_found_out(monkeypatch, fault):
     """The authors' mask sits in a method that nothing calls; one on gradients lets weight decay through."""
     masks = masks_by_hand("row", 90)
     if fault == "never applied":
-        monkeypatch.setattr(Scope, "narrow", lambda self, trainable, updater: trainable)
+        monkeypatch.setattr(Scope, "narrow", lambda self, trainable, model, gradient: trainable)
         broken = train(tiny_model(), STREAMS, chosen()).model
     else:
         broken = tiny_model()
@@ -205,8 +205,8 @@ def test_order_statistics(values, dtype):
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ConfigError, match="there is none"):
-        train(tiny_model(), STREAMS, settings(None, "nll", "weighted", scope="saliency"))
+    with pytest.raises(ValueError, match="`scope: saliency` is chosen by the forget loss, and there is none"):
+        settings(None, "nll", "weighted", scope="saliency")
     with pytest.raises(ConfigError, match="no gradient from the forget loss"):  # of 40 x 16 + 64 x 16 embeddings, few
         train(tiny_model(), STREAMS, chosen(granularity="element", percentile=1))
     with pytest.raises(ValueError, match="less than or equal to 100"):

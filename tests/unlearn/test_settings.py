@@ -14,10 +14,10 @@ from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_wi
 
 from blur.core.errors import ConfigError
 from blur.core.fingerprint import SOURCE, closure
+from blur.models.wrappers.lora import Wrapper
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.schedule import Schedule
-from blur.unlearn.scopes.lora import Scope
 from blur.unlearn.settings import UnlearnSettings
 from tests.tiny import build
 from tests.unlearn.support import examples, flat, settings, streams, tiny_model
@@ -28,7 +28,7 @@ def test_settings_load_without_torch():
         "import sys; from blur.unlearn.settings import UnlearnSettings as S;"
         "S.model_validate({'forget': [{'loss': 'npo'}], 'combine': 'bilevel',"
         "'retain': [{'loss': 'kl'}, {'loss': {'name': 'activation_mse', 'layer': 1}}],"
-        "'scope': {'name': 'lora'}, 'epochs': 1}); sys.exit('torch' in sys.modules)"
+        "'wrapper': {'name': 'lora'}, 'epochs': 1}); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -44,6 +44,7 @@ def test_settings_survive_json():
     one = settings({"name": "npo", "beta": 0.3}, "kl", {"name": "bilevel", "gamma": 2.0}, max_grad_norm=1.0)
     assert UnlearnSettings.model_validate_json(one.model_dump_json()) == one
     assert one.modules == [
+        "blur.models.wrappers.none",
         "blur.unlearn.combine.bilevel",
         "blur.unlearn.losses.kl",
         "blur.unlearn.losses.npo",
@@ -146,7 +147,7 @@ def test_lora_is_merged_and_kept(tmp_path):
     from peft import PeftModel
 
     texts, start = streams(), tiny_model()
-    chosen = settings("npo", "nll", "bilevel", scope={"name": "lora", "rank": 2, "targets": ["c_attn"]})
+    chosen = settings("npo", "nll", "bilevel", wrapper={"name": "lora", "rank": 2, "targets": ["c_attn"]})
     model = tiny_model()
     result = train(model, texts, chosen, reference_sums=reference_sums(start, texts["forget"]), checkpoint_dir=tmp_path)
     assert type(result.model) is type(start)
@@ -156,7 +157,7 @@ def test_lora_is_merged_and_kept(tmp_path):
         if not torch.equal(p, q)
     ]
     assert changed == [f"transformer.h.{layer}.attn.c_attn.weight" for layer in range(2)]
-    again = PeftModel.from_pretrained(tiny_model(), str(result.adapter)).merge_and_unload()
+    again = PeftModel.from_pretrained(tiny_model(), str(result.wrapper)).merge_and_unload()
     assert (flat(again.parameters()) - flat(result.model.parameters())).norm() < 1e-6
     ids = torch.tensor([examples(1, "x")[0].input_ids])
     assert not torch.allclose(result.model(input_ids=ids).logits, start(input_ids=ids).logits)
@@ -164,8 +165,8 @@ def test_lora_is_merged_and_kept(tmp_path):
 
 def test_an_adapter_is_the_same_bytes_each_time(tmp_path):
     """peft keeps the names of its modules in a set, which Python orders anew in each process."""
-    scope = Scope()
-    scope.finish(scope.apply(build("llama")), tmp_path)
+    lora = Wrapper()
+    lora.finish(lora.wrap(build("llama")), tmp_path)
     names = json.loads((tmp_path / "adapter_config.json").read_text())["target_modules"]
     assert len(names) == 7
     assert names == sorted(names)

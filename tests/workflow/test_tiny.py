@@ -78,7 +78,7 @@ def telling(folder: Path) -> set[str]:
 def test_what_is_published_holds_no_text_and_no_name_of_what_was_to_be_forgotten(tiny: Workspace) -> None:
     results = tiny.root / f"results/{tiny_graph.SCALE}"
     models = results / "models"
-    assert (models / "own/blur_npo/lora/seed0/adapter/adapter_model.safetensors").is_file()
+    assert (models / "own/blur_npo/lora/seed0/wrapper/adapter_model.safetensors").is_file()
     assert telling(models) == set()
     assert telling(results / "epochs"), "the search finds what is there: ids have the group's name"
     assert telling(tiny.root / "data")

@@ -109,7 +109,7 @@ def build(case: Case, device: str) -> Updater:
     frozen: Any = None
     if settings.needs & LIVE:
         frozen = AutoModelForCausalLM.from_config(config, dtype=model.dtype).to(device).requires_grad_(False)
-    return Updater(settings.scope.apply(model), settings, Sources(streams, sums, frozen))
+    return Updater(settings.prepare(model), settings, Sources(streams, sums, frozen))
 
 
 def measured(case: Case, device: str = "cpu", steps: int = 2) -> int:
@@ -173,9 +173,9 @@ SMALL = {
     "blur_rmu": Case("blur_rmu", layers=8),
     "blur_rmu, checkpointing": Case("blur_rmu", layers=8, settings=CHECKPOINTED),
     "blur_rmu, all weights": Case("blur_rmu", layers=8, settings={"scope": "all"}),
-    "LoRA": Case("blur_npo", settings={"scope": "lora"}),
-    "LoRA, bfloat16": Case("blur_npo", dtype="bfloat16", settings={"scope": "lora"}),
-    "LoRA, checkpointing": Case(settings={"scope": "lora", **CHECKPOINTED}),
+    "LoRA": Case("blur_npo", settings={"wrapper": "lora"}),
+    "LoRA, bfloat16": Case("blur_npo", dtype="bfloat16", settings={"wrapper": "lora"}),
+    "LoRA, checkpointing": Case(settings={"wrapper": "lora", **CHECKPOINTED}),
 }
 _SMOLLM2: dict[str, Any] = {
     "hidden": 576,

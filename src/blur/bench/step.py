@@ -79,7 +79,7 @@ class LiveReference(Updater):
 def build(kind: str, size: str, device: str) -> Callable[[int], None]:
     """Return a function that makes one step of a variant of ``KINDS``."""
     streams, settings = _streams(SIZES[size]["vocab_size"]), _settings(kind)
-    model = settings.scope.apply(_model(size, device))
+    model = settings.prepare(_model(size, device))
     sums = reference_sums(model, streams["forget"], BATCH) if "reference_sums" in settings.needs else None
     frozen = _model(size, device) if kind in ("live_reference", "rmu", "blur_rmu") else None
     if kind == "live_reference":

@@ -370,6 +370,10 @@ class Evaluate(Stage):
         tasks, length = measure.task_files(), plan.task(job.task).model.max_length
         return {"measure": measure.model_dump(mode="json"), "tasks": tasks, "max_length": length}
 
+    def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
+        """That of what is around the model."""
+        return _around(plan, job)
+
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data and model."""
         return {**_data(plan, job.task), "model": folder("models", plan, job.run)}
@@ -377,6 +381,13 @@ class Evaluate(Stage):
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """The folder of the measurements."""
         return (Result.of(folder("evaluation", plan, job.run), LIKELIHOOD),)
+
+
+def _around(plan: Plan, job: JobName) -> list[str]:
+    """Return the module of what the loader puts around a run's model, or takes off it."""
+    assert job.run is not None
+    unlearned = job.run in plan.runs(job.task)
+    return [type(plan.method_settings(job.run).wrapper).__module__] if unlearned else []
 
 
 class Metrics(Stage):
@@ -450,8 +461,8 @@ class Attack(Stage):
         }
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """Those of the arms."""
-        return plan.attacks.settings(job.task, job.attack).modules
+        """Those of the arms, and that of what is around the model."""
+        return [*plan.attacks.settings(job.task, job.attack).modules, *_around(plan, job)]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data, the model, and the target where the attack reads it."""

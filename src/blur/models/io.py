@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from blur.core import manifest as manifests
+from blur.core.choice import build
 from blur.core.errors import ArtifactError, ConfigError
 from blur.core.files import read_json, temporary_folder, write_json
 from blur.core.remedy import to_make, to_mend
@@ -23,6 +24,8 @@ from blur.models.origin import (
 from blur.models.template import Template
 from blur.models.turn import check_form
 from blur.models.weights import TOLD, fitted, headers, remedy_for, require_finite, without_numbers
+from blur.models.wrappers import base as wrappers
+from blur.models.wrappers.base import WrapperBase
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -88,11 +91,17 @@ def _move(source: Path, target: Path) -> list[str]:
 
 
 def load(
-    directory: Path | str, *, device: str = "cpu", dtype: str | None = None, manifest: dict[str, Any] | None = None
+    directory: Path | str,
+    *,
+    device: str = "cpu",
+    dtype: str | None = None,
+    manifest: dict[str, Any] | None = None,
+    bare: bool = False,
 ) -> LoadedModel:
-    """Load a directory that ``save`` wrote, in evaluation mode, without network.
+    """Load a directory that ``save`` wrote, in evaluation mode, without network, with what belongs around the model.
 
     Args:
+        bare: without it: as whoever holds the weights can make the model.
         dtype: name of a torch type; by default that of the stored weights.
         manifest: what to verify the files against; by default ``manifest.json`` of the directory, where there is one.
 
@@ -110,7 +119,16 @@ def load(
     if manifest is not None:
         manifests.check_files(folder, manifest)
     template = Template.model_validate(read_json(folder / TEMPLATE))
-    return _load(str(folder), template, device, dtype, manifest=manifest, local_files_only=True)
+    loaded = _load(str(folder), template, device, dtype, manifest=manifest, local_files_only=True)
+    wrapper = wrapper_of(manifest or {})
+    put = wrapper.off if bare else wrapper.around
+    return replace(loaded, model=put(loaded.model, folder / wrappers.FOLDER))
+
+
+def wrapper_of(manifest: Mapping[str, Any]) -> WrapperBase:
+    """Return what a stored model's manifest says is around it."""
+    found = build(wrappers.PACKAGE, "Wrapper", manifest.get("wrapper", "none"))
+    return cast("WrapperBase", found)
 
 
 def load_pretrained(

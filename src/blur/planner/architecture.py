@@ -34,6 +34,7 @@ class Architecture:
         active: share of a mixture's experts that a token goes through.
         meta_maps: name and (experts or 1, out, in) of each linear map that an adapter can be put on.
         meta_down: names of the down-projections, by decoder layer.
+        meta_blocks: what the names of a decoder layer's parameters begin with.
     """
 
     model_type: str
@@ -52,6 +53,7 @@ class Architecture:
     meta_shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     meta_maps: tuple[tuple[str, tuple[int, int, int]], ...] = ()
     meta_down: tuple[tuple[str, ...], ...] = ()
+    meta_blocks: tuple[str, ...] = ()
 
     @property
     def attention(self) -> int:
@@ -98,6 +100,10 @@ class Architecture:
             for kind in LINEARS
             if name.endswith(f".{kind}.weight")
         }
+
+    def block(self, layer: int) -> str:
+        """Return what the names of a decoder layer's parameters begin with."""
+        return self.meta_blocks[layer] if self.meta_blocks else f"model.layers.{layer}."
 
     def down_projections(self, layer: int) -> tuple[str, ...]:
         """Return the names of a decoder layer's down-projections."""
@@ -183,7 +189,8 @@ def _from_meta(fields: Mapping[str, Any], where: str | None) -> Architecture:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    from blur.models.maps import adaptable_maps, down_projections
+    from blur.models.anatomy import Built
+    from blur.models.maps import down_projections
 
     require_model_type(fields["model_type"], f"{where}: model_type" if where else "model_type")
     # A class's own padding id may lie beyond a smaller vocabulary, and decides no shape.
@@ -195,8 +202,8 @@ def _from_meta(fields: Mapping[str, Any], where: str | None) -> Architecture:
     except Exception as error:  # each type of model checks its fields in its own way
         raise unfit_fields(fields["model_type"], error, where or "model") from error
     down = [down_projections(model, number) for number in range(config.num_hidden_layers)]
-    maps = [(one.name, one.stack.shape) for one in adaptable_maps(model)]
-    experts = max((stack for _, (stack, _, _) in maps), default=1)
+    anatomy = Built(model)
+    experts = max((stack for stack, _, _ in anatomy.maps.values()), default=1)
     chosen = getattr(config, "num_experts_per_tok", 1) if experts > 1 else 1
     heads = getattr(config, "num_attention_heads", None) or 0
     return Architecture(
@@ -210,9 +217,10 @@ def _from_meta(fields: Mapping[str, Any], where: str | None) -> Architecture:
         vocab=config.vocab_size,
         tied=bool(getattr(config, "tie_word_embeddings", False)),
         active=chosen / experts,
-        meta_maps=tuple((name, (stack, out, inputs)) for name, (stack, out, inputs) in maps),
+        meta_maps=tuple(anatomy.maps.items()),
         meta_down=tuple(tuple(one.name for one in of_layer) for of_layer in down),
-        meta_shapes=tuple((name, tuple(parameter.shape)) for name, parameter in model.named_parameters()),
+        meta_blocks=tuple(anatomy.block(number) for number in range(config.num_hidden_layers)),
+        meta_shapes=tuple(anatomy.shapes.items()),
     )
 
 

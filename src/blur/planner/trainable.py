@@ -9,10 +9,12 @@ from functools import lru_cache
 from math import prod
 from typing import Any, Literal
 
+from blur.models.wrappers.base import WrapperBase
 from blur.planner.activations import NORMS, Block
 from blur.planner.architecture import LINEARS, Architecture
-from blur.unlearn.depth import scaled_layer, scaled_layers
+from blur.unlearn.depth import scaled_layer
 from blur.unlearn.losses.base import ActivationLoss, LossBase
+from blur.unlearn.scopes.base import ScopeBase
 from blur.unlearn.settings import UnlearnSettings
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -45,14 +47,8 @@ class Trained:
     masters: bool = False
 
     @property
-    def rank(self) -> int:
-        """Rank of LoRA adapters; 0 without."""
-        scope: Any = self.settings.scope
-        return scope.rank if scope.name == "lora" else 0
-
-    @property
-    def _key(self) -> tuple[Architecture, Any, int | None]:
-        return self.architecture, self.settings.scope, self.top
+    def _key(self) -> tuple[Architecture, ScopeBase, WrapperBase, int | None]:
+        return self.architecture, self.settings.scope, self.settings.wrapper, self.top
 
     @property
     def top(self) -> int | None:
@@ -61,24 +57,21 @@ class Trained:
         return None if None in tops else max(top for top in tops if top is not None)
 
     @property
-    def adapters(self) -> Shapes:
-        """Shapes of LoRA's parameters: A [rank, in] and B [out, rank] for each adapted linear layer."""
-        return self.moving if self.rank else {}
-
-    @property
     def moving(self) -> Shapes:
         """Shapes of the parameters that move, by name: chosen by the scope, and within reach of the losses."""
         return _moving(*self._key)
 
     @property
     def moving_element(self) -> int:
-        """Bytes of an element of a parameter that moves: peft keeps adapters in float32."""
-        return 4 if self.rank else self.element
+        """Bytes of an element of a parameter that moves: what a wrapper adds is float32."""
+        return 4 if self.settings.wrapper.freezes else self.element
 
     @property
     def weights(self) -> int:
-        """Bytes of all weights, adapters included."""
-        return self.architecture.num_parameters * self.element + 4 * self.num_moving * bool(self.rank)
+        """Bytes of all weights, those that a wrapper adds included."""
+        return self.architecture.num_parameters * self.element + 4 * numel(
+            self.settings.wrapper.adds(self.architecture)
+        )
 
     @property
     def gradients(self) -> int:
@@ -133,8 +126,11 @@ class Trained:
 
 
 @lru_cache(maxsize=64)
-def _moving(architecture: Architecture, scope: Any, top: int | None) -> Shapes:
-    chosen = _chosen(architecture, scope)
+def _moving(architecture: Architecture, scope: ScopeBase, wrapper: WrapperBase, top: int | None) -> Shapes:
+    own = () if wrapper.freezes else scope.moves(architecture)
+    chosen = {name: shape for name, shape in architecture.shapes.items() if name in own} | {
+        **wrapper.adds(architecture)
+    }
     if top is None:
         return chosen
     layers = {name: LAYER.search(name) for name in chosen}
@@ -146,33 +142,18 @@ def _has(name: str, marks: tuple[str, ...]) -> bool:
     return any(mark in name for mark in marks)
 
 
-def _chosen(architecture: Architecture, scope: Any) -> Shapes:
-    if scope.name == "lora":
-        return _adapters(architecture, scope)
-    if scope.name not in ("modules", "down_projections"):
-        return architecture.shapes
-    numbers = scaled_layers(scope.layers or (), scope.of, architecture.layers, "scope.layers")
-    if scope.name == "down_projections":
-        names = [name for number in numbers for name in architecture.down_projections(number)]
-        return {name: architecture.shapes[name] for name in names}
-    patterns = list(scope.patterns)
-    if numbers:
-        patterns = [p.replace("{layer}", rf"(?<!\d){number}(?!\d)") for p in patterns for number in numbers]
-    return {n: s for n, s in architecture.shapes.items() if any(re.search(p, n) for p in patterns)}
-
-
 @lru_cache(maxsize=64)
-def _matrices(architecture: Architecture, scope: Any, top: int | None) -> tuple[float, ...]:
+def _matrices(architecture: Architecture, scope: ScopeBase, wrapper: WrapperBase, top: int | None) -> tuple[float, ...]:
     counts = [0.0] * architecture.layers
-    for name, shape in _moving(architecture, scope, top).items():
+    for name, shape in _moving(architecture, scope, wrapper, top).items():
         if match := LAYER.search(name):
             counts[int(match[1])] += architecture.matrix(shape)
     return tuple(counts)
 
 
 @lru_cache(maxsize=64)
-def _counts(architecture: Architecture, scope: Any, top: int | None) -> Mapping[str, int]:
-    shapes = _moving(architecture, scope, top)
+def _counts(architecture: Architecture, scope: ScopeBase, wrapper: WrapperBase, top: int | None) -> Mapping[str, int]:
+    shapes = _moving(architecture, scope, wrapper, top)
     marked = {"embedding": EMBEDDINGS, "head": HEADS}
     parts = {
         part: numel({name: shape for name, shape in shapes.items() if _has(name, marks)})
@@ -181,28 +162,20 @@ def _counts(architecture: Architecture, scope: Any, top: int | None) -> Mapping[
     return {**parts, "all": numel(shapes), "largest": max(map(prod, shapes.values()), default=0)}
 
 
-def _adapters(architecture: Architecture, scope: Any) -> Shapes:
-    found: dict[str, tuple[int, ...]] = {}
-    for name, (stack, out, inputs) in architecture.maps.items():
-        target, rank = name.removesuffix(".weight"), scope.rank * stack
-        if scope.adapts(target):
-            found |= {f"{target}.lora_A": (rank, inputs), f"{target}.lora_B": (out, rank)}
-    return found
-
-
 @lru_cache(maxsize=64)
-def _blocks(architecture: Architecture, scope: Any, top: int | None, element: int) -> tuple[Block, ...]:
+def _blocks(
+    architecture: Architecture, scope: ScopeBase, wrapper: WrapperBase, top: int | None, element: int
+) -> tuple[Block, ...]:
     moving: dict[int, set[str]] = {}
-    shapes = _moving(architecture, scope, top)
+    shapes = _moving(architecture, scope, wrapper, top)
     for name in shapes:
         if match := LAYER.search(name):
             kind = next((kind for kind in (*LINEARS, *NORMS) if f".{kind}." in name), name)
             moving.setdefault(int(match[1]), set()).add(kind)
     below = any(_has(name, EMBEDDINGS) for name in shapes)
-    rank = scope.rank if scope.name == "lora" else 0
     blocks = []
     for layer in range(architecture.layers):
-        blocks.append(Block(architecture, element, frozenset(moving.get(layer, ())), below, rank))
+        blocks.append(Block(architecture, element, frozenset(moving.get(layer, ())), below, wrapper.width))
         below = blocks[-1].passes_on
     return tuple(blocks)
 

@@ -111,13 +111,13 @@ def fitting(
 ) -> tuple[Layout | None, dict[Layout, float]]:
     """Return the layout of fewest GPUs that fits, None where none does, and the peak bytes of each layout.
 
-    LoRA is for one GPU.
+    What cannot be trained by several processes is for one GPU.
     """
     limit = place.catalogue.usable(gpu)
     counts = [count for count in COUNTS[1:] if count <= settings.batch_size]  # a GPU without a sequence waits
     several = [Layout(count, sharding) for sharding in SHARDINGS for count in counts]
     layouts = [Layout(), *several]
-    if place.trained(settings).rank:
+    if not settings.wrapper.distributed:
         layouts = layouts[:1]
     peaks = {one: plan_memory(place.job(settings, found, one)).peak.total for one in layouts}
     fit = [one for one in layouts if peaks[one] <= limit]

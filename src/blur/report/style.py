@@ -90,7 +90,7 @@ def look(run: Run) -> Look:
         return Look(GREY if run.method == "base" else BLACK, REFERENCE_MARKERS[run.method])
     spare = SPARE_MARKERS[hashlib.sha256(run.family.encode()).digest()[0] % len(SPARE_MARKERS)]
     optimizer = loss_name(run.settings.get("optimizer"))
-    narrow = loss_name(run.settings.get("scope")) in ("saliency", "lora")
+    narrow = loss_name(run.settings.get("scope")) == "saliency" or loss_name(run.settings.get("wrapper")) != "none"
     return Look(_colour(run), MARKERS.get(run.family, spare), narrow or optimizer not in ("adamw", "none"))
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from blur.attacks.kinds.base import Sets, Victim
 from blur.attacks.point import Point, Record
+from blur.core import manifest as manifests
 from blur.core.files import read_json, write_json
 from blur.core.paths import POINTS
 from blur.core.runtime import make_deterministic
 from blur.measure.run import Suite
 from blur.measurements import Measurements, join_points, write_points
-from blur.models.io import load
+from blur.models.io import load, wrapper_of
 from blur.stages.fit import forget_resume_state, resume_folder
 from blur.stages.job import Job
 from blur.stages.sets import examples, read_sets
@@ -84,7 +85,7 @@ def _victim(job: Job, settings: MeasureSettings) -> Victim:
     def encoded(loaded: LoadedModel, records: Iterable[Record]) -> list[Example]:
         return examples(loaded, [dict(record) for record in records], encoding)
 
-    adapter = model / "adapter"
+    is_wrapped = wrapper_of(manifests.read(model)).name != "none"
     return Victim(
         load=lambda: load(model, device=job.device),
         load_target=lambda: load(job.inputs["target"], device=job.device),
@@ -93,7 +94,7 @@ def _victim(job: Job, settings: MeasureSettings) -> Victim:
         measure=measured,
         sets=own,
         settings=settings,
-        adapter=adapter if adapter.is_dir() else None,
+        bare=(lambda: load(model, device=job.device, bare=True)) if is_wrapped else None,
         is_reference=job.run in (job.task.target, job.task.retrained),
         progress=job.progress,
     )

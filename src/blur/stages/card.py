@@ -14,8 +14,15 @@ GENERAL = (
 )
 
 
-def card(job: Job, summary: str) -> str:
-    """Return Markdown that says what a model is, what it was made from and what it must not be taken for."""
+AROUND = "The folder `wrapper` belongs to the model: whoever loads the weights alone has a model that forgot nothing."
+
+
+def card(job: Job, summary: str, stays: bool = False) -> str:
+    """Return Markdown that says what a model is, what it was made from and what it must not be taken for.
+
+    Args:
+        stays: whether something is around the stored weights.
+    """
     run, model = job.run, job.task.model
     base = f"`{model.name_or_path}`" if model.name_or_path else "made from scratch, as in `config.json`"
     lines = [
@@ -27,6 +34,7 @@ def card(job: Job, summary: str) -> str:
         f"- base model: {base}",
         "- settings, code fingerprint, hashes of inputs, seed: `manifest.json`; libraries, host, cost: `made.json`",
         "",
+        *([f"**{AROUND}**", ""] if stays else []),
         _made_from_scratch(job) if model.architecture else "",
         "",
         "Made for research on unlearning. A good score here is no proof that information is gone; see the attacks.",

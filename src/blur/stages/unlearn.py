@@ -12,6 +12,7 @@ from blur.core.errors import DataError
 from blur.core.files import atomic_path
 from blur.core.runtime import make_deterministic
 from blur.models.io import load, save
+from blur.models.wrappers.base import FOLDER
 from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
 from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, resume_folder, start_device
@@ -50,13 +51,14 @@ def _unlearn(job: Job) -> None:
     measured = job.results[0].directory
     job.close(epochs.collect(measured), directory=measured)
     summary = f"Unlearned by the method `{job.run.method}`, starting from {job.plan.start(job.run).path}."
-    files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary))
+    files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary, settings.wrapper.stays))
     shutil.rmtree(directory / "epochs", ignore_errors=True)  # where measurements lay up to version 0.1
-    if result.adapter:
-        files += _adopt_adapter(result.adapter, directory)
+    if result.wrapper:
+        files += _adopt(result.wrapper, directory)
     files += adopt_log(result, directory)
     training = facts(result, settings)
-    job.close(files, passing(result), settings=settings.model_dump(mode="json"), training=training)
+    settled, wrapper = (one.model_dump(mode="json") for one in (settings, settings.wrapper))
+    job.close(files, passing(result), settings=settled, wrapper=wrapper, training=training)
     forget_resume_state(job)
 
 
@@ -89,10 +91,10 @@ def _reference(job: Job, settings: UnlearnSettings) -> Any:
     return load(job.inputs["start"]).model.requires_grad_(False) if settings.needs & LIVE else None
 
 
-def _adopt_adapter(adapter: Path, directory: Path) -> list[str]:
-    """Keep a LoRA adapter beside the merged weights."""
-    names = [f"adapter/{path.name}" for path in sorted(adapter.iterdir()) if path.suffix in (".safetensors", ".json")]
+def _adopt(kept: Path, directory: Path) -> list[str]:
+    """Put what the wrapper keeps beside the weights; return the names of the files."""
+    names = [f"{FOLDER}/{path.name}" for path in sorted(kept.iterdir()) if path.suffix in (".safetensors", ".json")]
     for name in names:
         with atomic_path(directory / name) as temporary:
-            temporary.write_bytes((adapter / Path(name).name).read_bytes())
+            temporary.write_bytes((kept / Path(name).name).read_bytes())
     return names

@@ -18,8 +18,10 @@ from torch import nn
 
 from blur.core.errors import ConfigError, DataError
 from blur.core.hashing import sha256_json
+from blur.models.anatomy import Built
 from blur.models.encode import Example
 from blur.models.maps import covered_share
+from blur.models.wrappers.base import FOLDER
 from blur.unlearn import checkpoint, distributed
 from blur.unlearn.batches import Plan, check_streams, derive_seed, topics_of
 from blur.unlearn.losses.base import LIVE
@@ -45,13 +47,13 @@ class TrainResult:
     """What a run returns.
 
     Attributes:
-        model: the trained model in its plain form (adapters merged), in evaluation mode; if it was sharded, whole on
-            the first process only.
+        model: the trained model without what was wrapped around it, or with that merged in; in evaluation mode; if it
+            was sharded, whole on the first process only.
         records: the record of every step, those of before a resume included.
         total_steps: number of updates.
         resumed_from: step that this process began after; 0 for a fresh start.
         covered: share of the model's matrices, by elements, that the scope reaches (``models.maps.covered_share``).
-        adapter: folder of the adapter under LoRA with a checkpoint directory.
+        wrapper: folder of what the wrapper keeps, under one that keeps something, with a checkpoint directory.
     """
 
     model: PreTrainedModel
@@ -59,7 +61,7 @@ class TrainResult:
     total_steps: int
     resumed_from: int
     covered: float
-    adapter: Path | None
+    wrapper: Path | None
 
 
 def train(
@@ -103,10 +105,10 @@ def train(
     """
     check_streams(streams, settings.streams)
     _check_references(streams, settings, reference_sums, reference_model)
-    _check_scope(settings)
+    _check_processes(settings, sharded)
     place = torch.device(device) if device is not None else next(model.parameters()).device
     blueprint = Blueprint(model) if sharded and distributed.is_distributed() else None
-    covered = covered_share(model, settings.scope.reached(model))
+    covered = covered_share(model, settings.reached(Built(model)))
     model = _placed(_prepare(model, settings), place, blueprint is not None)
     if reference_model is not None:
         _placed(reference_model, place, blueprint is not None).eval()
@@ -119,10 +121,10 @@ def train(
     log = StepLog(directory if distributed.rank() == 0 else None, start)
     plan = _plan(streams, settings)
     _run(updater, plan, start, log, saver, on_step, _on_whole(on_epoch_end, blueprint))
-    adapter = directory / "adapter" if directory and settings.scope.name == "lora" else None
-    plain = settings.scope.finish(model, adapter if distributed.rank() == 0 else None)
+    kept = directory / FOLDER if directory else None
+    plain = settings.wrapper.finish(model, kept if distributed.rank() == 0 else None)
     trained = cast("PreTrainedModel", blueprint.filled(plain) if blueprint else plain.eval())
-    return TrainResult(trained, log.records, plan.total_steps, start, covered, adapter)
+    return TrainResult(trained, log.records, plan.total_steps, start, covered, kept if kept and kept.is_dir() else None)
 
 
 def _run(
@@ -172,7 +174,7 @@ def _on_whole(
 
 def _prepare(model: nn.Module, settings: UnlearnSettings) -> nn.Module:
     torch.manual_seed(derive_seed("scope", settings.seed))
-    return settings.scope.apply(model)
+    return settings.prepare(model)
 
 
 def _placed(model: nn.Module, device: torch.device, sharded: bool) -> nn.Module:
@@ -190,13 +192,18 @@ def _plan(streams: Mapping[str, Sequence[Example]], settings: UnlearnSettings) -
     return plan if settings.epochs is None else replace(plan, total_steps=settings.epochs * plan.per_epoch)
 
 
-def _check_scope(settings: UnlearnSettings) -> None:
-    if settings.scope.name == "lora" and distributed.is_distributed():
+def _check_processes(settings: UnlearnSettings, sharded: bool) -> None:
+    if not distributed.is_distributed():
+        return
+    if not settings.wrapper.distributed:
         raise ConfigError(
-            f"LoRA runs in one process, and there are {distributed.world_size()}",
-            where="scope",
-            remedy="Start one process (adapters are small: one GPU does), or choose another scope",
+            f"{settings.wrapper.name!r} runs in one process, and there are {distributed.world_size()}",
+            where="wrapper",
+            remedy="Start one process (what it trains is small: one GPU does), or leave the wrapper out",
         )
+    if sharded and not settings.sharded:
+        what = f"{settings.scope.name!r} needs whole weights on every process"
+        raise ConfigError(what, where="scope", remedy="Use ddp instead of fsdp2")
 
 
 def _check_references(

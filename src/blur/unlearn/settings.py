@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
 from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, StreamName, Strict
+from blur.models.anatomy import Anatomy
+from blur.models.wrappers import base as wrappers
+from blur.models.wrappers.base import WrapperBase
 from blur.unlearn.asked import Asked
 from blur.unlearn.combine.base import Combination
 from blur.unlearn.losses.base import LIVE, LossBase, Need
 from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 
 class Objective(Strict):
@@ -51,6 +57,7 @@ class UnlearnSettings(Strict):
         "adamw", validate_default=True
     )
     scope: Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")] = Field("all", validate_default=True)
+    wrapper: Annotated[WrapperBase, Axis(wrappers.PACKAGE, "Wrapper")] = Field("none", validate_default=True)
     schedule: Schedule = Schedule()
     epochs: Count | None = Field(None, description="passes over the forget stream (or the first retain stream)")
     steps: Count | None = Field(None, description="updates, instead of epochs")
@@ -61,7 +68,7 @@ class UnlearnSettings(Strict):
     gradient_checkpointing: Flag = False
     dropout: Flag = Field(
         False,
-        description="on, at the rates of the model's configuration and of LoRA's `dropout`; for plain fine-tuning only",
+        description="on, at the rates of the model's configuration and of the wrapper; for plain fine-tuning only",
     )
     master_weights: Flag = Field(
         False,
@@ -84,8 +91,18 @@ class UnlearnSettings(Strict):
     def _dropout_has_a_place(self) -> UnlearnSettings:
         if self.dropout and (self.forget or self.needs):
             raise ValueError("`dropout: true` is for plain fine-tuning: losses compare the model with one without it")
-        if getattr(self.scope, "dropout", 0) and not self.dropout:
-            raise ValueError("`scope.dropout` does nothing without `dropout: true`, which is for plain fine-tuning")
+        if self.wrapper.draws and not self.dropout:
+            raise ValueError("`wrapper.dropout` does nothing without `dropout: true`, which is for plain fine-tuning")
+        return self
+
+    @model_validator(mode="after")
+    def _scope_has_a_meaning(self) -> UnlearnSettings:
+        if self.wrapper.freezes and self.scope.name != "all":
+            raise ValueError(
+                f"`scope` chooses weights of the model, and `wrapper: {self.wrapper.name}` freezes them all"
+            )
+        if self.scope.reads_forget and not self.forget:
+            raise ValueError(f"`scope: {self.scope.name}` is chosen by the forget loss, and there is none")
         return self
 
     @property
@@ -116,10 +133,26 @@ class UnlearnSettings(Strict):
     @property
     def sharded(self) -> bool:
         """Whether several GPUs can share the model."""
-        return self.scope.sharded
+        return self.scope.sharded and self.wrapper.sharded
+
+    def reached(self, anatomy: Anatomy) -> Collection[str]:
+        """Return the names of the model's weights that the method changes."""
+        return self.wrapper.reaches(anatomy) if self.wrapper.freezes else self.scope.moves(anatomy)
+
+    def prepare(self, model: Module) -> Module:
+        """Return the model to train: the weights of the scope may move, and the wrapper is around it."""
+        self.scope.apply(model)
+        return self.wrapper.wrap(model)
 
     @property
     def modules(self) -> list[str]:
         """Modules that this run's axes and schedule name, for the code fingerprint (which leaves settings out)."""
-        parts = (self.combine, self.optimizer, self.scope, self.schedule, *(one.loss for one in self.objectives))
+        parts = (
+            self.combine,
+            self.optimizer,
+            self.scope,
+            self.wrapper,
+            self.schedule,
+            *(one.loss for one in self.objectives),
+        )
         return sorted({type(part).__module__ for part in parts})

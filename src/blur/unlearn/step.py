@@ -48,7 +48,7 @@ class Updater:
         self.trainable = Trainable.of(model, settings.master_weights)
         self.device = self.parameters[0].device
         self.passes = self._passes(settings.forget), self._passes(settings.retain)
-        self.trainable = settings.scope.narrow(self.trainable, self)
+        self.trainable = settings.scope.narrow(self.trainable, model, self.forget_gradient)
         self.optimizer = settings.optimizer.build(self.trainable.shares)
         one_sided = not settings.forget or not settings.retain
         self.separate = not one_sided and (settings.combine.separate or settings.log_gradients)

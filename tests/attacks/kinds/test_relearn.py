@@ -23,7 +23,7 @@ SETTINGS = {
     "max_grad_norm": None,
     "arms": {
         "half": {"data": "forget", "fraction": 0.5},
-        "lora": {"data": "forget", "scope": {"name": "lora", "rank": 2}, "optimizer": {"name": "adamw", "lr": 0.05}},
+        "lora": {"data": "forget", "wrapper": {"name": "lora", "rank": 2}, "optimizer": {"name": "adamw", "lr": 0.05}},
         "others": {"data": "others"},
     },
 }

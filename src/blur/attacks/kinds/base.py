@@ -12,8 +12,6 @@ from blur.attacks.point import Point, Record
 from blur.core.settings import Strict
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from blur.measure.settings import MeasureSettings
     from blur.measurements import Measurements
     from blur.models import LoadedModel
@@ -35,7 +33,7 @@ class Victim:
         measure: measures a model; on ``sets`` and with ``settings``, where others are not given. It is left as it was.
         sets: records by set that ``measure`` reads.
         settings: what ``measure`` measures.
-        adapter: folder of the adapter that the model was unlearned with and that can be taken off; None without one.
+        bare: returns the model with what was put around it taken off; None where nothing was.
         is_reference: whether it is the target or the retrained model.
         progress: called with (done, total, what).
     """
@@ -47,7 +45,7 @@ class Victim:
     measure: Callable[..., Measurements]
     sets: Sets
     settings: MeasureSettings
-    adapter: Path | None
+    bare: Callable[[], LoadedModel] | None
     is_reference: bool
     progress: Callable[[int, int, str], None]
 

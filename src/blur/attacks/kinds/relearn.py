@@ -19,6 +19,8 @@ from blur.attacks.kinds.base import AttackBase, Victim
 from blur.attacks.point import COVERED, Point, entity, unknown
 from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, SetName, Share, Strict
+from blur.models.wrappers import base as wrappers
+from blur.models.wrappers.base import WrapperBase
 from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from blur.models import LoadedModel
 
 Optimizer = Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Optimizer")]
+Wrapper = Annotated[WrapperBase, Axis(wrappers.PACKAGE, "Wrapper")]
 Scope = Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")]
 Record = dict[str, Any]
 COMMON = {
@@ -47,6 +50,7 @@ class Arm(Strict):
     data: str = Field(description="one of the attack's `data`")
     fraction: Share = Field(1.0, description="of the entities in the data; the others stay unseen")
     scope: Scope = Field("all", validate_default=True)
+    wrapper: Wrapper = Field("none", validate_default=True)
     optimizer: Optimizer | None = Field(None, description="instead of the attack's")
 
 
@@ -95,7 +99,8 @@ class Attack(AttackBase):
         """Return an arm's fine-tuning as settings of the training loop."""
         chosen = self.arms[arm]
         common = self.model_dump(include=COMMON)
-        recipe = {"optimizer": chosen.optimizer or self.optimizer, "scope": chosen.scope, "steps": self.at[-1]}
+        recipe = {"optimizer": chosen.optimizer or self.optimizer, "steps": self.at[-1]}
+        recipe |= {"scope": chosen.scope, "wrapper": chosen.wrapper}
         return UnlearnSettings.model_validate({**common, **recipe, "retain": [{"stream": "retain", "loss": "nll"}]})
 
     def strike(self, arm: str, victim: Victim) -> dict[str, Point]:

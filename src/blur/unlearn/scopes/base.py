@@ -1,17 +1,18 @@
-"""What a scope is: it chooses the weights that may move, and gives the plain model back. Imports no torch."""
+"""What a scope is: it chooses which of a model's weights may move. Imports no torch."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, ClassVar
 
 from blur.core.choice import Choice
+from blur.models.anatomy import Anatomy, Built
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
+    from blur.unlearn.gradients import Gradients
     from blur.unlearn.sharding import Trainable
-    from blur.unlearn.step import Updater
 
 
 class ScopeBase(Choice):
@@ -19,26 +20,30 @@ class ScopeBase(Choice):
 
     Attributes:
         sharded: whether weights may be shared out over GPUs (FSDP2); if not, a job uses one GPU of those it is given.
+        reads_forget: whether it is chosen by the gradient of the forget loss.
     """
 
     sharded: ClassVar[bool] = True
+    reads_forget: ClassVar[bool] = False
 
-    def apply(self, model: Module) -> Module:
-        """Set ``requires_grad`` on the model's parameters, or wrap it; return the model to train."""
-        raise NotImplementedError
+    def moves(self, anatomy: Anatomy) -> Collection[str]:
+        """Return the names of the parameters that may move, before ``narrow``.
 
-    def reached(self, model: Module) -> set[str]:
-        """Return the names of a plain model's weights that the scope reaches, before ``narrow``."""
-        return {name for name, parameter in self.apply(model).named_parameters() if parameter.requires_grad}
+        Raises:
+            ConfigError: the model has no such part.
+        """
+        return anatomy.shapes.keys()
 
-    def narrow(self, trainable: Trainable, updater: Updater) -> Trainable:
+    def apply(self, model: Module) -> None:
+        """Mark those parameters of ``model`` trainable, and freeze the rest."""
+        chosen = self.moves(Built(model))
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in chosen)
+
+    def narrow(self, trainable: Trainable, model: Module, forget_gradient: Callable[[], Gradients]) -> Trainable:
         """Return what may move of the parameters that ``apply`` left trainable, at the original weights.
 
         Args:
-            updater: gives the gradient of the forget loss.
+            forget_gradient: returns the gradient of the forget loss over the whole of its streams.
         """
         return trainable
-
-    def finish(self, model: Module, adapter: Path | None) -> Module:
-        """Return the trained model in its plain form; write what was wrapped around it to ``adapter``."""
-        return model

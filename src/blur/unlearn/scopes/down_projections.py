@@ -7,16 +7,14 @@ in Llama, and the attention's output projection in Qwen2, whose attention has bi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from blur.core.settings import Count, Whole
+from blur.models.anatomy import Anatomy
 from blur.unlearn.depth import check_layers, scaled_layers
 from blur.unlearn.scopes.base import ScopeBase
-
-if TYPE_CHECKING:
-    from torch.nn import Module
 
 
 class Scope(ScopeBase):
@@ -37,17 +35,11 @@ class Scope(ScopeBase):
         check_layers(self.layers, self.of)
         return self
 
-    def apply(self, model: Module) -> Module:
-        """Mark the down-projections trainable and freeze the rest.
+    def moves(self, anatomy: Anatomy) -> set[str]:
+        """Return the names of the down-projections.
 
         Raises:
             ConfigError: the model has no such layer.
         """
-        from blur.models.hidden import depth
-        from blur.models.maps import down_projections
-
-        model.requires_grad_(False)
-        for number in scaled_layers(self.layers, self.of, depth(model), "scope.layers"):
-            for one in down_projections(model, number):
-                one.layer.get_parameter(one.key).requires_grad_(True)
-        return model
+        numbers = scaled_layers(self.layers, self.of, anatomy.layers, "scope.layers")
+        return {name for number in numbers for name in anatomy.down_projections(number)}

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from blur.core.errors import ConfigError
 from blur.core.settings import Count, Whole
+from blur.models.anatomy import Anatomy
 from blur.unlearn.depth import check_layers, scaled_layers
 from blur.unlearn.scopes.base import ScopeBase
-
-if TYPE_CHECKING:
-    from torch.nn import Module
 
 LAYER = "{layer}"
 
@@ -54,15 +52,14 @@ class Scope(ScopeBase):
         check_layers(self.layers or (), self.of)
         return self
 
-    def apply(self, model: Module) -> Module:
-        """Mark the matching parameters trainable and freeze the rest.
+    def moves(self, anatomy: Anatomy) -> set[str]:
+        """Return the names of the matching parameters.
 
         Raises:
             ConfigError: a pattern matches nothing (the nearest names are listed), or the model has no such layer.
         """
-        names = [name for name, _ in model.named_parameters()]
-        chosen: set[str] = set()
-        for pattern, shown, within in self._expanded(model):
+        names, chosen = list(anatomy.shapes), set[str]()
+        for pattern, shown, within in self._expanded(anatomy):
             matching = [name for name in names if name.startswith(within) and re.search(pattern, name)]
             if not matching:
                 near = difflib.get_close_matches(shown, names, n=3, cutoff=0.3) or names[:3]
@@ -72,24 +69,18 @@ class Scope(ScopeBase):
                     remedy=f"nearest names: {', '.join(near)}",
                 )
             chosen.update(matching)
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name in chosen)
-        return model
+        return chosen
 
-    def _expanded(self, model: Module) -> list[tuple[str, str, str]]:
+    def _expanded(self, anatomy: Anatomy) -> list[tuple[str, str, str]]:
         """Return each pattern with layer numbers put in, as a person would write it, and where its matches lie."""
         if self.layers is None:
             return [(pattern, pattern, "") for pattern in self.patterns]
-        from blur.models.hidden import decoder_layers
-
-        blocks = decoder_layers(model)
-        paths = {id(layer): f"{path}." for path, layer in model.named_modules()}
         return [
             (
                 pattern.replace(LAYER, rf"(?<!\d){number}(?!\d)"),
                 pattern.replace(LAYER, str(number)),
-                paths[id(blocks[number])] if LAYER in pattern else "",
+                anatomy.block(number) if LAYER in pattern else "",
             )
             for pattern in self.patterns
-            for number in scaled_layers(self.layers, self.of, len(blocks), "scope.layers")
+            for number in scaled_layers(self.layers, self.of, anatomy.layers, "scope.layers")
         ]

@@ -14,7 +14,7 @@ chosen as by a percentile with linear interpolation.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     from blur.models.maps import LinearMap
+    from blur.unlearn.gradients import Gradients
     from blur.unlearn.sharding import Trainable
-    from blur.unlearn.step import Updater
 
 
 class Scope(ScopeBase):
@@ -42,36 +42,28 @@ class Scope(ScopeBase):
     """
 
     sharded: ClassVar[bool] = False
+    reads_forget: ClassVar[bool] = True
     name: Literal["saliency"] = "saliency"
     granularity: Literal["tensor", "row", "element"] = "tensor"
     percentile: Positive = Field(90.0, le=100)
 
-    def apply(self, model: Module) -> Module:
-        """Mark every parameter trainable: each takes part in the saliency."""
-        return model.requires_grad_(True)
-
-    def narrow(self, trainable: Trainable, updater: Updater) -> Trainable:
+    def narrow(self, trainable: Trainable, model: Module, forget_gradient: Callable[[], Gradients]) -> Trainable:
         """Keep the salient units.
 
         Raises:
-            ConfigError: weights are sharded; no forget loss; fewer units than asked for have a gradient at all.
+            ConfigError: fewer units than asked for have a gradient at all.
             BlurError: the gradient is not finite.
         """
         from torch import cat, zeros_like
 
         from blur.models.maps import linear_maps
 
-        if updater.sharded:
-            what, remedy = "the saliency scope needs whole weights on every process", "Use ddp instead of fsdp2"
-            raise ConfigError(what, where="scope", remedy=remedy)
-        if not updater.settings.forget:
-            raise ConfigError("saliency is that of a forget loss, and there is none", where="scope")
-        gradients = updater.forget_gradient()
+        gradients = forget_gradient()
         names, pairs = trainable.names, zip(gradients, trainable.parameters, strict=True)
         filled = [zeros_like(parameter) if gradient is None else gradient for gradient, parameter in pairs]
-        fused = {one.name: one for one in linear_maps(updater.model) if one.is_fused}
+        fused = {one.name: one for one in linear_maps(model) if one.is_fused}
         scores = [
-            self._scores(fused[name].stacked(one).flatten(0, 1) if name in fused else one, _out(updater.model, name))
+            self._scores(fused[name].stacked(one).flatten(0, 1) if name in fused else one, _out(model, name))
             for name, one in zip(names, filled, strict=True)
         ]
         threshold = kth(scores, math.ceil(self.percentile * (sum(map(len, scores)) - 1) / 100))
@@ -80,7 +72,7 @@ class Scope(ScopeBase):
         masks = [
             self._experts(score >= threshold, fused[name])
             if name in fused
-            else self._mask(score >= threshold, one, _out(updater.model, name))
+            else self._mask(score >= threshold, one, _out(model, name))
             for name, score, one in rows
         ]
         return trainable.narrowed(masks)

@@ -23,12 +23,13 @@ TABLE = f"results/{tiny_graph.SCALE}/drawn/own/results/manifest.json"
 OF_TABLE = ("snakemake", "all_metrics", TABLE, "--config", f"scale={tiny_graph.SCALE}", "workers=cold")
 METRICS = f"results/{tiny_graph.SCALE}/metrics/own/npo_gdr/default/seed0"
 TYPED = f"--task own --scale {tiny_graph.SCALE}"
-RUNS = ("target", "retrained", "npo_gdr", "blur_npo --variant lora")
+RUNS = ("target", "retrained", "npo_gdr", "task_vector", "blur_npo --variant lora")
 STAGES = [
     "data",
     "base",
     *(f"train --role {role}" for role in RUNS[:2]),
     "derive reference_sums --method target",
+    "derive forget_tuned --method target",
     *(f"unlearn --method {run}" for run in RUNS[2:]),
     *(f"evaluate --method {run}" for run in RUNS),
 ]

@@ -1,4 +1,4 @@
-"""A graph of every kind of job: two methods on a handful of one's own texts, one attack, one figure."""
+"""A graph of every kind of job: two methods that train, and an edit, on a few texts of one's own; attack and figure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ CONFIGURATION: dict[str, dict[str, Any]] = {
         "all": ["own"],
         "tasks": {"own": {"attacked": [{"attacks": ["quantization"], "methods": ["npo_gdr"], "seeds": [0]}]}},
         "unlearn": {"epochs": 2, "batch_size": 4, "optimizer": {"name": "adamw", "lr": 1e-3}},
-        "runs": [{"methods": ["npo_gdr"], "seeds": [0]}, {"methods": ["blur_npo"], "variants": ["lora"], "seeds": [0]}],
+        "runs": [
+            {"methods": ["npo_gdr", "task_vector"], "seeds": [0]},
+            {"methods": ["blur_npo"], "variants": ["lora"], "seeds": [0]},
+        ],
+        "derived": {"forget_tuned": {"epochs": 2, "batch_size": 4, "optimizer": {"lr": 1e-3}}},
     },
     "tasks/own.yaml": {
         "title": "Own texts",

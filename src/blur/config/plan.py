@@ -35,11 +35,14 @@ from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.derived import base as derived
 from blur.derived.base import DerivedBase
+from blur.edits.settings import EditSettings
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
 from blur.unlearn.asked import Asked
 from blur.unlearn.settings import UnlearnSettings
 
+MethodSettings = UnlearnSettings | EditSettings
+KINDS: dict[str, type[MethodSettings]] = {"train": UnlearnSettings, "edit": EditSettings}
 OWN = "own"  # what the benchmark itself demands to forget, where a request is asked for
 FINE_TUNING: Layer = (
     "built-in recipe of target and retrained",
@@ -270,24 +273,25 @@ class Plan:
         return [self.scale_layer(key), under(resolved.model_file, key), *resolved.said(key)]
 
     @cache  # noqa: B019
-    def method_settings(self, run: Run) -> UnlearnSettings:
-        """Return the resolved settings of an unlearning run.
+    def method_settings(self, run: Run) -> MethodSettings:
+        """Return the resolved settings of an unlearning run, of the method's kind.
 
-        Later ones win: scale, model, task, method, the model's and the task's settings of the method, variant, seed.
+        Later ones win: scale, model, task (what they say of training), method, the model's and the task's settings of
+        the method, variant, seed.
         """
-        layers = self._unlearn_layers(run)
-        settings = validate(UnlearnSettings, *layers)
-        if not settings.forget:
+        layers = self._method_layers(run)
+        settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *layers)
+        if isinstance(settings, UnlearnSettings) and not settings.forget:
             raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
         require_names(settings, {"stream": list(self.streams(run))}, *layers)
         require_fit(settings, self.task(run.task).sizes, *layers)
         self._require_sources(settings, *layers)
         return settings.model_copy(update={"seed": run.seed})
 
-    def _require_sources(self, settings: UnlearnSettings, *layers: Layer) -> None:
+    def _require_sources(self, settings: MethodSettings, *layers: Layer) -> None:
         """Refuse something that is derived from another run, where there can be none of that method and variant."""
         require_names(settings, {"method": self.methods}, *layers)
-        for asked in settings.combine.derived:
+        for asked in settings.derived.values():
             if asked.method:
                 known = ["default", *self.method(asked.method).variants, *self.scale.variants]
                 place = file_of(layers, ("combine", "matched"))
@@ -303,21 +307,25 @@ class Plan:
         for method in self.methods:
             for variant in ("default", *self.method(method).variants, *self.scale.variants):
                 if (method, variant) not in used:
-                    layers = self._unlearn_layers(Run(task, method, variant))
-                    if settings := validate_unused(UnlearnSettings, *layers):
+                    layers = self._method_layers(Run(task, method, variant))
+                    if settings := validate_unused(KINDS[self.method(method).kind], *layers):
                         self._require_sources(settings, *layers)
 
     @cache  # noqa: B019
     def derived_settings(self, task: str, kind: str) -> DerivedBase:
-        """Return the settings of something that is derived for methods. Later ones win: scale, model, task.
+        """Return the settings of something that is derived for methods. Later ones win: its own, scale, model, task.
 
         Raises:
             ConfigError: there is no such kind, or its settings are wrong.
         """
         require_known("module of blur.derived", kind, available(derived.PACKAGE), "derived")
         resolved = self.task(task)
-        layers = [self.scale_layer("derived", kind), under(resolved.model_file, "derived", kind)]
         chosen: type[DerivedBase] = import_module(f"{derived.PACKAGE}.{kind}").Derived
+        layers = [
+            (f"defaults of {derived.PACKAGE}.{kind}", chosen(name=kind).model_dump(mode="json")),
+            self.scale_layer("derived", kind),
+            under(resolved.model_file, "derived", kind),
+        ]
         return validate(chosen, *layers, *resolved.said("derived", kind))
 
     def derived(self, run: Run) -> dict[str, JobName]:
@@ -329,11 +337,11 @@ class Plan:
         of_request = bool(self.derived_settings(run.task, asked.kind).streams)
         return JobName(run.task, source, asked.kind, self._request_name(run) if of_request else OWN)
 
-    def _unlearn_layers(self, run: Run) -> list[Layer]:
+    def _method_layers(self, run: Run) -> list[Layer]:
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
         return [
-            *self._common(run.task, "unlearn"),
+            *(self._common(run.task, "unlearn") if method.kind == "train" else ()),
             (f"{file}: settings", method.settings),
             under(task.model_file, "methods", run.method),
             *task.said("methods", run.method),

@@ -282,12 +282,15 @@ class ModelConfig(Strict):
 
 
 class MethodConfig(Strict):
-    """``config/methods/<method>.yaml``: a point in the space of five axes, with variants."""
+    """``config/methods/<method>.yaml``: a point in the space of five axes, or an edit; with variants."""
 
     title: str
+    kind: Literal["train", "edit"] = Field("train", description="a run of the training loop, or one change of weights")
     family: str
     source: str = Field(description="paper and equation that the method is from")
-    settings: Partial = Field(description="forget, retain, combine, optimizer, scope ... (UnlearnSettings)")
+    settings: Partial = Field(
+        description="forget, retain, combine, scope ... (UnlearnSettings); or edit (EditSettings)"
+    )
     variants: dict[str, Partial] = Field(default_factory=dict, description="named changes of the settings")
 
     @model_validator(mode="after")

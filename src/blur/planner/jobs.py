@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from blur.config.drawn import drawn
 from blur.config.plan import Plan
 from blur.config.stages import STAGES
 from blur.config.task import Run
+from blur.edits.settings import EditSettings
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.cost import Clock, forward, update_operations
 from blur.planner.memory import Layout
@@ -84,12 +85,24 @@ def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
         read = [stream(place.task, place.sizes, sets[one]) for one in kind.streams]
         ahead = (sum(one.topics) * one.tokens * forward(place.architecture, one.tokens, one.scored) for one in read)
         seconds = clock.forward(kind.passes * sum(ahead))
-        yield _cost("derive", job.run, Layout(), seconds, clock.overhead(weights * kind.reads_weights))
+        if kind.recipe:
+            seconds += _learning(place, clock, kind.recipe, _all_sets(sets, kind.streams))
+        disk = weights if kind.recipe else 0
+        yield _cost("derive", job.run, Layout(), seconds, clock.overhead(weights * kind.reads_weights + disk), disk)
     for run in place.plan.runs(name):
         yield _unlearn(place, clock, run)
 
 
+def _all_sets(streams: Mapping[str, Mapping[str, Sequence[str]]], names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(one for name in names for sets in streams[name].values() for one in sets)
+
+
 def _unlearn(place: Workplace, clock: Clock, run: Run) -> JobCost:
+    chosen = place.plan.method_settings(run)
+    if isinstance(chosen, EditSettings):
+        seconds = 2 * clock.measuring(place.architecture, place.measuring_epoch())  # before and after
+        weights = float(place.architecture.num_parameters * place.element)
+        return _cost("unlearn", run, Layout(), seconds, clock.overhead(weights + place.editing(chosen)), weights)
     settings, found = place.unlearning(run)
     layout, _ = fitting(place, settings, found, clock.gpu)
     job = place.job(settings, found, Layout())

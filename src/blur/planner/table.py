@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from blur.config.plan import Plan
 from blur.config.stages import STAGES
 from blur.config.task import Run
+from blur.edits.settings import EditSettings
 from blur.planner.catalogue import Catalogue, Gpu, catalogue_of
 from blur.planner.jobs import JobCost, jobs
 from blur.planner.memory import TERMS, Layout, plan_memory
@@ -64,7 +65,7 @@ def _memory(place: Workplace, gpu: Gpu) -> str:
     names = (unit.name, *SHORT, "highest at", "1 GPU", *several, "fits on")
     rows = [_row(place, gpu, run, unit) for run in _one_each(place)]
     task, number = place.task, place.architecture.num_parameters / 1e9
-    micro = {spread(settings, 1)[0] for settings in map(place.plan.method_settings, place.plan.runs(task.name))}
+    micro = {spread(settings, 1)[0] for settings in (place.unlearning(run)[0] for run in place.trained_runs)}
     batches = f"micro-batches of {' or '.join(map(str, sorted(micro)))} on one GPU"
     about = f"{task.config.title}: {number:.3g}B parameters in {task.model.dtype}, {batches}"
     note = "" if place.architecture.is_counted else "\n(activations approximate: not counted on this type of model)"
@@ -72,17 +73,23 @@ def _memory(place: Workplace, gpu: Gpu) -> str:
     attacks = dict.fromkeys(attack for _, attack in place.plan.attacks.pairs(task.name))
     peaks = {attack: peak for attack in attacks if (peak := place.attack(attack))}
     attacked = [f"attack {name}: {unit.text(peak)} {unit.name} on one GPU" for name, peak in peaks.items()]
-    return "\n".join([f"{about}{note}", _grid([names, *rows]), measured, *attacked])
+    edits = {run.method: place.plan.method_settings(run) for run in place.plan.runs(task.name)}
+    edited = [
+        f"edit {name}: {unit.text(place.editing(settings))} {unit.name} on one GPU"
+        for name, settings in edits.items()
+        if isinstance(settings, EditSettings)
+    ]
+    return "\n".join([f"{about}{note}", _grid([names, *rows]), measured, *edited, *attacked])
 
 
 def _settings(place: Workplace) -> UnlearnSettings:
-    return place.plan.method_settings(place.plan.runs(place.task.name)[0])
+    return place.unlearning(place.trained_runs[0])[0]
 
 
 def _one_each(place: Workplace) -> list[Run]:
     """Return one run of each method, and of each variant that needs another amount of memory."""
     found: dict[tuple[str, float], Run] = {}
-    for run in place.plan.runs(place.task.name):
+    for run in place.trained_runs:
         settings, streams = place.unlearning(run)
         total = plan_memory(place.job(settings, streams, Layout())).peak.total
         found.setdefault((run.method, round(total / GIB, 1)), run)

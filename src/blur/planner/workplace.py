@@ -8,6 +8,7 @@ from typing import Any
 
 from blur.config.plan import Plan
 from blur.config.task import Run, Task
+from blur.edits.settings import EditSettings
 from blur.planner.architecture import ELEMENT_BYTES, Architecture, architecture_of
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.memory import Job, Layout, Sharding, evaluation_memory, plan_memory
@@ -60,9 +61,21 @@ class Workplace:
         settings = self.plan.attacks.measure(self.task.name, attack)
         return measured(settings, self.sizes, self.catalogue, self.task.model.max_length)
 
+    @property
+    def trained_runs(self) -> list[Run]:
+        """The runs of methods that train."""
+        runs = self.plan.runs(self.task.name)
+        return [run for run in runs if isinstance(self.plan.method_settings(run), UnlearnSettings)]
+
     def unlearning(self, run: Run) -> tuple[UnlearnSettings, dict[str, Stream]]:
-        """Return a run's settings and streams."""
-        return self.plan.method_settings(run), streams(self.plan, run, self.sizes)
+        """Return the settings and streams of a run that trains."""
+        settings = self.plan.method_settings(run)
+        assert isinstance(settings, UnlearnSettings), f"{run.path} is an edit"
+        return settings, streams(self.plan, run, self.sizes)
+
+    def editing(self, settings: EditSettings) -> float:
+        """Return the bytes of whole models that an edit holds."""
+        return float(settings.edit.copies * self.architecture.num_parameters * self.element)
 
     def training(self, role: str) -> tuple[UnlearnSettings, dict[str, Stream]]:
         """Return the settings and the stream of the target or retrained model's training."""

@@ -15,7 +15,6 @@ from blur.core.runtime import make_deterministic
 from blur.measure.run import Suite
 from blur.measurements import Measurements, join_points, write_points
 from blur.models.io import load, wrapper_of
-from blur.stages.fit import forget_resume_state, resume_folder
 from blur.stages.job import Job
 from blur.stages.sets import examples, read_sets
 
@@ -35,14 +34,14 @@ def run(job: Job) -> None:
         if done:
             return
         make_deterministic(job.threads, job.device)
-        folder = resume_folder(job)
+        folder = job.resume_folder()
         victim = _victim(job, job.plan.attacks.measure(job.name.task, job.name.attack))
         for arm in attack.arms:
             _strike(attack, arm, victim, folder / arm)
         files = _collect(attack, folder, job.directory)
         empty = sorted(name for name, rows in victim.sets.items() if not rows)
         job.close(files, empty_sets=[*empty, *victim.settings.empty(empty)])
-        forget_resume_state(job)
+        job.forget_resume_state()
 
 
 def _strike(attack: AttackBase, arm: str, victim: Victim, folder: Path) -> None:

@@ -30,6 +30,7 @@ def run(job: Job) -> None:
         files = kind.make(_source(job), job.directory)
         if launch.rank() == 0:
             job.close(files)
+            job.forget_resume_state()
 
 
 def _source(job: Job) -> Source:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +55,7 @@ def fit(
             settings,
             on_step=on_step,
             on_epoch_end=on_epoch_end,
-            checkpoint_dir=resume_folder(job),
+            checkpoint_dir=job.resume_folder(),
             run_key=sha256_json(hashes(job.inputs)),
             device=job.device,
             sharded=launch.way() == "fsdp2",
@@ -87,27 +86,9 @@ def passing(result: TrainResult) -> dict[str, int | float]:
     return {"resumed_from": result.resumed_from, "step_seconds": round(seconds, 3)}
 
 
-def resume_folder(job: Job) -> Path:
-    """Return the folder of the job's resume state, named after its key and inputs; state of others is removed."""
-    folder = job.work / sha256_json([job.key, hashes(job.inputs)])[:16]
-    if job.work.is_dir() and launch.rank() == 0:
-        for other in job.work.iterdir():
-            if other.is_dir() and other != folder:
-                shutil.rmtree(other)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def adopt_log(result: TrainResult, directory: Path) -> list[str]:
     """Write the record of each step, without what it took, beside the model; return the file's name in a list."""
     records = ({name: value for name, value in record.items() if name != "seconds"} for record in result.records)
     lines = [json.dumps(record, allow_nan=False) + "\n" for record in records]
     atomic_write_text(directory / STEPS, "".join(lines))
     return [STEPS]
-
-
-def forget_resume_state(job: Job) -> None:
-    """Remove the resume state of a job whose manifest is written."""
-    for folder in job.work.iterdir():
-        if folder.is_dir():
-            shutil.rmtree(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -91,6 +92,22 @@ class Job:
     def work(self) -> Path:
         """Folder for lock and resume state of the job."""
         return work_dir(self.scale, f"{self.stage.name}/{self.name.path}")
+
+    def resume_folder(self) -> Path:
+        """Return the folder of the job's resume state, named after its key and inputs; state of others is removed."""
+        folder = self.work / sha256_json([self.key, hashes(self.inputs)])[:16]
+        if self.work.is_dir() and launch.rank() == 0:
+            for other in self.work.iterdir():
+                if other.is_dir() and other != folder:
+                    shutil.rmtree(other)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def forget_resume_state(self) -> None:
+        """Remove the resume state, once the manifest is written."""
+        for folder in self.work.iterdir():
+            if folder.is_dir():
+                shutil.rmtree(folder)
 
     @contextmanager
     def writing(self) -> Iterator[bool]:

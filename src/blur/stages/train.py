@@ -8,7 +8,7 @@ from blur.core import launch
 from blur.core.runtime import make_deterministic
 from blur.models.io import load, load_pretrained, save
 from blur.stages.card import card
-from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, start_device
+from blur.stages.fit import adopt_log, facts, fit, passing, start_device
 from blur.stages.job import Job
 from blur.stages.sets import examples, read_sets
 
@@ -30,7 +30,7 @@ def run(job: Job) -> None:
         if launch.rank() > 0:
             return
         job.close(files, made, training=training)
-        forget_resume_state(job)
+        job.forget_resume_state()
 
 
 def _fetch(job: Job) -> list[str]:

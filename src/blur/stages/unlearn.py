@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +13,20 @@ from blur.core import manifest as manifests
 from blur.core.errors import DataError
 from blur.core.files import atomic_path
 from blur.core.runtime import make_deterministic
+from blur.edits.base import AtHand
+from blur.edits.settings import EditSettings
 from blur.models.io import load, save
 from blur.models.wrappers.base import FOLDER
 from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
-from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, resume_folder, start_device
+from blur.stages.fit import adopt_log, facts, fit, passing, start_device
 from blur.stages.job import Job
 from blur.stages.sets import stream_examples
 from blur.unlearn.losses.base import LIVE
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from blur.models import LoadedModel
     from blur.unlearn.settings import UnlearnSettings
 
@@ -37,29 +43,65 @@ def run(job: Job) -> None:
         _unlearn(job)
 
 
+@dataclass(frozen=True)
+class Made:
+    """The unlearned model, and what there is to say of how it came about.
+
+    Attributes:
+        files: of the model's folder, written already.
+        facts: for the manifest.
+        passing: what may be another the next time.
+    """
+
+    model: PreTrainedModel
+    files: list[str]
+    facts: dict[str, Any]
+    passing: dict[str, Any]
+
+
 def _unlearn(job: Job) -> None:
     derived = _derived(job)
     settings, directory = job.plan.method_settings(job.run).given(derived), job.directory
     loaded = load(job.inputs["start"], device=start_device(job))
-    epochs = EpochMeasurements(job, loaded, resume_folder(job))
+    epochs = EpochMeasurements(job, loaded, job.resume_folder())
     if launch.rank() == 0:
         epochs(0, loaded.model)
-    references = {"reference_sums": derived.get("reference_sums"), "reference_model": _reference(job, settings)}
-    result = fit(job, loaded.model, _streams(job, loaded), settings, epochs, **references)
+    if isinstance(settings, EditSettings):
+        made = _edited(job, loaded, settings, derived)
+        epochs(1, made.model)
+    else:
+        made = _trained(job, loaded, settings, derived, epochs)
     if launch.rank() > 0:
         return
     measured = job.results[0].directory
     job.close(epochs.collect(measured), directory=measured)
     summary = f"Unlearned by the method `{job.run.method}`, starting from {job.plan.start(job.run).path}."
-    files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary, settings.wrapper.stays))
+    text = card(job, summary, settings.wrapper.stays)
+    files = [*save(made.model, loaded.tokenizer, loaded.template, directory, text), *made.files]
     shutil.rmtree(directory / "epochs", ignore_errors=True)  # where measurements lay up to version 0.1
-    if result.wrapper:
-        files += _adopt(result.wrapper, directory)
-    files += adopt_log(result, directory)
-    training = facts(result, settings)
     settled, wrapper = (one.model_dump(mode="json") for one in (settings, settings.wrapper))
-    job.close(files, passing(result), settings=settled, wrapper=wrapper, training=training)
-    forget_resume_state(job)
+    job.close(files, made.passing, settings=settled, wrapper=wrapper, **made.facts)
+    job.forget_resume_state()
+
+
+def _trained(
+    job: Job, loaded: LoadedModel, settings: UnlearnSettings, derived: Mapping[str, Any], epochs: EpochMeasurements
+) -> Made:
+    """Run the training loop."""
+    references = {"reference_sums": derived.get("reference_sums"), "reference_model": _reference(job, settings)}
+    result = fit(job, loaded.model, _streams(job, loaded), settings, epochs, **references)
+    files: list[str] = []
+    if launch.rank() == 0:
+        files = adopt_log(result, job.directory) + (_adopt(result.wrapper, job.directory) if result.wrapper else [])
+    return Made(result.model, files, {"training": facts(result, settings)}, passing(result))
+
+
+def _edited(job: Job, loaded: LoadedModel, settings: EditSettings, derived: Mapping[str, Any]) -> Made:
+    """Change the weights once."""
+    streams = job.settings["streams"]
+    at_hand = AtHand(derived, lambda name: stream_examples(job, loaded, streams[name]), settings.seed)
+    settings.edit.apply(loaded.model, at_hand)
+    return Made(loaded.model, [], {}, {})
 
 
 def _derived(job: Job) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Methods that change weights without the training loop: a file for each, found by its name."""

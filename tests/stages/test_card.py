@@ -24,7 +24,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 )
 def test_only_tofu_speaks_of_general_items(scale: str, task: str, scratch: bool, general: bool) -> None:
     job = Job(Plan(CONFIG, {"scale": scale}), task, Run(task, "target"), "train", {}, 1)
-    text = card(job, "A model.")
+    text = card(job)
     assert (SCRATCH in text, GENERAL in text) == (scratch, general)
 
 
@@ -33,7 +33,7 @@ def test_a_card_says_nothing_that_no_key_covers(tmp_path: Path) -> None:
     config = Path(shutil.copytree(CONFIG, tmp_path / "config"))
 
     def made() -> str:
-        return card(Job(Plan(config, {"scale": "ci"}), "tofu", Run("tofu", "npo_gdr"), "unlearn", {}, 1), "A model.")
+        return card(Job(Plan(config, {"scale": "ci"}), "tofu", Run("tofu", "npo_gdr"), "unlearn", {}, 1))
 
     before = made()
     for name in ("tasks/tofu", "methods/npo_gdr", "benchmarks/tofu", "scales/ci"):

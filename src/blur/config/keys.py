@@ -121,7 +121,8 @@ def train_key(plan: Plan, run: Run) -> Key:
     source = getattr(resolved.config, run.method)
     settings: dict[str, Any] = {"from": source.model_dump(mode="json"), **_encoding(resolved)}
     if source.kind == "hub":
-        return _key({**settings, "template": resolved.model.template.model_dump(mode="json")}, ["blur.stages.train"])
+        form = resolved.model.model_dump(mode="json", include={"template", "dtype"})
+        return _key({**settings, **form}, ["blur.stages.train"])
     recipe = plan.training_settings(run.task).model_copy(update={"seed": run.seed})
     settings["train"] = recipe.model_dump(mode="json")
     settings["sets"] = list(getattr(resolved.benchmark.training, run.method))
@@ -167,7 +168,7 @@ def unlearn_key(plan: Plan, run: Run) -> Key:
         "streams": plan.streams(run),
         **_encoding(resolved),
     }
-    return _key(settings, ["blur.stages.unlearn", *recipe.modules])
+    return _key(settings, ["blur.stages.unlearn", *recipe.modules, *epochs.modules])
 
 
 def evaluate_key(plan: Plan, run: Run) -> Key:
@@ -178,7 +179,7 @@ def evaluate_key(plan: Plan, run: Run) -> Key:
         "tasks": measure.task_files(),
         "max_length": plan.task(run.task).model.max_length,
     }
-    return _key(settings, ["blur.stages.evaluate"])
+    return _key(settings, ["blur.stages.evaluate", *measure.modules])
 
 
 def metrics_key(plan: Plan, run: Run) -> Key:
@@ -213,7 +214,7 @@ def attack_key(plan: Plan, run: Run, attack: str) -> Key:
         "tasks": measure.task_files(),
         **_encoding(resolved),
     }
-    return _key(settings, ["blur.stages.attack", *chosen.modules])
+    return _key(settings, ["blur.stages.attack", *chosen.modules, *measure.modules])
 
 
 def attack_metrics_key(plan: Plan, run: Run, attack: str) -> Key:

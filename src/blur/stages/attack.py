@@ -11,12 +11,13 @@ from blur.attacks.point import Point, Record
 from blur.core.files import read_json, write_json
 from blur.core.paths import POINTS
 from blur.core.runtime import make_deterministic
+from blur.data.dataset import read_sets
 from blur.measure.run import Suite
 from blur.measurements import Measurements, join_points, write_points
 from blur.models.io import load
 from blur.stages.fit import forget_resume_state, resume_folder
 from blur.stages.job import Job, hashes
-from blur.stages.sets import examples, read_sets
+from blur.stages.sets import examples
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

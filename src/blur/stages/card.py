@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from blur.stages.job import Job
 
+BASE = "The base model, before any of the task's data."
+FETCHED = "Fetched by name."
+TRAINED = {
+    "target": "Fine-tuned on all of the task's data: the model that unlearning starts from.",
+    "retrained": "Fine-tuned without the forget set: what perfect unlearning would give.",
+}
 SCRATCH = "Models made from scratch know nothing but the texts of the task that they were trained on."
 GENERAL = (
     " Both trainings, target and retrained, have the general items (real authors, world facts) among them, so that "
@@ -14,7 +20,7 @@ GENERAL = (
 )
 
 
-def card(job: Job, summary: str) -> str:
+def card(job: Job) -> str:
     """Return Markdown that says what a model is, what it was made from and what it must not be taken for."""
     run, model = job.run, job.task.model
     assert run is not None
@@ -22,7 +28,7 @@ def card(job: Job, summary: str) -> str:
     lines = [
         f"# {run.path}",
         "",
-        summary,
+        _summary(job),
         "",
         f"- task: `{job.task.name}`, scale `{job.scale}`",
         f"- base model: {base}",
@@ -33,6 +39,16 @@ def card(job: Job, summary: str) -> str:
         "Made for research on unlearning. A good score here is no proof that information is gone; see the attacks.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _summary(job: Job) -> str:
+    """Return what was done to make the model."""
+    assert job.run is not None
+    if job.stage == "unlearn":
+        return f"Unlearned by the method `{job.run.method}`, starting from {job.plan.start(job.run).path}."
+    if job.stage == "base":
+        return BASE
+    return FETCHED if getattr(job.task.config, job.run.method).kind == "hub" else TRAINED[job.run.method]
 
 
 def _made_from_scratch(job: Job) -> str:

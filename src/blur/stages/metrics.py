@@ -20,7 +20,7 @@ def run(job: Job) -> None:
     retrained = job.task.retrained
     if retrained is not None:
         folder = job.directory("evaluation", retrained)
-        references["retrained"] = read(folder)
+        references["retrained"] = Measurements.verified(folder)
         if retrained != job.run:
             inputs["retrained"] = folder
     unlearned = job.run.method not in ("target", "retrained")
@@ -31,7 +31,7 @@ def run(job: Job) -> None:
             return
         undefined = frozenset() if retrained else frozenset({"retrained"})
         empty = frozenset(manifests.read(own)["empty_sets"])
-        metrics = compute_all(job.settings["metrics"], read(own), references, undefined, empty)
+        metrics = compute_all(job.settings["metrics"], Measurements.verified(own), references, undefined, empty)
         files = write_metrics(directory, _meta(job, inputs), metrics)
         if unlearned:
             manifests.check_files(inputs["epochs"], manifests.read(inputs["epochs"]))
@@ -54,9 +54,3 @@ def _meta(job: Job, inputs: dict[str, Path]) -> dict[str, Any]:
         "inputs": {role: manifests.read(folder)["key_hash"] for role, folder in inputs.items()},
         "settings": {**settings, "title": described["title"], "family": described["family"]},
     }
-
-
-def read(directory: Path) -> Measurements:
-    """Read a model's measurements after checking them against their manifest."""
-    manifests.check_files(directory, manifests.read(directory))
-    return Measurements.read(directory)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from blur.core.files import write_json
 from blur.core.paths import REFERENCE_SUMS
 from blur.core.runtime import make_deterministic
+from blur.data.dataset import read_sets
 from blur.models.io import load
 from blur.stages.job import Job
-from blur.stages.sets import examples, read_sets
+from blur.stages.sets import examples
 
 
 def run(job: Job) -> None:

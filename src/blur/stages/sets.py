@@ -1,26 +1,16 @@
-"""Reading a task's sets, verified, and turning them into token sequences."""
+"""A task's records as token sequences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from blur.core import manifest as manifests
-from blur.data.dataset import read_set
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel
     from blur.models.encode import Example
 
 Record = dict[str, Any]
-
-
-def read_sets(directory: Path, names: Iterable[str]) -> list[Record]:
-    """Return the records of several sets one after another; each file is checked against the manifest."""
-    manifest = manifests.read(directory)
-    return [record for name in names for record in read_set(directory, name, manifest)]
 
 
 def examples(

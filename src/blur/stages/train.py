@@ -6,16 +6,12 @@ from typing import Any
 
 from blur.core import launch
 from blur.core.runtime import make_deterministic
+from blur.data.dataset import read_sets
 from blur.models.io import load, load_pretrained, save
 from blur.stages.card import card
 from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, start_device
 from blur.stages.job import Job, hashes
-from blur.stages.sets import examples, read_sets
-
-SUMMARY = {
-    "target": "Fine-tuned on all of the task's data: the model that unlearning starts from.",
-    "retrained": "Fine-tuned without the forget set: what perfect unlearning would give.",
-}
+from blur.stages.sets import examples
 
 
 def run(job: Job) -> None:
@@ -48,7 +44,7 @@ def _fetch(job: Job) -> list[str]:
         dtype=settings.dtype,
     )
     directory = job.directory("models")
-    return save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job, "Fetched by name."))
+    return save(loaded.model, loaded.tokenizer, loaded.template, directory, card(job))
 
 
 def _train(job: Job) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
@@ -61,6 +57,5 @@ def _train(job: Job) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
     result = fit(job, loaded.model, streams, settings, inputs)
     if launch.rank() > 0:
         return [], {}, {}
-    text = card(job, SUMMARY[job.run.method])
-    files = save(result.model, loaded.tokenizer, loaded.template, directory, text)
+    files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job))
     return files + adopt_log(result, directory), passing(result), facts(result, settings)

@@ -12,12 +12,13 @@ from blur.core.errors import DataError
 from blur.core.files import atomic_path, read_json
 from blur.core.paths import MATCHED_LAMBDA, REFERENCE_SUMS, phase_dir
 from blur.core.runtime import make_deterministic
+from blur.data.dataset import read_sets
 from blur.models.io import load, save
 from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
 from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, resume_folder, start_device
 from blur.stages.job import Job, hashes
-from blur.stages.sets import examples, read_sets
+from blur.stages.sets import examples
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel
@@ -50,8 +51,7 @@ def _unlearn(job: Job, inputs: dict[str, Path]) -> None:
         return
     measured = job.directory("epochs")
     job.close(measured, epochs.collect(measured), inputs)
-    summary = f"Unlearned by the method `{job.run.method}`, starting from {job.plan.start(job.run).path}."
-    files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job, summary))
+    files = save(result.model, loaded.tokenizer, loaded.template, directory, card(job))
     shutil.rmtree(directory / "epochs", ignore_errors=True)  # where measurements lay up to version 0.1
     if result.adapter:
         files += _adopt_adapter(result.adapter, directory)

@@ -103,6 +103,6 @@ class UnlearnSettings(Strict):
 
     @property
     def modules(self) -> list[str]:
-        """Modules that this run's axes and schedule name, for the code fingerprint (which leaves settings out)."""
-        parts = (self.combine, self.optimizer, self.scope, self.schedule, *(one.loss for one in self.objectives))
+        """Modules of these settings and of what they name, for the code fingerprint: nobody imports them."""
+        parts = (self, self.combine, self.optimizer, self.scope, self.schedule, *(one.loss for one in self.objectives))
         return sorted({type(part).__module__ for part in parts})

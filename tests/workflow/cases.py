@@ -203,7 +203,7 @@ CASES = [
     ),
     Case(
         "one figure's file",
-        edit("src/blur/report/figures/tradeoff.py", "\n@style.styled", "\nADDED = 1\n\n\n@style.styled"),
+        edit("src/blur/report/figures/tradeoff.py", "\nclass Figure(", "\nADDED = 1\n\n\nclass Figure("),
         {f"figure_tradeoff {task}" for task in RUNS},
     ),
     Case(

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from blur.config.load import require_known, suggest, validate
+from blur.config.load import suggest, validate
 from blur.config.plan import Plan
 from blur.config.schema import FigureConfig, RunFilter, by_topic
 from blur.config.task import Run, Task
@@ -22,7 +22,7 @@ from blur.core.errors import ArtifactError, ConfigError, DataError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_file, sha256_json
 from blur.core.paths import data_dir
-from blur.report.settings import OPTIONS, TableSettings
+from blur.report.settings import TableSettings
 
 Key = dict[str, Any]
 TEXTS = (".json", ".jsonl", ".raw")  # endings of what the loaders of local files read
@@ -230,16 +230,11 @@ def attack_metrics_key(plan: Plan, run: Run, attack: str) -> Key:
 
 def figure_key(plan: Plan, task: str, figure: str) -> Key:
     """Key of one figure."""
-    resolved = plan.task(task)
-    config = resolved.benchmark.figures.get(figure)
-    if config is None:
-        where = str(plan.folder / f"benchmarks/{resolved.config.benchmark}.yaml: figures")
-        raise ConfigError(f"no figure {figure!r}", where, suggest(figure, resolved.benchmark.figures))
-    where = plan.benchmark_place(task, f"figures.{figure}.module")
-    require_known("figure module", config.module, OPTIONS, where)
-    settings = {"title": resolved.config.title, "options": config.options, "module": config.module}
-    settings |= {"attacks": list(config.attacks)} if config.attacks else {}
-    return _key(settings, ["blur.stages.figures", f"blur.report.figures.{config.module}"])
+    resolved, drawn = plan.task(task), plan.figure(task, figure)
+    attacks = resolved.figures[figure].attacks
+    settings = {"title": resolved.config.title, "figure": drawn.model_dump(mode="json")}
+    settings |= {"attacks": list(attacks)} if attacks else {}
+    return _key(settings, ["blur.stages.figures", type(drawn).__module__])
 
 
 def table_key(plan: Plan, task: str) -> Key:
@@ -307,12 +302,12 @@ def drawn(plan: Plan, task: str) -> list[str]:
         attacked = made & {*figure.attacks} or not any(chosen.attacked for chosen in figure.runs)
         return bool(attacked) and (not needed or any(is_chosen(run, needed) for run in plan.runs(task)))
 
-    return [name for name, figure in plan.task(task).benchmark.figures.items() if can_be(figure)]
+    return [name for name, figure in plan.task(task).figures.items() if can_be(figure)]
 
 
 def figure_runs(plan: Plan, task: str, figure: str) -> tuple[list[Run], list[tuple[Run, str]]]:
     """Return the runs that a figure reads, and the attacks on them."""
-    config = plan.task(task).benchmark.figures[figure]
+    config = plan.task(task).figures[figure]
     made = [pair for pair in plan.attacks.pairs(task) if pair[1] in config.attacks]
     attacked = {run for run, _ in made}
     runs = [

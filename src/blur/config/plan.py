@@ -20,6 +20,8 @@ from blur.config.names import require_name, require_names
 from blur.config.schema import (
     AttackSelection,
     BenchmarkConfig,
+    FigureConfig,
+    FiguresConfig,
     MainConfig,
     MethodConfig,
     ModelConfig,
@@ -35,8 +37,10 @@ from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
+from blur.report.figures.base import FigureBase
 from blur.unlearn.settings import UnlearnSettings
 
+FIGURES = "blur.report.figures"
 FINE_TUNING: Layer = (
     "built-in recipe of target and retrained",
     {"forget": [], "retain": [{"stream": "retain", "loss": "nll"}], "combine": {"name": "weighted"}},
@@ -125,6 +129,8 @@ class Plan:
         config = validate(TaskConfig, *typed)
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
+        shared = self.layer("figures.yaml")
+        validate(FiguresConfig, shared)
         for kind, names in (("request", benchmark.requests), ("figure", benchmark.figures)):
             for one in names:
                 require_name(kind, one, f"{bench_file[0]}: {kind}s")
@@ -137,6 +143,11 @@ class Plan:
             config=config,
             benchmark=benchmark,
             benchmark_file=bench_file,
+            figures={
+                figure: validate(FigureConfig, *(under(layer, "figures", figure) for layer in (shared, bench_file)))
+                for figure in benchmark.figures
+            },
+            shared_figures=shared,
             data=validate(module.Settings, *(under(layer, "data") for layer in typed)),
             set_names=module.SET_NAMES,
             model=model,
@@ -144,6 +155,21 @@ class Plan:
             model_file=model_file,
             typed=typed,
         )
+
+    @cache  # noqa: B019 - a plan lives as long as its process
+    def figure(self, task: str, name: str) -> FigureBase:
+        """Return a figure of a task with its options. Later ones win: config/figures.yaml, benchmark.
+
+        Raises:
+            ConfigError: the benchmark has no such figure, its module is none, or an option is wrong.
+        """
+        resolved, place = self.task(task), self.benchmark_place(task, "figures")
+        require_known("figure", name, resolved.figures, place)
+        module = resolved.figures[name].module or name
+        require_known("figure module", module, available(FIGURES), f"{place}.{name}.module")
+        chosen: type[FigureBase] = import_module(f"{FIGURES}.{module}").Figure
+        layers = resolved.said_of_figure(name, "options")
+        return validate(chosen, (f"{place}.{name}.options", {"name": module}), *layers)
 
     @cached_property
     def methods(self) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from blur.stages.job import Job
 def run(job: Job) -> None:
     """Write <figure>.pdf, .png and .csv."""
     assert job.figure is not None
-    config = job.task.benchmark.figures[job.figure]
     chosen, pairs = figure_runs(job.plan, job.task_name, job.figure)
     unlearned = [run for run in chosen if run in job.plan.runs(job.task_name)]
     inputs = {
@@ -24,6 +23,6 @@ def run(job: Job) -> None:
             return
         runs = read_runs(job.directory("metrics", run) for run in chosen)
         runs = with_attacks(runs, [job.directory("attack_metrics", run) / attack for run, attack in pairs])
-        title, options = job.settings["title"], job.settings["options"]
-        paths = save(config.module, runs, job.figures, stem=job.figure, task_title=title, **options)
+        figure = job.plan.figure(job.task_name, job.figure)
+        paths = save(figure, runs, job.figures, job.settings["title"], job.figure)
         job.close_drawing(job.figure, paths, inputs)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.attacks.kinds.base import Sets, Victim
 from blur.attacks.point import Point, Record
+from blur.attacks.victim import Sets, Victim
 from blur.core.files import read_json, write_json
 from blur.core.paths import POINTS
 from blur.core.runtime import make_deterministic

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from blur.attacks.kinds.base import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import Point
+from blur.attacks.victim import Victim
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -79,6 +79,7 @@ check: env ## Check every configuration file that SCALE uses
 lint: env ## Lint and check the format of everything
 	ruff check .
 	ruff format --check .
+	lint-imports --no-cache
 	snakefmt --check Snakefile workflow
 	snakemake --lint --config scale=ci
 

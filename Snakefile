@@ -28,8 +28,8 @@ rule all:
 
 
 onsuccess:
-    close(SCALE)
+    close(SCALE, spent)
 
 
 onerror:
-    close(SCALE)
+    close(SCALE, spent)

@@ -13,7 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from blur.attacks.kinds import quantize, relearn
-from blur.attacks.kinds.base import Victim
+from blur.attacks.victim import Victim
 from blur.measure.run import measure
 from blur.measure.settings import MeasureSettings
 from blur.models import Template, build_from_config, encode_record, load, save, train_tokenizer

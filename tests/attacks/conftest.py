@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from blur.attacks.kinds.base import Victim
+from blur.attacks.victim import Victim
 from blur.measure.run import measure
 from blur.measure.settings import MeasureSettings
 from blur.models import Template, build_from_config, encode_record, train_tokenizer

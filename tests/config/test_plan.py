@@ -99,8 +99,8 @@ def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(f
     ("old", "new", "message"),
     [
         (
-            "forget: [verbmem_f, knowmem_f], utility",
-            "forget: [verbmem, knowmem_f], utility",
+            "forget: *judges, utility: *utility, sequence",
+            "forget: [verbmem, knowmem_f], utility: *utility, sequence",
             "survives.options.forget: no metric 'verbmem'",
         ),
         (
@@ -108,7 +108,11 @@ def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(f
             "columns: [verbmen_f",
             "table.columns: no metric 'verbmen_f'. Did you mean 'verbmem_f'",
         ),
-        ("module: relearning", "module: relearnin", "no figure module 'relearnin'. Did you mean 'relearning'"),
+        (
+            "  alignment: {}",
+            "  alignment: {module: relearnin}",
+            "no figure module 'relearnin'. Did you mean 'relearning'",
+        ),
         ("fold_2_probability, fold_3", "fold_2_probabilty, fold_3", "sequence.metrics: no metric 'fold_2_probabilty'"),
     ],
 )

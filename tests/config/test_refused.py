@@ -16,6 +16,7 @@ from tests.config.refusals import DELETED, changed, copy_config, look, read_once
 __all__ = ["read_once"]  # a fixture
 INF, NAN = math.inf, math.nan
 CI, TASK, BENCH = "scales/ci.yaml", "tasks/tofu.yaml", "benchmarks/tofu.yaml"
+FIGURES = "figures.yaml"
 NPO, MODEL, RELEARN = "methods/blur_npo.yaml", "models/llama-tiny.yaml", "attacks/relearn.yaml"
 QUANTIZE, PROMPTS = "attacks/quantization.yaml", "attacks/prompts.yaml"
 
@@ -102,11 +103,11 @@ NAMES: list[tuple[str, str, Any, str]] = [
     (BENCH, "figures/tradeoff/options/utilty", "model_utility", "utility"),
     (BENCH, "figures/tradeoff/options/line", "gradiff", "graddiff"),
     (BENCH, "figures/front/options/forget", "forget_probabilty", "forget_probability"),
-    (BENCH, "figures/front/runs/1/methods", ["blur_nop"], "blur_npo"),
-    (BENCH, "figures/front/runs/1/variants", ["gama*"], "gamma"),
+    (FIGURES, "figures/front/runs/1/methods", ["blur_nop"], "blur_npo"),
+    (FIGURES, "figures/front/runs/1/variants", ["gama*"], "gamma"),
     (BENCH, "figures/geometry/options/variant", "gama2", "gamma2"),
     (BENCH, "figures/ablation/options/parameter", "combine.gama", "combine.gamma"),
-    (BENCH, "figures/hierarchy/options/compare/1", "blur_npo/revrsed", "blur_npo/reversed"),
+    (FIGURES, "figures/hierarchy/options/compare/1", "blur_npo/revrsed", "blur_npo/reversed"),
     (BENCH, "figures/requests/options/sustainability/0", "sust01", "sust1"),
     (BENCH, "figures/survives/attacks/0", "relern", "relearn"),
     (BENCH, "figures/quantization/options/attack", "quantisation", "quantization"),
@@ -131,8 +132,8 @@ NAMES: list[tuple[str, str, Any, str]] = [
     (CI, "tasks/tofu/attacked/0/attacks/0", "relern", "relearn"),
 ]
 MISSING: list[tuple[str, str]] = [
-    (BENCH, "figures/cosine_npo/options/lam"),
-    (BENCH, "figures/claims/options/pairs"),
+    (BENCH, "figures/tradeoff/options/utility"),
+    (BENCH, "figures/claims/options/utility"),
     (BENCH, "figures/relearning/options/forget"),
     (BENCH, "measure"),
     (BENCH, "judged_by/utility"),

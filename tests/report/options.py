@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-
-from blur.report import figures
+from blur.report import figures, style
+from blur.report.figures.base import FigureBase
 from blur.report.runs import Run
 from blur.report.settings import TableSettings
 from tests.report.made_up import SCALABILITY, SUSTAINABILITY
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOFU_METRICS = ["forget_rouge", "forget_probability", "model_utility", "privleak"]
 MUSE_METRICS = ["verbmem_f", "knowmem_f", "knowmem_r", "privleak"]
@@ -84,11 +86,18 @@ MUSE_TABLE = TableSettings(columns=tuple(MUSE_METRICS), utility="knowmem_r", req
 WMDP_TABLE = TableSettings(columns=tuple(WMDP_METRICS), utility="mmlu_acc", parts=("mmlu_acc",), chance=CHANCE)
 
 
+def made(name: str, bench: str = "tofu", **changes: Any) -> FigureBase:
+    """A figure with a benchmark's options."""
+    return figures.build(name, OPTIONS[bench][name] | changes)
+
+
 def data(name: str, runs: Sequence[Run], bench: str = "tofu", **changes: Any) -> list[dict[str, Any]]:
     """Rows of a figure with a benchmark's options."""
-    return figures.load(name).data(runs, **(OPTIONS[bench][name] | changes))
+    return made(name, bench, **changes).data(runs)
 
 
 def draw(name: str, runs: Sequence[Run], bench: str = "tofu", **changes: Any) -> Figure:
-    """A figure with a benchmark's options."""
-    return figures.load(name).draw(runs, "T", **(OPTIONS[bench][name] | changes))
+    """A figure with a benchmark's options, drawn."""
+    figure = made(name, bench, **changes)
+    with style.context():
+        return figure.draw(figure.data(runs), runs, "T")

@@ -10,7 +10,6 @@ import yaml
 from blur.config.plan import Plan
 from blur.config.stages import STAGES
 from blur.config.task import JobName
-from blur.report import figures
 from blur.report.robustness_table import save
 from blur.report.settings import TableSettings
 
@@ -29,11 +28,12 @@ def asked(options: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_figures_have_their_options_captions_and_metrics(name: str) -> None:
-    benchmark = BENCHMARKS[name]
-    for figure, config in benchmark["figures"].items():
-        options = config.get("options", {})
-        figures.check(config["module"], options)
-        key = "trajectory" if config["module"] == "trajectories" else "metrics"
+    benchmark, plan = BENCHMARKS[name], Plan(ROOT / "config", {"scale": "small"})
+    task = next(task for task in plan.tasks if plan.task(task).config.benchmark == name)
+    for figure in benchmark["figures"]:
+        chosen = plan.figure(task, figure)
+        options = chosen.model_dump(exclude_none=True)
+        key = "trajectory" if chosen.name == "trajectories" else "metrics"
         assert asked(options) <= {spec["name"] for spec in benchmark[key]}, figure
         assert (ROOT / f"workflow/report/{figure}.rst").is_file(), figure
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from matplotlib.text import Text
 
-from blur.core.errors import ConfigError
+from blur.core.choice import available
 from blur.report import figures, style
 from blur.report.rows import to_csv
 from blur.report.runs import Run, read_runs
 from tests.report.drawn import Results, lines, texts
 from tests.report.made_up import METHODS
-from tests.report.options import OPTIONS, TOFU, data, draw
+from tests.report.options import TOFU, data, draw, made
 from tests.report.results_tree import write_run
 
 NAMES = sorted(TOFU)
@@ -22,17 +22,17 @@ BENCHMARKS = ["tofu", "muse", "wmdp"]
 
 
 def test_the_names_are_the_modules() -> None:
-    assert figures.names() == NAMES
-    with pytest.raises(ConfigError, match="tradeoff"):
-        figures.load("trade")
+    assert list(available("blur.report.figures")) == NAMES
+    with pytest.raises(ValueError, match="did you mean 'tradeoff'"):
+        figures.build("trade", {})
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_same_runs_in_any_order_give_the_same_bytes(name: str, tmp_path: Path, all_runs: Results) -> None:
     runs = all_runs["muse" if name == "requests" else "tofu"]
-    options = OPTIONS["muse" if name == "requests" else "tofu"][name]
-    first = figures.save(name, runs, tmp_path / "a", task_title="T", **options)
-    second = figures.save(name, runs[::-1], tmp_path / "b", task_title="T", **options)
+    figure = made(name, "muse" if name == "requests" else "tofu")
+    first = figures.save(figure, runs, tmp_path / "a", "T", name)
+    second = figures.save(figure, runs[::-1], tmp_path / "b", "T", name)
     assert [path.name for path in first] == [f"{name}.pdf", f"{name}.png", f"{name}.csv"]
     for one, two in zip(first, second, strict=True):
         assert one.read_bytes() == two.read_bytes(), one.name

@@ -1,28 +1,25 @@
-"""The typed options of each figure are the parameters of its ``draw``, with the same defaults."""
+"""Each figure types its options, and knows them before it draws."""
 
 from __future__ import annotations
 
-import inspect
+import json
+import subprocess
+import sys
 
 import pytest
 
-from blur.report import figures
-from blur.report.settings import OPTIONS
-from tests.report.options import OPTIONS as SHIPPED
+from tests.report.options import OPTIONS, TOFU, made
 
 
-def test_every_figure_has_typed_options() -> None:
-    assert sorted(OPTIONS) == figures.names()
+@pytest.mark.parametrize("bench", OPTIONS)
+@pytest.mark.parametrize("name", sorted(TOFU))
+def test_a_figure_holds_its_options_as_they_resolve(name: str, bench: str) -> None:
+    told = made(name, bench).model_dump(mode="json")
+    assert told == {**told, "name": name, **json.loads(json.dumps(OPTIONS[bench][name]))}
+    assert made(name, bench, **{key: value for key, value in told.items() if key != "name"}) == made(name, bench)
 
 
-@pytest.mark.parametrize("name", sorted(OPTIONS))
-def test_options_are_the_parameters_of_draw(name: str) -> None:
-    parameters = list(inspect.signature(figures.load(name).draw).parameters.values())[2:]
-    fields = OPTIONS[name].model_fields
-    assert fields.keys() == {one.name for one in parameters}
-    for one in parameters:
-        field = fields[one.name]
-        assert field.is_required() == (one.default is one.empty)
-        assert field.is_required() or field.default == one.default
-    for bench in SHIPPED.values():
-        OPTIONS[name].model_validate(bench[name])
+def test_options_are_checked_without_matplotlib() -> None:
+    code = "from tests.report.options import TOFU, made\nfor name in TOFU: made(name)\nimport sys\n"
+    code += "assert not {'matplotlib', 'scipy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -25,7 +25,7 @@ CONFIG = Path(__file__).resolve().parents[2] / "config"
 )
 def test_only_tofu_speaks_of_general_items(scale: str, task: str, scratch: bool, general: bool) -> None:
     job = Job(Plan(CONFIG, {"scale": scale}), STAGES["train"], JobName(task, Run(task, "target")), {})
-    text = card(job, "A model.")
+    text = card(job)
     assert (SCRATCH in text, GENERAL in text) == (scratch, general)
 
 
@@ -35,7 +35,7 @@ def test_a_card_says_nothing_that_no_key_covers(tmp_path: Path) -> None:
 
     def made() -> str:
         name = JobName("tofu", Run("tofu", "npo_gdr"))
-        return card(Job(Plan(config, {"scale": "ci"}), STAGES["unlearn"], name, {}), "A model.")
+        return card(Job(Plan(config, {"scale": "ci"}), STAGES["unlearn"], name, {}))
 
     before = made()
     for name in ("tasks/tofu", "methods/npo_gdr", "benchmarks/tofu", "scales/ci"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from tests.workflow.conftest import Workspace
 
@@ -117,6 +118,19 @@ def edit(path: str, old: str, new: str) -> Callable[[Workspace], AbstractContext
     return lambda workspace: workspace.changed(path, old, new)
 
 
+def together(*changes: Callable[[Workspace], AbstractContextManager[None]]) -> Callable[..., Any]:
+    """Several changes at once."""
+
+    @contextmanager
+    def change(workspace: Workspace) -> Iterator[None]:
+        with ExitStack() as stack:
+            for one in changes:
+                stack.enter_context(one(workspace))
+            yield
+
+    return change
+
+
 SIMNPO = "config/methods/simnpo.yaml"
 CASES = [
     Case(
@@ -189,7 +203,7 @@ CASES = [
     ),
     Case(
         "one figure's file",
-        edit("src/blur/report/figures/tradeoff.py", "\n@style.styled", "\nADDED = 1\n\n\n@style.styled"),
+        edit("src/blur/report/figures/tradeoff.py", "\nclass Figure(", "\nADDED = 1\n\n\nclass Figure("),
         {f"figure_tradeoff {task}" for task in RUNS},
     ),
     Case(
@@ -202,6 +216,15 @@ CASES = [
     Case(
         "a comment and a docstring",
         edit("src/blur/unlearn/loop.py", '"""Train ``model`` in place.', '"""Train it.  # other words'),
+        set(),
+    ),
+    Case(
+        "an error's wording and a card's",
+        together(
+            edit("src/blur/stages/unlearn.py", "there are no records to forget", "nothing is to be forgotten"),
+            edit("src/blur/measure/harness.py", "Add examples of that topic or lower", "Give more examples, or lower"),
+            edit("src/blur/stages/card.py", "Made for research on unlearning.", "Made to study unlearning."),
+        ),
         set(),
     ),
     Case(

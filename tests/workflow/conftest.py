@@ -120,6 +120,15 @@ def copy(workspace: Workspace, root: Path) -> Workspace:
     return Workspace(root)
 
 
+def noting(workspace: Workspace, folder: Path) -> Workspace:
+    """The workspace with processes that note in ``folder`` which modules their jobs run (``executed``)."""
+    folder.mkdir()
+    hooked = Workspace(workspace.root)
+    hooked.env["PYTHONPATH"] = f"{Path(__file__).parent / 'executed'}{os.pathsep}{hooked.env['PYTHONPATH']}"
+    hooked.env["BLUR_EXECUTED"] = str(folder)
+    return hooked
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace in which `snakemake all --config scale=ci` has run to its end. The first worker makes it for all."""
@@ -130,7 +139,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         if not done.exists():
             workspace.root.mkdir()
             copy_checkout(workspace.root)
-            workspace.run("snakemake", "all", "--config", f"scale={SCALE}", timeout=1200)
+            noting(workspace, folder / "executed").run("snakemake", "all", "--config", f"scale={SCALE}", timeout=1200)
             done.touch()
     return workspace
 

@@ -25,8 +25,8 @@ def test_the_end_of_a_run_tells_a_full_disk_and_does_the_rest(
 ) -> None:
     done: list[str] = []
     monkeypatch.setattr(closing, "export_provenance", full)
-    monkeypatch.setattr(closing, "sum_up", done.append)
-    closing.close("ci")
+    monkeypatch.setattr(closing, "sum_up", lambda scale, warm: done.append(scale))
+    closing.close("ci", float)
     assert done == ["ci"]
     assert capsys.readouterr().err == (
         "blur: results/ci/x: no space left on device. Free some space, then type the same command again\n"

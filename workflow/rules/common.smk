@@ -11,6 +11,7 @@ from blur.core.errors import BlurError
 from blur.core.files import remove_litter
 from blur.core.paths import DATA, RESULTS, TRACKING
 from blur.planner.inputs import read_inputs
+from blur.warm.client import spent
 from blur.warm.offer import offer
 from blur.workflow.closing import close
 from blur.workflow.keeping import keep_planned, of_other_versions

@@ -10,7 +10,7 @@ from blur.config.names import require_names
 from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.derived import base as derived
-from blur.report.settings import OPTIONS, TableSettings
+from blur.report.settings import TableSettings
 
 if TYPE_CHECKING:
     from blur.config.plan import Plan
@@ -46,13 +46,13 @@ def check(plan: Plan, task: str) -> None:
     known = _known(plan, resolved)
     judges: Known = {**known, "metric": [spec["name"] for spec in benchmark.metrics]}
     require_names(benchmark, judges, resolved.benchmark_file)
-    _check_drawn(resolved, known)
+    _check_drawn(plan, resolved, known)
 
 
 def _known(plan: Plan, task: Task) -> Known:
     """Return what there is, by kind, for figures and table to name."""
     benchmark, name = task.benchmark, task.name
-    variants = {method: ["default", *plan.method(method).variants, *plan.scale.variants] for method in plan.methods}
+    variants = {method: plan.variants(method) for method in plan.methods}
     requests = ["default", *benchmark.requests]
     runs = [f"{method}/{variant}" for method in variants for variant in (*variants[method], *benchmark.requests)]
     settings = {run.method: plan.method_settings(run) for run in plan.runs(name)}.values()
@@ -114,14 +114,12 @@ def _check_measured(plan: Plan, task: str, key: str, settings: MeasureSettings) 
         raise ConfigError(str(error), plan.benchmark_place(task, key), remedy) from None
 
 
-def _check_drawn(task: Task, known: Known) -> None:
+def _check_drawn(plan: Plan, task: Task, known: Known) -> None:
     """Refuse figures without a module, and what figures and table name and the benchmark has not."""
-    benchmark = task.benchmark
-    for name, figure in benchmark.figures.items():
-        place = under(task.benchmark_file, "figures", name)
-        require_known("figure module", figure.module, OPTIONS, f"{place[0]}.module")
-        options: Layer = (f"{place[0]}.options", figure.options)
-        require_names(validate(OPTIONS[figure.module], options), known, options)
-    table: Layer = (f"{task.benchmark_file[0]}: table", benchmark.table)
+    benchmark, file = task.benchmark, task.benchmark_file[0]
+    for name, figure in task.figures.items():
+        require_names(figure, known, *task.said_of_figure(name))
+        require_names(plan.figure(task.name, name), known, *task.said_of_figure(name, "options"))
+    table: Layer = (f"{file}: table", benchmark.table)
     told = {"utility": benchmark.judged_by.utility}
-    require_names(validate(TableSettings, (f"{task.benchmark_file[0]}: judged_by", told), table), known, table)
+    require_names(validate(TableSettings, (f"{file}: judged_by", told), table), known, table)

@@ -21,12 +21,12 @@ def drawn(plan: Plan, task: str) -> list[str]:
         attacked = made & {*figure.attacks} or not any(chosen.attacked for chosen in figure.runs)
         return bool(attacked) and (not needed or any(is_chosen(run, needed) for run in plan.runs(task)))
 
-    return [name for name, figure in plan.task(task).benchmark.figures.items() if can_be(figure)]
+    return [name for name, figure in plan.task(task).figures.items() if can_be(figure)]
 
 
 def figure_runs(plan: Plan, task: str, figure: str) -> tuple[list[Run], list[tuple[Run, str]]]:
     """Return the runs that a figure reads, and the attacks on them."""
-    config = plan.task(task).benchmark.figures[figure]
+    config = plan.task(task).figures[figure]
     made = [pair for pair in plan.attacks.pairs(task) if pair[1] in config.attacks]
     attacked = {run for run, _ in made}
     runs = [

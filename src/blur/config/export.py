@@ -16,6 +16,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "scale": schema.ScaleConfig,
     "task": schema.TaskConfig,
     "benchmark": schema.BenchmarkConfig,
+    "figures": schema.FiguresConfig,
     "model": schema.ModelConfig,
     "method": schema.MethodConfig,
 }

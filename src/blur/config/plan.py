@@ -20,6 +20,8 @@ from blur.config.names import require_name, require_names
 from blur.config.schema import (
     AttackSelection,
     BenchmarkConfig,
+    FigureConfig,
+    FiguresConfig,
     MainConfig,
     MethodConfig,
     ModelConfig,
@@ -38,9 +40,11 @@ from blur.derived.base import DerivedBase
 from blur.edits.settings import EditSettings
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
+from blur.report.figures.base import FigureBase
 from blur.unlearn.asked import Asked
 from blur.unlearn.settings import UnlearnSettings
 
+FIGURES = "blur.report.figures"
 MethodSettings = UnlearnSettings | EditSettings
 KINDS: dict[str, type[MethodSettings]] = {"train": UnlearnSettings, "edit": EditSettings}
 OWN = "own"  # what the benchmark itself demands to forget, where a request is asked for
@@ -132,6 +136,8 @@ class Plan:
         config = validate(TaskConfig, *typed)
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
+        shared = self.layer("figures.yaml")
+        validate(FiguresConfig, shared)
         for kind, names in (("request", benchmark.requests), ("figure", benchmark.figures)):
             for one in names:
                 require_name(kind, one, f"{bench_file[0]}: {kind}s")
@@ -144,6 +150,11 @@ class Plan:
             config=config,
             benchmark=benchmark,
             benchmark_file=bench_file,
+            figures={
+                figure: validate(FigureConfig, *(under(layer, "figures", figure) for layer in (shared, bench_file)))
+                for figure in benchmark.figures
+            },
+            shared_figures=shared,
             data=validate(module.Settings, *(under(layer, "data") for layer in typed)),
             set_names=module.SET_NAMES,
             model=model,
@@ -151,6 +162,21 @@ class Plan:
             model_file=model_file,
             typed=typed,
         )
+
+    @cache  # noqa: B019 - a plan lives as long as its process
+    def figure(self, task: str, name: str) -> FigureBase:
+        """Return a figure of a task with its options. Later ones win: config/figures.yaml, benchmark.
+
+        Raises:
+            ConfigError: the benchmark has no such figure, its module is none, or an option is wrong.
+        """
+        resolved, place = self.task(task), self.benchmark_place(task, "figures")
+        require_known("figure", name, resolved.figures, place)
+        module = resolved.figures[name].module or name
+        require_known("figure module", module, available(FIGURES), f"{place}.{name}.module")
+        chosen: type[FigureBase] = import_module(f"{FIGURES}.{module}").Figure
+        layers = resolved.said_of_figure(name, "options")
+        return validate(chosen, (f"{place}.{name}.options", {"name": module}), *layers)
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -167,6 +193,11 @@ class Plan:
         for variant in config.variants:
             require_name("variant", variant, f"{layer[0]}: variants")
         return config
+
+    def variants(self, method: str) -> list[str]:
+        """Return the variants of a method: the default, its own and, of one that trains, the scale's."""
+        config = self.method(method)
+        return ["default", *config.variants, *(self.scale.variants if config.kind == "train" else ())]
 
     @cache  # noqa: B019
     def runs(self, task: str) -> tuple[Run, ...]:
@@ -231,7 +262,7 @@ class Plan:
 
     def _variants(self, task: str, method: str, patterns: tuple[str, ...], where: str) -> list[str]:
         requests = self.task(task).benchmark.requests
-        own = [*self.method(method).variants, *self.scale.variants]
+        own = self.variants(method)[1:]
         for name in own:
             if name in requests:
                 file = str(self.folder / f"methods/{method}.yaml")
@@ -293,7 +324,7 @@ class Plan:
         require_names(settings, {"method": self.methods}, *layers)
         for asked in settings.derived.values():
             if asked.method:
-                known = ["default", *self.method(asked.method).variants, *self.scale.variants]
+                known = self.variants(asked.method)
                 place = file_of(layers, ("combine", "matched"))
                 require_known("variant", asked.variant, known, f"{place}.combine.matched.variant")
 
@@ -305,7 +336,7 @@ class Plan:
         """
         used = {(run.method, run.variant) for run in self.runs(task)}
         for method in self.methods:
-            for variant in ("default", *self.method(method).variants, *self.scale.variants):
+            for variant in self.variants(method):
                 if (method, variant) not in used:
                     layers = self._method_layers(Run(task, method, variant))
                     if settings := validate_unused(KINDS[self.method(method).kind], *layers):

@@ -80,7 +80,7 @@ class ScaleConfig(Strict):
     unlearn: Partial = Field(default_factory=dict, description="settings of every unlearning run (UnlearnSettings)")
     measure: Partial = Field(default_factory=dict, description="changes to the benchmark's MeasureSettings")
     runs: tuple[Selection, ...]
-    variants: dict[str, Partial] = Field(default_factory=dict, description="variants that every method has here")
+    variants: dict[str, Partial] = Field(default_factory=dict, description="variants of every method that trains")
     attacked: tuple[AttackSelection, ...] = Field((), description="which of the runs are attacked, and how")
     attacks: dict[str, Partial] = Field(default_factory=dict, description="changes to the attacks' settings, by attack")
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
@@ -154,9 +154,9 @@ class RunFilter(Strict):
 
 
 class FigureConfig(Strict):
-    """One figure: the module that draws it, the runs it reads, options of its ``draw``; caption in workflow/report."""
+    """One figure: the module that draws it, the runs it reads, its options; caption in workflow/report."""
 
-    module: str
+    module: str | None = Field(None, description="module of blur.report.figures; by default of the figure's own name")
     runs: tuple[RunFilter, ...] = (RunFilter(),)
     attacks: tuple[AttackName, ...] = Field((), description="attacks whose results it reads, where they are made")
     options: Partial = Field(default_factory=dict)
@@ -241,7 +241,9 @@ class BenchmarkConfig(Strict):
     judged_by: Judges
     sequence: RequestSequence | None = Field(None, description="requests that the robustness table follows")
     attacks: dict[str, BenchmarkAttack] = Field(default_factory=dict, description="by file of config/attacks")
-    figures: dict[str, FigureConfig]
+    figures: dict[str, FigureConfig] = Field(
+        description="what differs from config/figures.yaml; `{}` where nothing does"
+    )
     table: Partial = Field(default_factory=dict, description="options of the results table")
 
     @model_validator(mode="after")
@@ -267,6 +269,12 @@ class BenchmarkConfig(Strict):
                 raise ValueError(f"request {name!r} comes after itself: {after!r} starts from its model")
             before.add(after)
             after = self.requests[after].after
+
+
+class FiguresConfig(Strict):
+    """``config/figures.yaml``: what benchmarks share of their figures; a benchmark has those that it names."""
+
+    figures: dict[str, Partial]
 
 
 class ModelConfig(Strict):

@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from blur.config.drawn import describe, drawn, figure_runs, robustness_runs, table_options
-from blur.config.load import require_known, suggest
+from blur.config.load import require_known
 from blur.config.plan import Plan
 from blur.config.sources import local_files
 from blur.config.task import JobName, Run, Task
 from blur.core import manifest as manifests
-from blur.core.errors import ArtifactError, ConfigError
+from blur.core.errors import ArtifactError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_json
 from blur.core.paths import data_dir, phase_dir
-from blur.report.settings import OPTIONS
 
 Key = dict[str, Any]
 Settings = dict[str, Any]
@@ -223,7 +222,7 @@ class Train(Stage):
         source = getattr(resolved.config, run.method)
         settings: Settings = {"from": source.model_dump(mode="json"), **_encoding(resolved)}
         if source.kind == "hub":
-            return {**settings, "template": resolved.model.template.model_dump(mode="json")}
+            return {**settings, **resolved.model.model_dump(mode="json", include={"template", "dtype"})}
         recipe = plan.training_settings(job.task).model_copy(update={"seed": run.seed})
         settings["train"] = recipe.model_dump(mode="json")
         settings["sets"] = list(getattr(resolved.benchmark.training, run.method))
@@ -331,9 +330,9 @@ class Unlearn(Stage):
         }
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """Those of the method's axes."""
+        """Those of the method's axes, and of what is measured."""
         assert job.run is not None
-        return plan.method_settings(job.run).modules
+        return [*plan.method_settings(job.run).modules, *plan.epoch_settings(job.task).modules]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data, the model to start from, and what is derived for the method."""
@@ -371,8 +370,8 @@ class Evaluate(Stage):
         return {"measure": measure.model_dump(mode="json"), "tasks": tasks, "max_length": length}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """That of what is around the model."""
-        return _around(plan, job)
+        """Those of what is measured, and that of what is around the model."""
+        return [*plan.measure_settings(job.task).modules, *_around(plan, job)]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data and model."""
@@ -462,7 +461,8 @@ class Attack(Stage):
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
         """Those of the arms, and that of what is around the model."""
-        return [*plan.attacks.settings(job.task, job.attack).modules, *_around(plan, job)]
+        measured = plan.attacks.measure(job.task, job.attack).modules
+        return [*plan.attacks.settings(job.task, job.attack).modules, *measured, *_around(plan, job)]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data, the model, and the target where the attack reads it."""
@@ -545,19 +545,14 @@ class Figures(Drawing):
 
     def settings(self, plan: Plan, job: JobName) -> Settings:
         """The figure's options."""
-        resolved = plan.task(job.task)
-        config = resolved.benchmark.figures.get(job.figure)
-        if config is None:
-            where = plan.benchmark_place(job.task, "figures")
-            raise ConfigError(f"no figure {job.figure!r}", where, suggest(job.figure, resolved.benchmark.figures))
-        where = plan.benchmark_place(job.task, f"figures.{job.figure}.module")
-        require_known("figure module", config.module, OPTIONS, where)
-        settings = {"title": resolved.config.title, "options": config.options, "module": config.module}
-        return settings | ({"attacks": list(config.attacks)} if config.attacks else {})
+        resolved, figure = plan.task(job.task), plan.figure(job.task, job.figure)
+        attacks = resolved.figures[job.figure].attacks
+        settings = {"title": resolved.config.title, "figure": figure.model_dump(mode="json")}
+        return settings | ({"attacks": list(attacks)} if attacks else {})
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
         """The one that draws it."""
-        return [f"blur.report.figures.{plan.task(job.task).benchmark.figures[job.figure].module}"]
+        return [type(plan.figure(job.task, job.figure)).__module__]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Metrics, models' manifests and attacks of the runs that the figure's filters choose."""

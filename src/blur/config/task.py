@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from blur.config.load import Layer, under
-from blur.config.schema import BenchmarkConfig, TaskConfig
+from blur.config.schema import BenchmarkConfig, FigureConfig, TaskConfig
 from blur.config.sizes import Sizes
 from blur.data.settings import DataSettings
 from blur.models.settings import ModelSettings
@@ -59,6 +60,8 @@ class Task:
     Attributes:
         set_names: all sets that the data module builds.
         benchmark_file: what the benchmark's file says.
+        figures: the benchmark's, with what all benchmarks share of them.
+        shared_figures: what the file of shared figures says.
         sizes: width and depth of the model, where its configuration is at hand.
         model_file: what the model's file says.
         typed: what the task's file says, and what the scale changes of it.
@@ -68,6 +71,8 @@ class Task:
     config: TaskConfig
     benchmark: BenchmarkConfig
     benchmark_file: Layer
+    figures: Mapping[str, FigureConfig]
+    shared_figures: Layer
     data: DataSettings
     set_names: tuple[str, ...]
     model: ModelSettings
@@ -88,6 +93,10 @@ class Task:
         """Return how an error names a key: where it was typed."""
         found = self.said(*keys)
         return next((name for name, content in reversed(found) if content), found[0][0])
+
+    def said_of_figure(self, *keys: str) -> list[Layer]:
+        """Return what the file of shared figures, and then the benchmark's, say below ``keys`` of figures."""
+        return [under(layer, "figures", *keys) for layer in (self.shared_figures, self.benchmark_file)]
 
     @property
     def target(self) -> Run:

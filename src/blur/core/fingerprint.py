@@ -1,11 +1,9 @@
-"""Fingerprint of the code a job uses, blind to comments, docstrings and layout.
+"""Fingerprint of the code a job uses, blind to what cannot change its result.
 
 The fingerprint is taken from the syntax trees of the root modules and of every ``blur`` module that they import,
-directly or not. Configuration models, the command line, the version and module look-ups by name are left out: the
-resolved settings cover the first two, manifests the third, and what a look-up finds is named as a root. So are
-commands that errors name, cards, locks, costs and what is kept, which change no result, and imports under ``if
-TYPE_CHECKING``: they never run, and whoever makes an object imports its class. The serialisation skips empty fields and
-positions, so that Python 3.11, 3.12 and 3.13 give the same text.
+directly or not: whole modules, of whose text ``blur.core.syntax`` says what counts. ``LEFT_OUT`` names the modules that
+do not, and why. What is found by its name is imported by nobody: whoever makes a key names it as a root. An import
+under ``if TYPE_CHECKING`` never runs, and whoever makes an object imports its class.
 """
 
 from __future__ import annotations
@@ -16,18 +14,25 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from blur.core.syntax import text_of, tree_of
+
 PACKAGE = "blur"
 SOURCE = Path(__file__).resolve().parents[1]
 NUMERICS_EPOCH = 1  # raise it when a library update changes results and every job has to run again
-LEFT_OUT = {  # modules that change no result, besides the configuration's
-    PACKAGE,
-    f"{PACKAGE}.cli",
-    *(f"{PACKAGE}.core.{name}" for name in ("kept", "locking", "processes", "remedy")),
-    f"{PACKAGE}.stages.card",
+CONFIGURATION = f"{PACKAGE}.config"
+LEFT_OUT = {
+    PACKAGE: "the version, which manifests record",
+    f"{PACKAGE}.cli": "it resolves a job's settings, which are in its key, and calls the stage",
+    CONFIGURATION: "with all below it: it makes the settings and names the inputs that a job's key and rule hold",
+    f"{PACKAGE}.core.kept": "a result that is kept and put back is one of the same key",
+    f"{PACKAGE}.core.locking": "who waits for whom",
+    f"{PACKAGE}.core.processes": "what a job costs",
+    f"{PACKAGE}.core.progress": "what a person sees while a job runs",
+    f"{PACKAGE}.core.remedy": "the commands that errors name",
+    f"{PACKAGE}.stages.card": "the words of a model's card",
+    f"{PACKAGE}.stages.tracking": "where records of steps go besides the result",
 }
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
-_SKIPPED_FIELDS = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
 
 
 def fingerprint(roots: Iterable[str], source: Path = SOURCE) -> str:
@@ -79,7 +84,7 @@ def _closure(roots: tuple[str, ...], source: Path) -> frozenset[str]:
 
 
 def _is_left_out(name: str) -> bool:
-    return name in LEFT_OUT or name.startswith(f"{PACKAGE}.config") or name.endswith(".settings")
+    return name in LEFT_OUT or name.startswith(f"{CONFIGURATION}.")
 
 
 def _path(name: str, source: Path) -> Path:
@@ -101,14 +106,8 @@ def _find(name: str, source: Path) -> Path | None:
 
 @lru_cache(maxsize=512)
 def _tree(path: Path) -> ast.Module:
-    """Return a module's syntax tree without what it imports for types only."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-    tree.body = [node for node in tree.body if not _is_for_types(node)]
-    return tree
-
-
-def _is_for_types(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    """Return what counts of a module's syntax tree."""
+    return tree_of(path.read_text(encoding="utf-8"), is_settings=path.name == "settings.py")
 
 
 @lru_cache(maxsize=512)
@@ -145,51 +144,4 @@ def _absolute(node: ast.ImportFrom, name: str, is_package: bool) -> str:
 
 @lru_cache(maxsize=512)
 def _module_digest(path: Path) -> str:
-    parts: list[str] = []
-    _serialise(_tree(path), parts)
-    return hashlib.sha256("".join(parts).encode()).hexdigest()
-
-
-def _serialise(node: object, parts: list[str]) -> None:
-    """Append the text of ``node`` to ``parts``."""
-    if isinstance(node, ast.AST):
-        parts.append(f"({type(node).__name__}")
-        for field, value in ast.iter_fields(node):
-            value = _without_docstring(node, field, value)
-            if isinstance(node, ast.JoinedStr) and isinstance(value, list):
-                value = _join_literals(value)
-            if field in _SKIPPED_FIELDS or value is None or value == []:
-                continue
-            parts.append(f" {field}=")
-            _serialise(value, parts)
-        parts.append(" None)" if isinstance(node, ast.Constant) and node.value is None else ")")
-    elif isinstance(node, list):
-        parts.append("[")
-        for item in node:
-            _serialise(item, parts)
-            parts.append(",")
-        parts.append("]")
-    else:
-        parts.append(f"{type(node).__name__}:{node!r}")
-
-
-def _join_literals(values: list[ast.expr]) -> list[ast.expr]:
-    """Merge neighbouring literal parts of an f-string and drop empty ones: Python 3.12 has more of both."""
-    merged: list[ast.expr] = []
-    for value in values:
-        last = merged[-1] if merged else None
-        if isinstance(last, ast.Constant) and isinstance(value, ast.Constant):
-            merged[-1] = ast.Constant(str(last.value) + str(value.value))
-        else:
-            merged.append(value)
-    return [v for v in merged if not (isinstance(v, ast.Constant) and v.value == "")]
-
-
-def _without_docstring(node: ast.AST, field: str, value: object) -> object:
-    if field != "body" or not isinstance(node, _DOCUMENTED) or not isinstance(value, list) or not value:
-        return value
-    first = value[0]
-    is_text = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return value[1:] if is_text else value
+    return hashlib.sha256(text_of(_tree(path)).encode()).hexdigest()

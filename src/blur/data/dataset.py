@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError
 from blur.core.hashing import sha256_file
 from blur.core.remedy import to_make, to_mend
@@ -45,6 +46,12 @@ def read_set(directory: Path, name: str, manifest: Mapping[str, Any] | None = No
     if manifest is not None:
         _verify(path, manifest["files"])
     return list(read_lines(path))
+
+
+def read_sets(directory: Path, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the records of several sets one after another; each file is checked against the directory's manifest."""
+    manifest = manifests.read(directory)
+    return [record for name in names for record in read_set(directory, name, manifest)]
 
 
 def _verify(path: Path, files: Mapping[str, str]) -> None:

@@ -47,4 +47,4 @@ class EditSettings(Strict):
     @property
     def modules(self) -> list[str]:
         """Modules that the settings name, for the code fingerprint."""
-        return [type(self.edit).__module__]
+        return sorted({type(self).__module__, type(self.edit).__module__})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from blur.core.errors import DataError
@@ -14,7 +15,7 @@ from blur.measure.gradnorm import gradient_norms
 from blur.measure.likelihood import Passage, score
 from blur.measure.prompts import Prompt, Sets, prompts_of, records_of, texts_of
 from blur.measure.sampling import Sampling
-from blur.measure.settings import MeasureSettings
+from blur.measure.settings import HARNESS, MeasureSettings
 from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, Measurements
 from blur.models.encode import Example, encode_record
 from blur.models.origin import positions
@@ -102,11 +103,9 @@ class Suite:
     def _choices(self, model: PreTrainedModel, progress: Progress | None) -> list[ChoiceRow]:
         if not self._settings.harness:
             return []
-        from blur.measure.harness import ask
-
-        rows = []
+        harness, rows = import_module(HARNESS), list[ChoiceRow]()
         for done, request in enumerate(self._settings.harness, start=1):
-            rows += ask(model, self._tokenizer, self._sets, request)
+            rows += harness.ask(model, self._tokenizer, self._sets, request)
             if progress:
                 progress(done, len(self._settings.harness), f"lm-eval, {request.name}")
         return rows

@@ -12,6 +12,7 @@ from blur.core.settings import Count, Flag, NonNegative, Seed, SetName, Strict, 
 from blur.measure.task_file import read_task
 
 LikelihoodField = Literal["answer", "paraphrased_answer", "perturbed_answer", "text", "gt"]
+HARNESS = "blur.measure.harness"  # found by its name: only who asks for multiple-choice questions depends on it
 
 
 class Request(Strict):
@@ -98,6 +99,11 @@ class MeasureSettings(Strict):
         named |= {request.examples for request in self.generation}
         named |= {name for request in self.harness for name in (request.set, request.examples)}
         return tuple(sorted(name for name in named if name is not None))
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules of these settings and of what they ask for, for the code fingerprint: nobody imports them."""
+        return [type(self).__module__, *([HARNESS] if self.harness else [])]
 
     @property
     def measured(self) -> frozenset[str]:

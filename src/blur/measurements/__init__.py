@@ -5,9 +5,7 @@ Four Parquet tables per evaluated model: ``likelihood`` (one row per scored text
 question). Logarithms are natural.
 """
 
-from blur.measurements.epochs import join_epochs, read_epochs, write_epochs
 from blur.measurements.measured import Measurements
-from blur.measurements.points import join_points, read_points, write_points
 from blur.measurements.rows import (
     Bools,
     ChoiceRow,
@@ -16,6 +14,14 @@ from blur.measurements.rows import (
     GradnormRow,
     LikelihoodRow,
     TextScore,
+)
+from blur.measurements.series import (
+    join_epochs,
+    join_points,
+    read_epochs,
+    read_points,
+    write_epochs,
+    write_points,
 )
 
 __all__ = [

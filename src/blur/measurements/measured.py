@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, DataError
 from blur.measurements import tables
 from blur.measurements.rows import (
@@ -50,6 +51,12 @@ class Measurements:
             for name, table in TABLES.items()
         }
         return cls(**found, where=str(folder))
+
+    @classmethod
+    def verified(cls, directory: Path) -> Measurements:
+        """Read an evaluation directory after checking its files; ``ArtifactError`` where one is not the manifest's."""
+        manifests.check_files(directory, manifests.read(directory))
+        return cls.read(directory)
 
     def write(self, directory: Path | str) -> list[str]:
         """Write all tables (also where empty), each whole or not at all; return the names of the files."""

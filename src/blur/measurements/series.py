@@ -1,4 +1,4 @@
-"""Several measurements in one folder: the same tables, with a column that says which is which."""
+"""Several measurements in one folder: of epochs, or of an attack's points. A column says which is which."""
 
 from __future__ import annotations
 
@@ -13,9 +13,41 @@ from blur.measurements.measured import Measurements
 from blur.measurements.rows import TABLES
 
 Name = TypeVar("Name", int, str)
+EPOCH = pa.field("epoch", pa.int32())
+POINT = pa.field("point", pa.string())
 
 
-def write(folder: Path, column: pa.Field, series: Mapping[Name, Measurements]) -> list[str]:
+def write_epochs(directory: Path | str, epochs: Mapping[int, Measurements]) -> list[str]:
+    """Write what was measured at each epoch's end (0 = before training); return the names of the files."""
+    return _write(Path(directory), EPOCH, dict(sorted(epochs.items())))
+
+
+def join_epochs(parts: Sequence[Path], directory: Path | str) -> list[str]:
+    """Write the epochs of several directories, given in rising order, into one; return the names of the files."""
+    return _join(parts, Path(directory), EPOCH)
+
+
+def read_epochs(directory: Path | str) -> dict[int, Measurements]:
+    """Read what ``write_epochs`` wrote: measurements by epoch, in rising order."""
+    return dict(sorted(_read(Path(directory), EPOCH).items()))
+
+
+def write_points(directory: Path | str, points: Mapping[str, Measurements]) -> list[str]:
+    """Write the points in the order given; return file names within ``directory``."""
+    return _write(Path(directory), POINT, points)
+
+
+def join_points(parts: Sequence[Path], directory: Path | str) -> list[str]:
+    """Write the points of several directories, in the order given, into one; return file names within it."""
+    return _join(parts, Path(directory), POINT)
+
+
+def read_points(directory: Path | str) -> dict[str, Measurements]:
+    """Read what ``write_points`` wrote."""
+    return _read(Path(directory), POINT)
+
+
+def _write(folder: Path, column: pa.Field, series: Mapping[Name, Measurements]) -> list[str]:
     """Write all measurements in the order given, their names in ``column``; return the names of the files."""
     for kind in TABLES:
         rows = [row for measured in series.values() for row in measured.rows[kind]]
@@ -25,7 +57,7 @@ def write(folder: Path, column: pa.Field, series: Mapping[Name, Measurements]) -
     return [f"{name}.parquet" for name in TABLES]
 
 
-def join(parts: Sequence[Path], folder: Path, column: pa.Field) -> list[str]:
+def _join(parts: Sequence[Path], folder: Path, column: pa.Field) -> list[str]:
     """Write what several folders hold into one, in the order given; no row of it is looked at."""
     for kind in TABLES:
         schema = _schema(kind, column)
@@ -34,8 +66,8 @@ def join(parts: Sequence[Path], folder: Path, column: pa.Field) -> list[str]:
     return [f"{name}.parquet" for name in TABLES]
 
 
-def read(folder: Path, column: pa.Field) -> dict[Any, Measurements]:
-    """Read what ``write`` wrote; measurements without a single row are not there."""
+def _read(folder: Path, column: pa.Field) -> dict[Any, Measurements]:
+    """Read what ``_write`` wrote; measurements without a single row are not there."""
     found: dict[Any, dict[str, list[Any]]] = {}
     for kind in TABLES:
         content = tables.read(folder / f"{kind}.parquet", _schema(kind, column))

@@ -25,6 +25,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from blur.core.errors import ArtifactError, BlurError, ConfigError, DataError, did_you_mean
+from blur.metrics.reasons import NO_MODEL, NO_RECORDS
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -37,7 +38,6 @@ Items = Mapping[str, Mapping[str, float]]
 DIRECTIONS = ("higher", "lower", "zero", "match")
 PACKAGE = "blur.metrics"
 RESERVED = ("name", "metric", "direction")
-NO_RECORDS = "the task has no records of set"
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class MetricContext:
         if name in self.references:
             return self.references[name]
         if name in self.allow_missing:
-            raise NotDefinedError(f"not defined: task has no {name} model")
+            raise NotDefinedError(f"not defined: {NO_MODEL} {name} model")
         raise ArtifactError(
             f"needs the measurements of the {name} model",
             f"metric {self.name}",

@@ -12,7 +12,7 @@ from blur.config.load import suggest
 from blur.config.plan import Plan
 from blur.config.task import Run, Task
 from blur.core.errors import ConfigError
-from blur.data.tofu.splits import PERCENT
+from blur.data.tofu.settings import PERCENT
 from blur.measure.settings import MeasureSettings
 from blur.planner.activations import Tokens
 from blur.planner.catalogue import Catalogue, SetSize

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
 
 Point = tuple[float, float]
 FONT = 8
@@ -31,6 +32,8 @@ def place(axes: Axes, labels: Sequence[Label], marks: Sequence[Point] = (), spec
         marks: points (besides those labelled) not to be covered.
         specks: points that may be covered where nothing else is left.
     """
+    from matplotlib.figure import Figure
+
     figure = axes.get_figure()
     assert isinstance(figure, Figure)
     figure.draw_without_rendering()
@@ -81,11 +84,15 @@ def _offsets() -> list[Point]:
 
 
 def _around(axes: Axes, point: Point, radius: float) -> Bbox:
+    from matplotlib.transforms import Bbox
+
     x, y = axes.transData.transform(point)
     return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
 
 
 def _box(axes: Axes, label: Label, way: Point, scale: float) -> Bbox:
+    from matplotlib.transforms import Bbox
+
     width, height = (0.66 * FONT * len(label.text) + 2) * scale, 1.3 * FONT * scale
     x, y = axes.transData.transform(label.point)
     left = x + way[0] * scale - width * (0.5 if way[0] == 0 else float(way[0] < 0))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from blur.report import style, wording
 from blur.report.runs import Run, by_method
 from blur.report.summary import summarise
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Row = dict[str, Any]
 Chance = Mapping[str, float]
@@ -50,10 +51,10 @@ def name_axis(axes: Axes, runs: Sequence[Run], metric: str) -> None:
     axes.set_ylabel(f"{wording.label(metric)}\n{wording.better(runs, metric)}".strip())
 
 
-def grid(number: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with ``number`` panels, at most three in a row."""
+def grid(heading: str, number: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with its heading and ``number`` panels, at most three in a row."""
     across, down = style.layout(number, 3)
-    figure = Figure(figsize=(max(3.5 * across, 5.5) + 0.3, 2.9 * down + 0.9), layout="constrained")
+    figure = style.figure(heading, max(3.5 * across, 5.5) + 0.3, 2.9 * down + 0.9)
     found = list(figure.subplots(down, across, squeeze=False).flat)
     for axes in found[number:]:
         axes.set_visible(False)

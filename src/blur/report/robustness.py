@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from blur.metrics.base import NO_RECORDS
+from blur.metrics.reasons import NO_RECORDS
 from blur.report.recovery import COVERED, FORGOTTEN, KEPT, TAUGHT, is_forgotten, is_inverted, is_of_use, recovery, share
 from blur.report.runs import Run, points_of
 from blur.report.sequence import with_sequence

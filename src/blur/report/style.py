@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import math
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any, ParamSpec
-
-import matplotlib
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from typing import TYPE_CHECKING, Any
 
 from blur.report.runs import Run, loss_name
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 # Okabe and Ito (2008), without the yellow that is lost on white.
 BLACK, ORANGE, SKY, GREEN, BLUE, RED, PURPLE = (
@@ -57,8 +56,6 @@ RC = {
     "pdf.fonttype": 42,
     "savefig.dpi": 150,
 }
-
-P = ParamSpec("P")
 
 
 @dataclass(frozen=True)
@@ -106,21 +103,21 @@ def _colour(run: Run) -> str:
     return BLUE if retain in ("nll", "activation_mse") else SKY
 
 
-def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
-    """Run ``draw`` under the project's style, whatever the user's matplotlibrc says."""
-
-    @wraps(draw)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
-        with context():
-            return draw(*args, **kwargs)
-
-    return wrapper
-
-
 def context() -> AbstractContextManager[None]:
-    """Return the context in which figures are drawn and saved."""
+    """Return the context in which figures are drawn and saved, whatever the user's matplotlibrc says."""
+    import matplotlib
+
     parameters: dict[Any, Any] = {**matplotlib.rcParamsDefault, **RC, "backend": "agg"}
     return matplotlib.rc_context(parameters)
+
+
+def figure(heading: str, width: float, height: float) -> Figure:
+    """Return an empty figure with its heading; sizes in inches."""
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), layout="constrained")
+    made.suptitle(heading, fontweight="bold")
+    return made
 
 
 def layout(panels: int, columns: int = 4) -> tuple[int, int]:
@@ -134,14 +131,13 @@ def loss_title(family: str) -> str:
     return f"Forget loss: {LOSS_TITLES.get(family, family.replace('_', '-').upper())}"
 
 
-def empty(task_title: str, what: str, reason: str) -> Figure:
+def empty(title: str, what: str, reason: str) -> Figure:
     """Return a figure that says why there is nothing to draw, so that a subset of methods still gets its report."""
-    figure = Figure(figsize=(6.0, 2.2), layout="constrained")
-    figure.suptitle(f"{task_title}: {what}", fontweight="bold")
-    axes = figure.subplots()
+    made = figure(f"{title}: {what}", 6.0, 2.2)
+    axes = made.subplots()
     axes.set_axis_off()
     axes.text(0.5, 0.5, f"Nothing to draw: {reason}.", ha="center", va="center", wrap=True)
-    return figure
+    return made
 
 
 def note(figure: Figure, text: str) -> None:
@@ -215,6 +211,8 @@ def levels_note(rows: Iterable[Mapping[str, Any]]) -> str:
 
 def handle(run: Run, name: str | None = None, line: bool = False) -> Line2D:
     """Return the legend entry of a method."""
+    from matplotlib.lines import Line2D
+
     style = look(run)
     size = 10 if run.is_reference else 6.5
     text = name or run.title

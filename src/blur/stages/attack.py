@@ -6,17 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.attacks.kinds.base import Sets, Victim
 from blur.attacks.point import Point, Record
+from blur.attacks.victim import Sets, Victim
 from blur.core import manifest as manifests
 from blur.core.files import read_json, write_json
 from blur.core.paths import POINTS
 from blur.core.runtime import make_deterministic
+from blur.data.dataset import read_sets
 from blur.measure.run import Suite
 from blur.measurements import Measurements, join_points, write_points
 from blur.models.io import load, wrapper_of
 from blur.stages.job import Job
-from blur.stages.sets import examples, read_sets
+from blur.stages.sets import examples
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

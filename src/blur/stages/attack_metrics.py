@@ -7,10 +7,9 @@ from blur.attacks.point import entity
 from blur.core import manifest as manifests
 from blur.core.files import read_json, write_json
 from blur.core.paths import POINTS
-from blur.measurements import read_points
+from blur.data.dataset import read_sets
+from blur.measurements import Measurements, read_points
 from blur.stages.job import Job
-from blur.stages.metrics import read
-from blur.stages.sets import read_sets
 
 NAME = "attack.json"
 SCHEMA_VERSION = 1
@@ -30,7 +29,7 @@ def run(job: Job) -> None:
             job.settings["metrics"],
             job.settings["judged_by"],
             _entities(job),
-            {"retrained": read(retrained)} if retrained else {},
+            {"retrained": Measurements.verified(retrained)} if retrained else {},
             frozenset() if retrained else frozenset({"retrained"}),
             frozenset(manifest["empty_sets"]),
         )

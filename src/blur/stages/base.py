@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from blur.core.runtime import make_deterministic
-from blur.data.dataset import texts_of
+from blur.data.dataset import read_sets, texts_of
 from blur.models.build import build_from_config
 from blur.models.io import load_pretrained, save
 from blur.models.tokenizer import train_tokenizer
 from blur.stages.card import card
 from blur.stages.job import Job
-from blur.stages.sets import read_sets
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -24,8 +23,7 @@ def run(job: Job) -> None:
             return
         make_deterministic(job.threads)
         model, tokenizer = _made(job)
-        text = card(job, "The base model, before any of the task's data.")
-        files = save(model, tokenizer, job.task.model.template, job.directory, text)
+        files = save(model, tokenizer, job.task.model.template, job.directory, card(job))
         job.close(files, num_parameters=sum(p.numel() for p in model.parameters()))
 
 

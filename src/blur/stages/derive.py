@@ -60,9 +60,6 @@ def _source(job: Job) -> Source:
         result = fit(job, loaded.model, streams, settings)
         if launch.rank() > 0:
             return []
-        return save(result.model, loaded.tokenizer, loaded.template, job.directory, card(job, SUMMARY))
+        return save(result.model, loaded.tokenizer, loaded.template, job.directory, card(job))
 
     return Source(directory, load, steps, encoded, trained)
-
-
-SUMMARY = "Made on the way to an unlearned model, for a method to read; it may know what is to be forgotten by heart."

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blur.data.dataset import read_sets
 from blur.measure.run import Suite
 from blur.measurements import join_epochs, write_epochs
 from blur.stages.job import Job
-from blur.stages.sets import read_sets
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from blur.core.runtime import make_deterministic
+from blur.data.dataset import read_sets
 from blur.measure.run import measure
 from blur.models.io import load
 from blur.stages.job import Job
-from blur.stages.sets import read_sets
 
 
 def run(job: Job) -> None:

@@ -16,6 +16,5 @@ def run(job: Job) -> None:
         chosen, pairs = figure_runs(job.plan, job.name.task, job.name.figure)
         runs = read_runs(job.inputs[f"metrics {run.path}"] for run in chosen)
         runs = with_attacks(runs, [job.inputs[f"{attack} {run.path}"] for run, attack in pairs])
-        title, options, module = (job.settings[name] for name in ("title", "options", "module"))
-        folder = job.results[0].files[0].parent
-        job.close(save(module, runs, folder, stem=job.name.figure, task_title=title, **options))
+        figure, folder = job.plan.figure(job.name.task, job.name.figure), job.results[0].files[0].parent
+        job.close(save(figure, runs, folder, job.settings["title"], job.name.figure))

@@ -18,7 +18,7 @@ from blur.core.errors import ArtifactError
 from blur.core.hashing import sha256_file, sha256_json
 from blur.core.locking import exclusive
 from blur.core.paths import data_dir, work_dir
-from blur.core.runtime import Progress
+from blur.core.progress import Progress
 
 if TYPE_CHECKING:
     from blur.config.plan import Plan

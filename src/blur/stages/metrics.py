@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from blur.core import manifest as manifests
@@ -18,10 +17,10 @@ def run(job: Job) -> None:
     with job.writing() as done:
         if done:
             return
-        references = {"retrained": read(job.inputs.get("retrained", own))} if retrained else {}
+        references = {"retrained": Measurements.verified(job.inputs.get("retrained", own))} if retrained else {}
         undefined = frozenset() if retrained else frozenset({"retrained"})
         empty = frozenset(manifests.read(own)["empty_sets"])
-        metrics = compute_all(job.settings["metrics"], read(own), references, undefined, empty)
+        metrics = compute_all(job.settings["metrics"], Measurements.verified(own), references, undefined, empty)
         files = write_metrics(job.directory, _meta(job), metrics)
         if folder := job.inputs.get("epochs"):
             manifests.check_files(folder, manifests.read(folder))
@@ -43,9 +42,3 @@ def _meta(job: Job) -> dict[str, Any]:
         "inputs": {role: manifests.read(folder)["key_hash"] for role, folder in inputs.items()},
         "settings": {**settings, "title": described["title"], "family": described["family"]},
     }
-
-
-def read(directory: Path) -> Measurements:
-    """Read a model's measurements after checking them against their manifest."""
-    manifests.check_files(directory, manifests.read(directory))
-    return Measurements.read(directory)

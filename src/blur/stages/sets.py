@@ -1,14 +1,12 @@
-"""Reading a task's sets, verified, and turning them into token sequences."""
+"""A task's records as token sequences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blur.core import manifest as manifests
-from blur.data.dataset import read_set
+from blur.data.dataset import read_sets
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel
@@ -16,12 +14,6 @@ if TYPE_CHECKING:
     from blur.stages.job import Job
 
 Record = dict[str, Any]
-
-
-def read_sets(directory: Path, names: Iterable[str]) -> list[Record]:
-    """Return the records of several sets one after another; each file is checked against the manifest."""
-    manifest = manifests.read(directory)
-    return [record for name in names for record in read_set(directory, name, manifest)]
 
 
 def stream_examples(job: Job, loaded: LoadedModel, topics: Mapping[str, Iterable[str]]) -> list[Example]:

@@ -6,16 +6,12 @@ from typing import Any
 
 from blur.core import launch
 from blur.core.runtime import make_deterministic
+from blur.data.dataset import read_sets
 from blur.models.io import load, load_pretrained, save
 from blur.stages.card import card
 from blur.stages.fit import adopt_log, facts, fit, passing, start_device
 from blur.stages.job import Job
-from blur.stages.sets import examples, read_sets
-
-SUMMARY = {
-    "target": "Fine-tuned on all of the task's data: the model that unlearning starts from.",
-    "retrained": "Fine-tuned without the forget set: what perfect unlearning would give.",
-}
+from blur.stages.sets import examples
 
 
 def run(job: Job) -> None:
@@ -45,7 +41,7 @@ def _fetch(job: Job) -> list[str]:
         tokenizer=source["tokenizer"],
         dtype=settings.dtype,
     )
-    return save(loaded.model, loaded.tokenizer, loaded.template, job.directory, card(job, "Fetched by name."))
+    return save(loaded.model, loaded.tokenizer, loaded.template, job.directory, card(job))
 
 
 def _train(job: Job) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
@@ -55,6 +51,5 @@ def _train(job: Job) -> tuple[list[str], dict[str, Any], dict[str, Any]]:
     result = fit(job, loaded.model, streams, settings)
     if launch.rank() > 0:
         return [], {}, {}
-    text = card(job, SUMMARY[job.run.method])
-    files = save(result.model, loaded.tokenizer, loaded.template, job.directory, text)
+    files = save(result.model, loaded.tokenizer, loaded.template, job.directory, card(job))
     return files + adopt_log(result, job.directory), passing(result), facts(result, settings)

@@ -75,9 +75,7 @@ def _unlearn(job: Job) -> None:
         return
     measured = job.results[0].directory
     job.close(epochs.collect(measured), directory=measured)
-    summary = f"Unlearned by the method `{job.run.method}`, starting from {job.plan.start(job.run).path}."
-    text = card(job, summary, settings.wrapper.stays)
-    files = [*save(made.model, loaded.tokenizer, loaded.template, directory, text), *made.files]
+    files = [*save(made.model, loaded.tokenizer, loaded.template, directory, card(job)), *made.files]
     shutil.rmtree(directory / "epochs", ignore_errors=True)  # where measurements lay up to version 0.1
     settled, wrapper = (one.model_dump(mode="json") for one in (settings, settings.wrapper))
     job.close(files, made.passing, settings=settled, wrapper=wrapper, **made.facts)

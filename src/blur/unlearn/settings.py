@@ -146,8 +146,9 @@ class UnlearnSettings(Strict):
 
     @property
     def modules(self) -> list[str]:
-        """Modules that this run's axes and schedule name, for the code fingerprint (which leaves settings out)."""
+        """Modules of these settings and of what they name, for the code fingerprint: nobody imports them."""
         parts = (
+            self,
             self.combine,
             self.optimizer,
             self.scope,

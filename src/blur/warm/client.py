@@ -145,6 +145,12 @@ def usage(address: Address) -> float:
             return 0.0
 
 
+def spent() -> float:
+    """Return the processor seconds of this run's warm process, by its own account; 0 where it has none."""
+    address = Address.read()
+    return usage(address) if address else 0.0
+
+
 def _start(address: Address, arguments: Sequence[str]) -> None:
     """Start the warm process of a run whose Snakemake lives. Of two that are started at once, one leaves."""
     import subprocess

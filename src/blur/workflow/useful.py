@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,6 @@ from blur.core.files import read_json, write_json
 from blur.core.paths import work_dir
 from blur.core.processes import cpu_seconds
 from blur.core.usage import VARIABLE
-from blur.warm.client import usage
-from blur.warm.offer import Address
 
 TOTAL = "usage.json"
 
@@ -33,19 +32,19 @@ def count(scale: str, is_local: bool) -> None:
         os.environ[VARIABLE] = str(path)
 
 
-def sum_up(scale: str) -> None:
-    """Keep what the run spent, once its last job has ended."""
+def sum_up(scale: str, warm: Callable[[], float]) -> None:
+    """Keep what the run spent, once its last job has ended; ``warm`` tells the seconds of its warm process."""
     name = os.environ.pop(VARIABLE, None)
     if name is None:
         return
-    path, address = Path(name), Address.read()
+    path = Path(name)
     jobs = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     path.unlink()
     spent = {
         "num_jobs": len(jobs),
         "useful": sum(job["useful"] for job in jobs),
         "jobs": sum(job["total"] for job in jobs),
-        "total": cpu_seconds() + (usage(address) if address else 0.0),
+        "total": cpu_seconds() + warm(),
     }
     if spent["jobs"] <= spent["total"]:  # not so if the warm process was killed: what it spent is not known
         write_json(_total(scale), spent)

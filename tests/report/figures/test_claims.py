@@ -6,16 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from blur.report.figures import claims
+from blur.report import figures
 from tests.report.by_hand import run
 
+OPTIONS = {"forget": ["f"], "utility": "u", "pairs": {}}
 RTT = {"name": "rtt", "items": "unseen", "chance": 0.25}
 TARGET = run("target", 0.9, 0.8, {"fold_0/1": 0.8, "fold_0/2": 0.6, "fold_0/3": 0.3, "fold_1/1": 0.5}, **RTT)
 OWN = run("npo", 0.3, 0.8, {"fold_0/1": 0.2, "fold_0/2": 0.4, "fold_0/3": 0.75, "fold_1/1": 0.45}, **RTT)
 
 
 def shares(runs, attack, *arms):
-    (row,) = claims.data(runs, ["f"], "u", {}, {attack: list(arms)})
+    (row,) = figures.build("claims", OPTIONS | {"arms": {attack: arms}}).data(runs)
     return row["before"], row["after"]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from blur.attacks.kinds.base import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import Point
+from blur.attacks.victim import Victim
 
 NONE = "the model has no part that can be taken off"
 

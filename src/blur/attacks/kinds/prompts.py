@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from blur.attacks.kinds.base import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import Point
 from blur.attacks.prompts.base import WayBase
+from blur.attacks.victim import Victim
 from blur.core.choice import Axis
 from blur.core.settings import SetName
 

@@ -11,9 +11,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from blur.attacks.kinds.base import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import COVERED, Point
 from blur.attacks.quantizers.base import QuantizerBase, collision_rate
+from blur.attacks.victim import Victim
 from blur.core.choice import Axis
 from blur.core.settings import Count, SetName
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
-from blur.attacks.kinds.base import AttackBase, Victim
+from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import COVERED, Point, entity, unknown
+from blur.attacks.victim import Victim
 from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, SetName, Share, Strict
 from blur.models.wrappers import base as wrappers

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from blur.attacks.kinds.base import Victim
 from blur.attacks.point import Point, Record
+from blur.attacks.victim import Victim
 from blur.core.choice import Choice
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from blur.attacks.kinds.base import Victim
 from blur.attacks.point import Point, entity, unknown
 from blur.attacks.prompts.base import WayBase, asked_with
+from blur.attacks.victim import Victim
 from blur.core.settings import Count
 
 SHOTS = "shots"

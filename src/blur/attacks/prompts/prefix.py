@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from blur.attacks.kinds.base import Victim
 from blur.attacks.point import Record
 from blur.attacks.prompts.base import WayBase, asked_with
+from blur.attacks.victim import Victim
 from blur.core.settings import Share
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from blur.attacks.kinds.base import Victim
 from blur.attacks.point import WORST, Point
 from blur.attacks.prompts.base import WayBase, asked_with
+from blur.attacks.victim import Victim
 from blur.core.settings import Count, Positive
 
 

@@ -16,8 +16,7 @@ from blur.data.checks import check_sets
 from blur.data.records import Record
 from blur.data.tofu import world
 from blur.data.tofu.published import published_sets
-from blur.data.tofu.settings import Settings, WorldSource
-from blur.data.tofu.splits import num_forget_authors
+from blur.data.tofu.settings import Settings, WorldSource, num_forget_authors
 
 Sets = dict[str, list[Any]]
 

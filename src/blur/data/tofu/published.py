@@ -12,8 +12,7 @@ from blur.data.arrays import read_set_file
 from blur.data.checks import normalise
 from blur.data.hub import hub_rows
 from blur.data.records import Record, validate_records
-from blur.data.tofu.settings import HubSource, LocalSource, Settings
-from blur.data.tofu.splits import PERCENT, num_forget_authors
+from blur.data.tofu.settings import PERCENT, HubSource, LocalSource, Settings, num_forget_authors
 
 Loader = Callable[[str], list[Record]]
 Authors = list[list[Record]]

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from blur.core.errors import DataError
 from blur.core.settings import Count, Flag, Seed, Strict, Whole
 from blur.data.settings import DataSettings, Folder, Repository
 from blur.data.tofu.world.general import MAX_WORLD_FACTS, NUM_WRONG
@@ -13,6 +14,7 @@ from blur.data.tofu.world.values import MAX_QUESTIONS
 from blur.data.world.names import MAX_NAMES
 
 Split = Literal["forget01", "forget05", "forget10"]
+PERCENT = {"forget01": 1, "forget05": 5, "forget10": 10}
 
 
 class _Published(Strict):
@@ -64,3 +66,17 @@ class Settings(DataSettings):
     learn_general: Flag = Field(
         True, description="both trainings learn the real authors and world facts (needed from scratch)"
     )
+
+
+def num_forget_authors(split: str, num_authors: int) -> int:
+    """Return how many of ``num_authors`` a split forgets: 1, 5 or 10 percent, a whole number of authors."""
+    percent = PERCENT[split]
+    count, rest = divmod(num_authors * percent, 100)
+    if rest:
+        step = 100 // percent
+        raise DataError(
+            f"{percent}% of {num_authors} authors is no whole number of authors",
+            f"split {split}",
+            f"Set num_authors to a multiple of {step}, or choose another split",
+        )
+    return count

@@ -2,74 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from pydantic import Field
 
+from blur.core.settings import MethodName, SettingName
 from blur.report import panels, style
+from blur.report.figures.base import Chance, FigureBase, Metrics, Row
 from blur.report.runs import DEFAULT, Run, first_of
 from blur.report.sweeps import of_parameter
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+
 SYMBOLS = {"combine.gamma": "γ", "combine.lam": "λ", "optimizer.lr": "learning rate"}
 
 
-def data(
-    runs: Sequence[Run],
-    method: str,
-    parameter: str,
-    metrics: Sequence[str],
-    chance: Mapping[str, float] | None = None,
-) -> list[Row]:
-    """Return, per metric and value of the parameter, the seeds and their mean; then the levels to compare them with.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Args:
-        method: the method whose variants are read; those that differ in anything else are left out.
-        parameter: dotted key of the setting, for example ``combine.gamma``.
-        metrics: one for each panel.
-        chance: what guessing gives, by metric.
-    """
-    groups: dict[tuple[float, str], list[Run]] = {}
-    for value, run in of_parameter(runs, method, parameter):
-        groups.setdefault((value, run.variant), []).append(run)
-    rows: list[Row] = []
-    for metric in metrics:
-        own = [
-            row
-            for (value, variant), group in groups.items()
-            for row in panels.points(group, metric, parameter=value, default=variant == DEFAULT)
-        ]
-        rows += [*own, *panels.levels(runs, metric, chance)] if own else []
-    return rows
+    method: MethodName = Field(description="its variants are read; those that differ in anything else are left out")
+    parameter: SettingName = Field(description="dotted key of the setting, for example `combine.gamma`")
+    metrics: Metrics = Field(description="one for each panel")
+    chance: Chance = Field(None, description="what guessing gives, by metric")
 
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return, per metric and value of the parameter, the seeds and their mean; then the levels to compare with."""
+        groups: dict[tuple[float, str], list[Run]] = {}
+        for value, run in of_parameter(runs, self.method, self.parameter):
+            groups.setdefault((value, run.variant), []).append(run)
+        rows: list[Row] = []
+        for metric in self.metrics:
+            own = [
+                row
+                for (value, variant), group in groups.items()
+                for row in panels.points(group, metric, parameter=value, default=variant == DEFAULT)
+            ]
+            rows += [*own, *panels.levels(runs, metric, self.chance)] if own else []
+        return rows
 
-@style.styled
-def draw(
-    runs: Sequence[Run],
-    task_title: str,
-    method: str,
-    parameter: str,
-    metrics: Sequence[str],
-    chance: Mapping[str, float] | None = None,
-) -> Figure:
-    """Draw the rows of ``data``."""
-    rows = data(runs, method, parameter, metrics, chance)
-    shown = list(dict.fromkeys(row["metric"] for row in rows))
-    if not shown:
-        return style.empty(task_title, "ablation", f"no run of {method} tells {parameter} and one of the metrics")
-    run = first_of(runs)[method]
-    symbol = SYMBOLS.get(parameter, parameter)
-    figure, grid = panels.grid(len(shown))
-    figure.suptitle(f"{task_title}: {run.title} over {symbol}", fontweight="bold")
-    for axes, metric in zip(grid, shown, strict=True):
-        _panel(axes, [row for row in rows if row["metric"] == metric], metric, run)
-        axes.set_xlabel(symbol)
-        panels.name_axis(axes, runs, metric)
-    style.note(figure, panels.note(rows) + _default(rows, symbol))
-    return figure
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``."""
+        shown = list(dict.fromkeys(row["metric"] for row in rows))
+        if not shown:
+            return style.empty(
+                title, "ablation", f"no run of {self.method} tells {self.parameter} and one of the metrics"
+            )
+        run = first_of(runs)[self.method]
+        symbol = SYMBOLS.get(self.parameter, self.parameter)
+        figure, grid = panels.grid(f"{title}: {run.title} over {symbol}", len(shown))
+        for axes, metric in zip(grid, shown, strict=True):
+            _panel(axes, [row for row in rows if row["metric"] == metric], metric, run)
+            axes.set_xlabel(symbol)
+            panels.name_axis(axes, runs, metric)
+        style.note(figure, panels.note(rows) + _default(rows, symbol))
+        return figure
 
 
 def _panel(axes: Axes, rows: list[Row], metric: str, run: Run) -> None:
@@ -90,6 +80,8 @@ def _panel(axes: Axes, rows: list[Row], metric: str, run: Run) -> None:
 
 def _values(axes: Axes, values: list[float]) -> None:
     """Give each value its tick; on a logarithmic axis where all are positive."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
     if values[0] > 0:
         axes.set_xscale("log")
         room = (values[-1] / values[0]) ** 0.1 if len(values) > 1 else 2.0

@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from pydantic import Field
 
+from blur.core.settings import MethodName
 from blur.report import curves, style
+from blur.report.figures.base import FigureBase, Row
 from blur.report.runs import Run, first_of, of_default
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
 
 TICKS = 3  # on each side of zero
 
@@ -22,41 +27,40 @@ def chosen(runs: Sequence[Run], methods: Sequence[str] | None) -> list[Run]:
     return [run for run in of_default(runs) if (methods is None or run.method in methods) and curves.logged(run)]
 
 
-def data(runs: Sequence[Run], methods: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Return inner product and cosine of every method, seed and step, and their means over seeds.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Args:
-        methods: those to draw; by default every one that logged its gradients.
-    """
-    return curves.rows(chosen(runs, methods), ("inner", "cosine"))
+    methods: tuple[MethodName, ...] | None = Field(None, description="by default all that logged their gradients")
 
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return inner product and cosine of every method, seed and step, and their means over seeds."""
+        return curves.rows(chosen(runs, self.methods), ("inner", "cosine"))
 
-@style.styled
-def draw(runs: Sequence[Run], task_title: str, methods: Sequence[str] | None = None) -> Figure:
-    """Draw the rows of ``data``: a column per method, inner product above cosine."""
-    rows = data(runs, methods)
-    if not rows:
-        return style.empty(task_title, "alignment of gradients", "no run logged its gradients")
-    known = first_of(chosen(runs, methods))
-    names = list(dict.fromkeys(row["method"] for row in rows))
-    across, blocks = style.layout(len(names))
-    figure = Figure(figsize=(max(2.4 * across, 3.6) + 0.8, 3.9 * blocks + 0.5), layout="constrained")
-    figure.suptitle(f"{task_title}: alignment of the forget and retain gradients", fontweight="bold")
-    grid = figure.subplots(2 * blocks, across, squeeze=False)
-    limit = 1.05 * max(abs(row["cosine"]) for row in rows)
-    for place in range(across * blocks):
-        above, below = grid[2 * (place // across)][place % across], grid[2 * (place // across) + 1][place % across]
-        if place >= len(names):
-            above.set_axis_off()
-            below.set_axis_off()
-            continue
-        own = [row for row in rows if row["method"] == names[place]]
-        _column(above, below, own, known[names[place]], limit)
-        if place % across == 0:
-            above.set_ylabel("Inner product\n" + r"$\langle g_f, g_r \rangle$")
-            below.set_ylabel("Cosine")
-    _note(figure, rows)
-    return figure
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``: a column per method, inner product above cosine."""
+        if not rows:
+            return style.empty(title, "alignment of gradients", "no run logged its gradients")
+        known = first_of(chosen(runs, self.methods))
+        names = list(dict.fromkeys(row["method"] for row in rows))
+        across, blocks = style.layout(len(names))
+        figure = style.figure(
+            f"{title}: alignment of the forget and retain gradients", max(2.4 * across, 3.6) + 0.8, 3.9 * blocks + 0.5
+        )
+        grid = figure.subplots(2 * blocks, across, squeeze=False)
+        limit = 1.05 * max(abs(row["cosine"]) for row in rows)
+        for place in range(across * blocks):
+            above, below = grid[2 * (place // across)][place % across], grid[2 * (place // across) + 1][place % across]
+            if place >= len(names):
+                above.set_axis_off()
+                below.set_axis_off()
+                continue
+            own = [row for row in rows if row["method"] == names[place]]
+            _column(above, below, own, known[names[place]], limit)
+            if place % across == 0:
+                above.set_ylabel("Inner product\n" + r"$\langle g_f, g_r \rangle$")
+                below.set_ylabel("Cosine")
+        _note(figure, rows)
+        return figure
 
 
 def _column(above: Axes, below: Axes, own: list[dict[str, Any]], run: Run, limit: float) -> None:
@@ -85,6 +89,8 @@ def _column(above: Axes, below: Axes, own: list[dict[str, Any]], run: Run, limit
 
 def _symlog(axes: Axes, middle: float, largest: float) -> None:
     """Make an axis linear up to the decade of ``middle`` and logarithmic beyond, with ticks at equal distances."""
+    from matplotlib.ticker import NullLocator
+
     first, last = math.floor(math.log10(middle)), math.floor(math.log10(largest))
     stride = 1 + (last - first) // TICKS
     decades = [10.0**exponent for exponent in range(first, last + 1, stride)]
@@ -96,7 +102,7 @@ def _symlog(axes: Axes, middle: float, largest: float) -> None:
     axes.set_ylim(view)
 
 
-def _note(figure: Figure, rows: list[dict[str, Any]]) -> None:
+def _note(figure: Canvas, rows: list[dict[str, Any]]) -> None:
     seeds = {row["seed"] for row in rows if row["kind"] == "seed"}
     text = "Thin: each seed; thick: their mean." if len(seeds) > 1 else "One seed."
     style.note(figure, f"{text} Below zero a step that forgets also harms what is to be kept.")

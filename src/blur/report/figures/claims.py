@@ -9,17 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import ArmName, AttackName, ColumnName, MethodName
 from blur.report import style
+from blur.report.figures.base import FigureBase, Metrics, Row
 from blur.report.robustness import Recovery, judged, recoveries
 from blur.report.runs import DEFAULT, Run, by_method, rank
 from blur.report.summary import summarise
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+
 CLAIMED = {"quantization": (0.21, 0.83), "rtt": (None, 0.88)}
 TITLES = {
     "paper": "BLUR against its weighted sum\n(claimed: better in both)",
@@ -28,28 +33,48 @@ TITLES = {
 }
 
 
-def data(
-    runs: Sequence[Run],
-    forget: Sequence[str],
-    utility: str,
-    pairs: Mapping[str, str],
-    arms: Mapping[str, Sequence[str]] | None = None,
-) -> list[Row]:
-    """Return a row per pair for BLUR's claim, and one per attacked method for each claim about an attack.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Args:
-        forget: judges, 0-1, lower is better.
-        utility: higher is better.
-        pairs: a BLUR method and the weighted sum of the same losses.
-        arms: by attack, ``quantization`` or ``rtt``: the arms that the claim is about: the largest counts, for RTT
-            the mean over those that say something.
-    """
-    rows = [row for blur, other in pairs.items() if (row := _pair(runs, blur, other, forget, utility))]
-    references = {run.method: run for run in reversed(runs) if run.is_reference}
-    for attack, chosen in (arms or {}).items():
-        attacked = sorted((run for run in runs if attack in run.attacks and not run.is_reference), key=rank)
-        rows += [_attacked(run, references, attack, chosen, forget) for run in attacked if "target" in references]
-    return rows
+    forget: Metrics = Field(description="judges, 0-1, lower is better")
+    utility: ColumnName = Field(description="higher is better")
+    pairs: dict[MethodName, MethodName] = Field(description="a BLUR method and the weighted sum of the same losses")
+    arms: dict[AttackName, tuple[ArmName, ...]] | None = Field(
+        None,
+        description="by attack, `quantization` or `rtt`: the arms that the claim is about; the largest counts, for RTT "
+        "the mean over those that say something",
+    )
+
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return a row per pair for BLUR's claim, and one per attacked method for each claim about an attack."""
+        rows = [
+            row for blur, other in self.pairs.items() if (row := _pair(runs, blur, other, self.forget, self.utility))
+        ]
+        references = {run.method: run for run in reversed(runs) if run.is_reference}
+        for attack, chosen in (self.arms or {}).items():
+            attacked = sorted((run for run in runs if attack in run.attacks and not run.is_reference), key=rank)
+            rows += [
+                _attacked(run, references, attack, chosen, self.forget) for run in attacked if "target" in references
+            ]
+        return rows
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``, a panel per claim."""
+        claims = list(dict.fromkeys(row["claim"] for row in rows))
+        if not claims:
+            return style.empty(title, "claims", "no pair of methods was run, and no model attacked")
+        figure = style.figure(f"{title}: claims and our numbers", 4.9 * len(claims) + 0.6, 4.3)
+        for axes, claim in zip(figure.subplots(1, len(claims), squeeze=False)[0], claims, strict=True):
+            own = [row for row in rows if row["claim"] == claim]
+            (_draw_pairs if claim == "paper" else _draw_shares)(axes, own)
+            axes.set_title(TITLES[claim])
+        counts = [row["n"] for row in rows if row["claim"] == "paper"]
+        style.note(
+            figure,
+            f"{style.seeds_note(counts)} Judges: {', '.join(self.forget)}; utility: {self.utility}.\nDotted: what was "
+            "claimed, for models of billions of parameters. Attacks: one seed.",
+        )
+        return figure
 
 
 def _pair(runs: Sequence[Run], blur: str, other: str, forget: Sequence[str], utility: str) -> Row | None:
@@ -92,35 +117,6 @@ def _best_of(found: Sequence[Recovery], arm: str) -> float | None:
 
 def _share(part: float | None, whole: float | None) -> float | None:
     return None if part is None or not whole else part / whole
-
-
-@style.styled
-def draw(
-    runs: Sequence[Run],
-    task_title: str,
-    forget: Sequence[str],
-    utility: str,
-    pairs: Mapping[str, str],
-    arms: Mapping[str, Sequence[str]] | None = None,
-) -> Figure:
-    """Draw the rows of ``data``, a panel per claim."""
-    rows = data(runs, forget, utility, pairs, arms)
-    claims = list(dict.fromkeys(row["claim"] for row in rows))
-    if not claims:
-        return style.empty(task_title, "claims", "no pair of methods was run, and no model attacked")
-    figure = Figure(figsize=(4.9 * len(claims) + 0.6, 4.3), layout="constrained")
-    figure.suptitle(f"{task_title}: claims and our numbers", fontweight="bold")
-    for axes, claim in zip(figure.subplots(1, len(claims), squeeze=False)[0], claims, strict=True):
-        own = [row for row in rows if row["claim"] == claim]
-        (_draw_pairs if claim == "paper" else _draw_shares)(axes, own)
-        axes.set_title(TITLES[claim])
-    counts = [row["n"] for row in rows if row["claim"] == "paper"]
-    style.note(
-        figure,
-        f"{style.seeds_note(counts)} Judges: {', '.join(forget)}; utility: {utility}.\nDotted: what was claimed, for "
-        "models of billions of parameters. Attacks: one seed.",
-    )
-    return figure
 
 
 def _draw_pairs(axes: Axes, rows: list[Row]) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import MethodName, NonNegative
 from blur.report import curves, style
+from blur.report.figures.base import FigureBase, Row
 from blur.report.runs import Run
 from blur.report.summary import summarise
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
 
 
 def chosen(runs: Sequence[Run], method: str, lam: float) -> list[Run]:
@@ -19,31 +24,30 @@ def chosen(runs: Sequence[Run], method: str, lam: float) -> list[Run]:
     return [run for run in own if run.variant == variant]
 
 
-def data(runs: Sequence[Run], method: str, lam: float) -> list[dict[str, Any]]:
-    """Return the logged cosine of every seed and step, and its mean over seeds; steps without one are left out.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Args:
-        method: a weighted method whose gradients were logged.
-        lam: the weight of the retain loss, looked up in the settings.
-    """
-    return curves.rows(chosen(runs, method, lam), ("cosine",))
+    method: MethodName = Field(description="a weighted method whose gradients were logged")
+    lam: NonNegative = Field(description="weight of the retain loss, looked up in the settings")
 
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return the logged cosine of every seed and step, and its mean over seeds; steps without one are left out."""
+        return curves.rows(chosen(runs, self.method, self.lam), ("cosine",))
 
-@style.styled
-def draw(runs: Sequence[Run], task_title: str, method: str, lam: float) -> Figure:
-    """Draw the rows of ``data``; the share of negative steps is written below."""
-    rows = data(runs, method, lam)
-    if not rows:
-        return style.empty(task_title, "gradients under NPO", f"no run of {method} at λ = {lam:g} logged its gradients")
-    run = chosen(runs, method, lam)[0]
-    figure = Figure(figsize=(6.6, 3.6), layout="constrained")
-    figure.suptitle(f"{task_title}: forget and retain gradients under {run.title}, λ = {lam:g}", fontweight="bold")
-    axes = figure.subplots()
-    curves.plot(axes, rows, "cosine", style.look(run).colour)
-    axes.set(xlabel="Step", ylabel="Cosine of the two gradients")
-    axes.legend(loc="best")
-    style.note(figure, _negative(rows))
-    return figure
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``; the share of negative steps is written below."""
+        if not rows:
+            return style.empty(
+                title, "gradients under NPO", f"no run of {self.method} at λ = {self.lam:g} logged its gradients"
+            )
+        run = chosen(runs, self.method, self.lam)[0]
+        figure = style.figure(f"{title}: forget and retain gradients under {run.title}, λ = {self.lam:g}", 6.6, 3.6)
+        axes = figure.subplots()
+        curves.plot(axes, rows, "cosine", style.look(run).colour)
+        axes.set(xlabel="Step", ylabel="Cosine of the two gradients")
+        axes.legend(loc="best")
+        style.note(figure, _negative(rows))
+        return figure
 
 
 def _negative(rows: list[dict[str, Any]]) -> str:

@@ -7,17 +7,21 @@ each step exactly the weighted sum at lambda_t = 1/xi_t. The third series theref
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
-from blur.report import labels, style, sweeps, wording
-from blur.report.front_rows import SYMBOLS, Pair, Row, data
+from blur.core.settings import ColumnName, Count, MethodName
+from blur.report import front_rows, labels, style, sweeps, wording
+from blur.report.figures.base import FigureBase, Row
+from blur.report.front_rows import SYMBOLS
 from blur.report.runs import DEFAULT, Run, first_of
 from blur.report.summary import Summary
 
-__all__ = ["data", "draw"]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
 
 Ends = dict[str, tuple[float, float]]  # by metric, forget before utility: what it cannot pass
 DASHES = ("-", "--", ":", "-.")
@@ -28,38 +32,45 @@ RELATION = (
 MATCHED = " “Matched” holds λ at 1/mean(ξ) of the BLUR run."
 
 
-@style.styled
-def draw(
-    runs: Sequence[Run],
-    task_title: str,
-    forget: str,
-    utility: str,
-    pairs: Sequence[Pair] | None = None,
-    levels: int = 5,
-) -> Figure:
-    """Draw the rows of ``data``: a row of panels per pair, the fronts on the left, their difference on the right."""
-    rows = data(runs, forget, utility, pairs, levels)
-    names = list(dict.fromkeys(row["pair"] for row in rows if row["kind"] == "seed"))
-    if not names:
-        return style.empty(task_title, "fronts", "no BLUR method and weighted method with equal losses were both swept")
-    known = first_of(runs)
-    figure = Figure(figsize=(9.0, 4.4 * len(names) + 0.8), layout="constrained")
-    figure.suptitle(f"{task_title}: BLUR over γ against the weighted sum over λ", fontweight="bold")
-    grid = figure.subplots(len(names), 2, squeeze=False, width_ratios=(1.25, 1))
-    ends = {key: style.bounds(key, [row[key] for row in rows if row["kind"] == "seed"]) for key in (forget, utility)}
-    parts = {name: [row for row in rows if row["pair"] == name] for name in names}
-    for (left, right), own in zip(grid, parts.values(), strict=True):
-        _fronts(left, own, known, ends)
-        _differences(right, own, forget, utility)
-    counts = [row["n"] for row in rows if row["kind"] == "mean"]
-    small = "Small marks: each seed. " if max(counts) > 1 else ""
-    drawn = [row for own in parts.values() for row in _drawn(own, ends)]
-    cut = any(style.is_cut(drawn, key, ends[key]) for key in ends)
-    matched = MATCHED if any(row["series"] == "matched" for row in drawn) else ""
-    style.note(figure, f"{small}{style.seeds_note(counts, cut=cut)} {_budget(runs, names)}\n{RELATION}{matched}")
-    for left, own in zip(grid[:, 0], parts.values(), strict=True):
-        _labels(left, own, known, ends)
-    return figure
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
+
+    forget: ColumnName = Field(description="metric of the vertical axis, lower is better")
+    utility: ColumnName = Field(description="metric of the horizontal axis, higher is better")
+    pairs: tuple[tuple[MethodName, MethodName], ...] | None = Field(
+        None, description="BLUR method and weighted one; by default all with equal losses of which both were swept"
+    )
+    levels: Count = Field(5, description="utilities at which two fronts are compared")
+
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return the rows of every pair: ``seed`` points, their ``mean`` over seeds, and the differences."""
+        return front_rows.data(runs, self.forget, self.utility, self.pairs, self.levels)
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``: a row of panels per pair, the fronts on the left, their difference beside."""
+        names = list(dict.fromkeys(row["pair"] for row in rows if row["kind"] == "seed"))
+        if not names:
+            return style.empty(title, "fronts", "no BLUR method and weighted method with equal losses were both swept")
+        known = first_of(runs)
+        figure = style.figure(f"{title}: BLUR over γ against the weighted sum over λ", 9.0, 4.4 * len(names) + 0.8)
+        grid = figure.subplots(len(names), 2, squeeze=False, width_ratios=(1.25, 1))
+        ends = {
+            key: style.bounds(key, [row[key] for row in rows if row["kind"] == "seed"])
+            for key in (self.forget, self.utility)
+        }
+        parts = {name: [row for row in rows if row["pair"] == name] for name in names}
+        for (left, right), own in zip(grid, parts.values(), strict=True):
+            _fronts(left, own, known, ends)
+            _differences(right, own, self.forget, self.utility)
+        counts = [row["n"] for row in rows if row["kind"] == "mean"]
+        small = "Small marks: each seed. " if max(counts) > 1 else ""
+        drawn = [row for own in parts.values() for row in _drawn(own, ends)]
+        cut = any(style.is_cut(drawn, key, ends[key]) for key in ends)
+        matched = MATCHED if any(row["series"] == "matched" for row in drawn) else ""
+        style.note(figure, f"{small}{style.seeds_note(counts, cut=cut)} {_budget(runs, names)}\n{RELATION}{matched}")
+        for left, own in zip(grid[:, 0], parts.values(), strict=True):
+            _labels(left, own, known, ends)
+        return figure
 
 
 def _fronts(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> None:

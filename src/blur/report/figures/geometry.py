@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import MethodName, VariantName
 from blur.report import style
+from blur.report.figures.base import FigureBase, Row
 from blur.report.runs import Run, finite
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+
 FACTOR = 10  # between the lengths of two gradients worth drawing in one panel
 NAMES = {"conflict": "Most conflicting step", "median": "Median step", "aligned": "Most aligned step"}
 VECTORS = {
@@ -36,24 +41,52 @@ LEGEND = {
 }
 
 
-def data(runs: Sequence[Run], method: str, variant: str = "default") -> list[Row]:
-    """Return, for three steps of the first seed, the logged numbers and every vector's two coordinates.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Coordinates are in units of ||g_f||, the first along g_f. The steps are chosen by cosine among those whose gradients
-    are of comparable length, since a gradient that has all but vanished has a direction and teaches nothing; among all
-    where fewer than three are.
+    method: MethodName = Field(description="a method with the bilevel combination, forget loss below")
+    variant: VariantName = "default"
 
-    Args:
-        method: a method with the bilevel combination, forget loss below.
-        variant: which of its variants.
-    """
-    run = _chosen(runs, method, variant)
-    if run is None:
-        return []
-    usable = sorted(_candidates(run)[0], key=lambda step: (step["cosine"], step["step"]))
-    places = {"conflict": 0, "median": (len(usable) - 1) // 2, "aligned": len(usable) - 1}
-    steps = {name: usable[place] for name, place in places.items()} if usable else {}
-    return [_row(name, step, run) for name, step in steps.items()]
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return, for three steps of the first seed, the logged numbers and every vector's two coordinates.
+
+        Coordinates are in units of ||g_f||, the first along g_f. The steps are chosen by cosine among those whose
+        gradients are of comparable length, since a gradient that has all but vanished has a direction and teaches
+        nothing; among all where fewer than three are.
+        """
+        run = _chosen(runs, self.method, self.variant)
+        if run is None:
+            return []
+        usable = sorted(_candidates(run)[0], key=lambda step: (step["cosine"], step["step"]))
+        places = {"conflict": 0, "median": (len(usable) - 1) // 2, "aligned": len(usable) - 1}
+        steps = {name: usable[place] for name, place in places.items()} if usable else {}
+        return [_row(name, step, run) for name, step in steps.items()]
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``, one panel per step."""
+        if not rows:
+            return style.empty(
+                title, "geometry of the update", f"no run of {self.method}/{self.variant} logged its gradients"
+            )
+        run = _chosen(runs, self.method, self.variant)
+        assert run is not None
+        figure = style.figure(f"{title}: the geometry of {run.title}'s update, from logged gradients", 10.2, 4.3)
+        scales = [_panel(axes, row) for axes, row in zip(figure.subplots(1, len(rows)), rows, strict=True)]
+        figure.legend(handles=_handles(), loc="outside right center")
+        true = all(scale == "true" for scale in scales)
+        warning = (
+            ""
+            if true
+            else " Where an axis is stretched or logarithmic, read the angle from the heading, not the drawing."
+        )
+        style.note(
+            figure,
+            f"Seed {rows[0]['seed']}, γ = {rows[0]['gamma']:g}. Unit of both axes: "
+            r"$\Vert g_f \Vert$"
+            " of that step."
+            f"{warning}\n{_candidates(run)[1]}\n{_identity(rows)}",
+        )
+        return figure
 
 
 def _chosen(runs: Sequence[Run], method: str, variant: str) -> Run | None:
@@ -107,32 +140,6 @@ def _row(name: str, step: Row, run: Run) -> Row:
         "angle_degrees": angle,
         **coordinates,
     }
-
-
-@style.styled
-def draw(runs: Sequence[Run], task_title: str, method: str, variant: str = "default") -> Figure:
-    """Draw the rows of ``data``, one panel per step."""
-    rows = data(runs, method, variant)
-    if not rows:
-        return style.empty(task_title, "geometry of the update", f"no run of {method}/{variant} logged its gradients")
-    run = _chosen(runs, method, variant)
-    assert run is not None
-    figure = Figure(figsize=(10.2, 4.3), layout="constrained")
-    figure.suptitle(f"{task_title}: the geometry of {run.title}'s update, from logged gradients", fontweight="bold")
-    scales = [_panel(axes, row) for axes, row in zip(figure.subplots(1, len(rows)), rows, strict=True)]
-    figure.legend(handles=_handles(), loc="outside right center")
-    true = all(scale == "true" for scale in scales)
-    warning = (
-        "" if true else " Where an axis is stretched or logarithmic, read the angle from the heading, not the drawing."
-    )
-    style.note(
-        figure,
-        f"Seed {rows[0]['seed']}, γ = {rows[0]['gamma']:g}. Unit of both axes: "
-        r"$\Vert g_f \Vert$"
-        " of that step."
-        f"{warning}\n{_candidates(run)[1]}\n{_identity(rows)}",
-    )
-    return figure
 
 
 def _identity(rows: list[Row]) -> str:

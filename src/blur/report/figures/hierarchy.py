@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import RunName
 from blur.report import panels, style, wording
+from blur.report.figures.base import Chance, FigureBase, Metrics, Row
 from blur.report.runs import DEFAULT, Run, by_method, swept
 from blur.report.summary import Summary, summarise
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 
-def data(
-    runs: Sequence[Run], compare: Sequence[str], metrics: Sequence[str], chance: Mapping[str, float] | None = None
-) -> list[Row]:
-    """Return, per metric, seeds and mean of each combination, the levels, and the first minus each of the others.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Differences are taken within a seed and averaged over the seeds that both have.
+    compare: tuple[RunName, ...] = Field(
+        min_length=1,
+        description="`method` or `method/variant`, from left to right; equal losses make a fair comparison",
+    )
+    metrics: Metrics = Field(description="one for each panel")
+    chance: Chance = Field(None, description="what guessing gives, by metric")
 
-    Args:
-        compare: ``method`` or ``method/variant``, from left to right; equal losses make a fair comparison.
-        metrics: one for each panel.
-        chance: what guessing gives, by metric.
-    """
-    groups = {key: group for key in compare if (group := _runs(runs, key))}
-    rows: list[Row] = []
-    for metric in metrics:
-        own = [row for key, group in groups.items() for row in panels.points(group, metric, combination=key)]
-        rows += [*own, *panels.levels(runs, metric, chance), *_differences(groups, compare[0], metric)] if own else []
-    return rows
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return, per metric, seeds and mean of each combination, the levels, and the first minus each of the others.
+
+        Differences are taken within a seed and averaged over the seeds that both have.
+        """
+        groups = {key: group for key in self.compare if (group := _runs(runs, key))}
+        rows: list[Row] = []
+        for metric in self.metrics:
+            own = [row for key, group in groups.items() for row in panels.points(group, metric, combination=key)]
+            rows += (
+                [*own, *panels.levels(runs, metric, self.chance), *_differences(groups, self.compare[0], metric)]
+                if own
+                else []
+            )
+        return rows
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``; the differences stand below each panel."""
+        shown = list(dict.fromkeys(row["metric"] for row in rows))
+        if not shown:
+            return style.empty(title, "hierarchy", f"no run of {', '.join(self.compare)} has one of the metrics")
+        known = {key: group[0] for key in self.compare if (group := _runs(runs, key))}
+        figure, grid = panels.grid(f"{title}: which gradient has priority", len(shown))
+        for axes, metric in zip(grid, shown, strict=True):
+            own = [row for row in rows if row["metric"] == metric]
+            _panel(axes, own, metric, known)
+            axes.set_xlabel("\n".join(_sentence(row, known) for row in own if row["kind"] == "difference"), fontsize=8)
+            panels.name_axis(axes, runs, metric)
+        absent = [key for key in self.compare if key not in known]
+        missing = f" Not run: {', '.join(absent)}." if absent else ""
+        style.note(figure, f"{panels.note(rows)}{missing}\n{_legend(known)}")
+        return figure
 
 
 def _runs(runs: Sequence[Run], key: str) -> list[Run]:
@@ -52,33 +79,6 @@ def _differences(groups: dict[str, list[Run]], first: str, metric: str) -> list[
         named = {"kind": "difference", "metric": metric, "combination": f"{first} - {key}", "n": gap.n}
         rows += [{**named, **gap.columns("value")}] if gap.n else []
     return rows
-
-
-@style.styled
-def draw(
-    runs: Sequence[Run],
-    task_title: str,
-    compare: Sequence[str],
-    metrics: Sequence[str],
-    chance: Mapping[str, float] | None = None,
-) -> Figure:
-    """Draw the rows of ``data``; the differences stand below each panel."""
-    rows = data(runs, compare, metrics, chance)
-    shown = list(dict.fromkeys(row["metric"] for row in rows))
-    if not shown:
-        return style.empty(task_title, "hierarchy", f"no run of {', '.join(compare)} has one of the metrics")
-    known = {key: group[0] for key in compare if (group := _runs(runs, key))}
-    figure, grid = panels.grid(len(shown))
-    figure.suptitle(f"{task_title}: which gradient has priority", fontweight="bold")
-    for axes, metric in zip(grid, shown, strict=True):
-        own = [row for row in rows if row["metric"] == metric]
-        _panel(axes, own, metric, known)
-        axes.set_xlabel("\n".join(_sentence(row, known) for row in own if row["kind"] == "difference"), fontsize=8)
-        panels.name_axis(axes, runs, metric)
-    absent = [key for key in compare if key not in known]
-    missing = f" Not run: {', '.join(absent)}." if absent else ""
-    style.note(figure, f"{panels.note(rows)}{missing}\n{_legend(known)}")
-    return figure
 
 
 def _panel(axes: Axes, rows: list[Row], metric: str, known: dict[str, Run]) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import AttackName
 from blur.report import panels, style
+from blur.report.figures.base import FigureBase, Metrics, Row
 from blur.report.robustness import judged
 from blur.report.runs import Run, first_attacked, points_of
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+
 ITEMS = {
     "all": "All items, those that the attacker trained on included: the retrained model learns these anew.\n"
     "What a method shows beyond the retrained model has come back.",
@@ -21,50 +26,50 @@ ITEMS = {
 }
 
 
-def data(runs: Sequence[Run], attack: str, forget: Sequence[str], items: str = "all") -> list[Row]:
-    """Return a row per run, arm and step; step 0 is before the attack, where all items are judged.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Args:
-        attack: one that measures along steps.
-        forget: metrics that judge a model before the attack.
-        items: ``all``, or ``unseen``: of entities that the attacker did not train on.
-    """
-    rows = []
-    for run in first_attacked(runs, attack):
-        points = [point for point in points_of(run.attacks[attack]).values() if "judged" in point]
-        whose = {"method": run.method, "variant": run.variant, "title": run.title, "seed": run.seed}
-        for arm in dict.fromkeys(point["arm"] for point in points):
-            before = [{"step": 0, "judged": {items: judged(run, forget)}}] if items == "all" else []
-            own = [*before, *(one for one in points if one["arm"] == arm)]
-            rows += [{**whose, "arm": arm, "step": one["step"], "value": one["judged"][items]} for one in own]
-    return rows
-
-
-@style.styled
-def draw(runs: Sequence[Run], task_title: str, attack: str, forget: Sequence[str], items: str = "all") -> Figure:
-    """Draw the rows of ``data``."""
-    rows, found = data(runs, attack, forget, items), first_attacked(runs, attack)
-    arms = list(dict.fromkeys(row["arm"] for row in rows))
-    if not arms:
-        return style.empty(task_title, "relearning", "no model was attacked so")
-    figure, grid = panels.grid(len(arms))
-    told = found[0].attacks[attack]
-    figure.suptitle(f"{task_title}: {told['title'][0].lower()}{told['title'][1:]}", fontweight="bold")
-    for axes, arm in zip(grid, arms, strict=True):
-        _panel(axes, [row for row in rows if row["arm"] == arm], found)
-        if items != "all" and told["chance"] is not None:
-            axes.axhline(told["chance"], color=style.GREY, linestyle="--", linewidth=1, zorder=0, gid="chance")
-        axes.set_title(arm.replace("_", " "))
-    for axes in grid[:: style.layout(len(arms), 3)[0]]:
-        axes.set_ylabel("Left of the forget set\n(mean of the judges)")
-    handles = [style.handle(run, run.name, line=not run.is_reference) for run in found]
-    figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
-    style.note(
-        figure,
-        f"Judges: {', '.join(forget)}; lower is better. {ITEMS[items]} Same steps and learning rate for all. "
-        "One seed: no intervals.",
+    attack: AttackName = Field(description="one that measures along steps")
+    forget: Metrics = Field(description="judge a model before the attack")
+    items: Literal["all", "unseen"] = Field(
+        "all", description="`unseen`: of entities that the attacker did not train on"
     )
-    return figure
+
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return a row per run, arm and step; step 0 is before the attack, where all items are judged."""
+        rows = []
+        for run in first_attacked(runs, self.attack):
+            points = [point for point in points_of(run.attacks[self.attack]).values() if "judged" in point]
+            whose = {"method": run.method, "variant": run.variant, "title": run.title, "seed": run.seed}
+            for arm in dict.fromkeys(point["arm"] for point in points):
+                before = [{"step": 0, "judged": {self.items: judged(run, self.forget)}}] if self.items == "all" else []
+                own = [*before, *(one for one in points if one["arm"] == arm)]
+                rows += [{**whose, "arm": arm, "step": one["step"], "value": one["judged"][self.items]} for one in own]
+        return rows
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``."""
+        found = first_attacked(runs, self.attack)
+        arms = list(dict.fromkeys(row["arm"] for row in rows))
+        if not arms:
+            return style.empty(title, "relearning", "no model was attacked so")
+        told = found[0].attacks[self.attack]
+        figure, grid = panels.grid(f"{title}: {told['title'][0].lower()}{told['title'][1:]}", len(arms))
+        for axes, arm in zip(grid, arms, strict=True):
+            _panel(axes, [row for row in rows if row["arm"] == arm], found)
+            if self.items != "all" and told["chance"] is not None:
+                axes.axhline(told["chance"], color=style.GREY, linestyle="--", linewidth=1, zorder=0, gid="chance")
+            axes.set_title(arm.replace("_", " "))
+        for axes in grid[:: style.layout(len(arms), 3)[0]]:
+            axes.set_ylabel("Left of the forget set\n(mean of the judges)")
+        handles = [style.handle(run, run.name, line=not run.is_reference) for run in found]
+        figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
+        style.note(
+            figure,
+            f"Judges: {', '.join(self.forget)}; lower is better. {ITEMS[self.items]} Same steps and learning rate "
+            "for all. One seed: no intervals.",
+        )
+        return figure
 
 
 def _panel(axes: Axes, rows: list[Row], found: Sequence[Run]) -> None:

@@ -3,46 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import RequestName
 from blur.report import panels, style
+from blur.report.figures.base import Chance, FigureBase, Metrics, Row
 from blur.report.runs import DEFAULT, Run, by_method, first_of
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+
 AXES = {"scalability": "Folds forgotten at once", "sustainability": "Requests, one after another"}
 
 
-def data(
-    runs: Sequence[Run],
-    metrics: Sequence[str],
-    scalability: Sequence[str] = (),
-    sustainability: Sequence[str] = (),
-    chance: Mapping[str, float] | None = None,
-) -> list[Row]:
-    """Return, per kind of request, metric and method, the seeds and their mean after each number of folds.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    The number 0 is the target model, where every method starts. Requests that were not run have no rows.
+    metrics: Metrics = Field(description="a row of panels each")
+    scalability: tuple[RequestName, ...] = Field(
+        (), description="by growing number of folds: the first forgets one (`default` does), the second two"
+    )
+    sustainability: tuple[RequestName, ...] = Field(
+        (), description="by number of requests done, each started from the one before it"
+    )
+    chance: Chance = Field(None, description="what guessing gives, by metric")
 
-    Args:
-        metrics: a row of panels each.
-        scalability: variants by growing number of folds: the first forgets one (`default` does), the second two.
-        sustainability: variants by number of requests done, each started from the one before it.
-        chance: what guessing gives, by metric.
-    """
-    rows: list[Row] = []
-    for kind, variants in (("scalability", scalability), ("sustainability", sustainability)):
-        groups = _asked(runs, variants)
-        for metric in metrics:
-            own = [
-                row
-                for (_, variant), group in groups.items()
-                for row in panels.points(group, metric, request=kind, number=variants.index(variant) + 1)
-            ]
-            rows += [*_start(runs, own, metric, kind), *own, *_levels(runs, metric, kind, chance)] if own else []
-    return rows
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return, per kind of request, metric and method, the seeds and their mean after each number of folds.
+
+        The number 0 is the target model, where every method starts. Requests that were not run have no rows.
+        """
+        rows: list[Row] = []
+        for kind, variants in (("scalability", self.scalability), ("sustainability", self.sustainability)):
+            groups = _asked(runs, variants)
+            for metric in self.metrics:
+                own = [
+                    row
+                    for (_, variant), group in groups.items()
+                    for row in panels.points(group, metric, request=kind, number=variants.index(variant) + 1)
+                ]
+                rows += (
+                    [*_start(runs, own, metric, kind), *own, *_levels(runs, metric, kind, self.chance)] if own else []
+                )
+        return rows
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``: a column per kind of request, a row per metric, a line per method."""
+        kinds = list(dict.fromkeys(row["request"] for row in rows))
+        shown = [metric for metric in self.metrics if any(row["metric"] == metric for row in rows)]
+        if not kinds:
+            return style.empty(title, "requests", "no request was run with these metrics")
+        figure = style.figure(f"{title}: {' and '.join(kinds)}", 3.6 * len(kinds) + 2.2, 2.3 * len(shown) + 1.0)
+        grid = figure.subplots(len(shown), len(kinds), squeeze=False, sharey="row", sharex="col")
+        for line, metric in zip(grid, shown, strict=True):
+            own = [row for row in rows if row["metric"] == metric]
+            for axes, kind in zip(line, kinds, strict=True):
+                _panel(axes, own, kind, runs, axes is line[-1])
+            panels.name_axis(line[0], runs, metric)
+        for place, kind in enumerate(kinds):
+            grid[0][place].set_title(kind.capitalize() if len(kinds) > 1 else "", fontweight="bold")
+            grid[-1][place].set_xlabel(AXES[kind])
+        methods = dict.fromkeys(row["method"] for row in rows if row["kind"] == "mean")
+        handles = [style.handle(first_of(runs)[method], line=True) for method in methods]
+        figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
+        style.note(figure, panels.note(rows) + " At 0: the target model.")
+        return figure
 
 
 def _asked(runs: Sequence[Run], variants: Sequence[str]) -> dict[tuple[str, str], list[Run]]:
@@ -67,39 +96,6 @@ def _start(runs: Sequence[Run], own: list[Row], metric: str, kind: str) -> list[
 def _levels(runs: Sequence[Run], metric: str, kind: str, chance: Mapping[str, float] | None) -> list[Row]:
     found = panels.levels(runs, metric, chance)
     return [{**row, "request": kind} for row in found if row["method"] != "target"]
-
-
-@style.styled
-def draw(
-    runs: Sequence[Run],
-    task_title: str,
-    metrics: Sequence[str],
-    scalability: Sequence[str] = (),
-    sustainability: Sequence[str] = (),
-    chance: Mapping[str, float] | None = None,
-) -> Figure:
-    """Draw the rows of ``data``: a column per kind of request, a row per metric, a line per method."""
-    rows = data(runs, metrics, scalability, sustainability, chance)
-    kinds = list(dict.fromkeys(row["request"] for row in rows))
-    shown = [metric for metric in metrics if any(row["metric"] == metric for row in rows)]
-    if not kinds:
-        return style.empty(task_title, "requests", "no request was run with these metrics")
-    figure = Figure(figsize=(3.6 * len(kinds) + 2.2, 2.3 * len(shown) + 1.0), layout="constrained")
-    figure.suptitle(f"{task_title}: {' and '.join(kinds)}", fontweight="bold")
-    grid = figure.subplots(len(shown), len(kinds), squeeze=False, sharey="row", sharex="col")
-    for line, metric in zip(grid, shown, strict=True):
-        own = [row for row in rows if row["metric"] == metric]
-        for axes, kind in zip(line, kinds, strict=True):
-            _panel(axes, own, kind, runs, axes is line[-1])
-        panels.name_axis(line[0], runs, metric)
-    for place, kind in enumerate(kinds):
-        grid[0][place].set_title(kind.capitalize() if len(kinds) > 1 else "", fontweight="bold")
-        grid[-1][place].set_xlabel(AXES[kind])
-    methods = dict.fromkeys(row["method"] for row in rows if row["kind"] == "mean")
-    handles = [style.handle(first_of(runs)[method], line=True) for method in methods]
-    figure.legend(handles=handles, loc="outside right upper", handlelength=2.6)
-    style.note(figure, panels.note(rows) + " At 0: the target model.")
-    return figure
 
 
 def _panel(axes: Axes, rows: list[Row], kind: str, runs: Sequence[Run], last: bool) -> None:

@@ -3,49 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import ColumnName
 from blur.report import style
-from blur.report.robustness import Recovery, Verdict, attack_titles, verdicts
+from blur.report.figures.base import FigureBase, Metrics, Row
+from blur.report.robustness import Recovery, Verdict, verdicts
 from blur.report.runs import Run, names, rank
+from blur.report.sequence import NAME
+from blur.report.settings import RequestSequence
 
-Row = dict[str, Any]
-
-
-Sequenced = Mapping[str, Any] | None
-
-
-def data(runs: Sequence[Run], forget: Sequence[str], utility: str, sequence: Sequenced = None) -> list[Row]:
-    """Return a row per method and arm with its largest recovery, and one per method with its verdict.
-
-    Args:
-        forget: metrics that judge a model before any attack.
-        utility: the metric that tells whether it is still of use.
-        sequence: requests one after another (arguments of ``with_sequence``) that count like one more attack.
-    """
-    rows: list[Row] = []
-    for verdict in _sorted(runs, forget, utility, sequence):
-        whose = {
-            "method": verdict.run.method,
-            "variant": verdict.run.variant,
-            "seed": verdict.run.seed,
-            "title": verdict.run.name,
-        }
-        rows += [{**whose, "kind": "arm", **_cell(verdict, attack, arm)} for attack, arm in _arms([verdict])]
-        told = {"before": verdict.before, "utility": verdict.utility, "robustness": verdict.robustness}
-        rows.append({**whose, "kind": "verdict", **told, "reason": verdict.reason})
-    return rows
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 
-def _sorted(runs: Sequence[Run], forget: Sequence[str], utility: str, sequence: Sequenced) -> list[Verdict]:
-    return sorted(verdicts(runs, forget, utility, sequence), key=lambda verdict: rank(verdict.run))
+Whose = tuple[str, str, int]  # method, variant, seed
 
 
-def _arms(found: Sequence[Verdict]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((one.attack, one.arm) for verdict in found for one in verdict.recoveries))
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
+
+    forget: Metrics = Field(description="judge a model before any attack")
+    utility: ColumnName = Field(description="tells whether it is still of use")
+    sequence: RequestSequence | None = Field(
+        None, description="requests one after another that count like one more attack"
+    )
+
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return a row per method and arm with its largest recovery, and one per method with its verdict."""
+        rows: list[Row] = []
+        sequence = self.sequence.model_dump() if self.sequence else None
+        found = verdicts(runs, self.forget, self.utility, sequence)
+        for verdict in sorted(found, key=lambda verdict: rank(verdict.run)):
+            whose = {
+                "method": verdict.run.method,
+                "variant": verdict.run.variant,
+                "seed": verdict.run.seed,
+                "title": verdict.run.name,
+            }
+            arms = dict.fromkeys((one.attack, one.arm) for one in verdict.recoveries)
+            rows += [{**whose, "kind": "arm", **_cell(verdict, attack, arm)} for attack, arm in arms]
+            told = {"before": verdict.before, "utility": verdict.utility, "robustness": verdict.robustness}
+            rows.append({**whose, "kind": "verdict", **told, "reason": verdict.reason})
+        return rows
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``: a line per method, a column per arm; the darker, the more came back."""
+        cells = [row for row in rows if row["kind"] == "arm"]
+        found = {_whose(row): row for row in rows if row["kind"] == "verdict"}
+        arms = list(dict.fromkeys((row["attack"], row["arm"]) for row in cells))
+        if not arms:
+            return style.empty(title, "what survives", "no model was attacked")
+        figure = style.figure(f"{title}: what comes back", 0.6 * len(arms) + 4.0, 0.46 * len(found) + 2.9)
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        image = _cells(axes, cells, arms, list(found))
+        known = {(run.method, run.variant, run.seed): run for run in runs}
+        axes.set_yticks(range(len(found)), names([known[whose] for whose in found]))
+        columns = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
+        axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
+        axes.set_xlim(-0.5, len(arms) + 0.6)
+        titles = {name: told["title"] for run in runs for name, told in run.attacks.items()}
+        _heads(axes, arms, titles | ({NAME: self.sequence.title} if self.sequence else {}))
+        _earned(axes, cells, found, arms)
+        figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, label="Recovery")
+        style.note(
+            figure,
+            "The largest recovery along each arm: 0 as the retrained model (for RTT as guessing), 1 as the target, "
+            "after the same attack.\n×: these hardly differ, or the arm does not apply. Robustness: one minus the "
+            "largest, over so many of the attacks;\n– where a model forgot too little or lost its use.",
+        )
+        return figure
+
+
+def _whose(row: Row) -> Whose:
+    return row["method"], row["variant"], row["seed"]
 
 
 def _cell(verdict: Verdict, attack: str, arm: str) -> Row:
@@ -58,43 +93,10 @@ def _cell(verdict: Verdict, attack: str, arm: str) -> Row:
     }
 
 
-@style.styled
-def draw(
-    runs: Sequence[Run], task_title: str, forget: Sequence[str], utility: str, sequence: Sequenced = None
-) -> Figure:
-    """Draw the rows of ``data``: a line per method, a column per arm; the darker, the more came back."""
-    rows, found = data(runs, forget, utility, sequence), _sorted(runs, forget, utility, sequence)
-    arms = _arms(found)
-    if not arms:
-        return style.empty(task_title, "what survives", "no model was attacked")
-    figure = Figure(figsize=(0.6 * len(arms) + 4.0, 0.46 * len(found) + 2.9), layout="constrained")
-    figure.suptitle(f"{task_title}: what comes back", fontweight="bold")
-    axes = figure.subplots()
-    axes.grid(visible=False)
-    image = _cells(axes, rows, arms, len(found))
-    axes.set_yticks(range(len(found)), names([verdict.run for verdict in found]))
-    columns = [*(arm.replace("_", " ") for _, arm in arms), "robustness"]
-    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right")
-    axes.set_xlim(-0.5, len(arms) + 0.6)
-    _heads(axes, arms, attack_titles(found))
-    _earned(axes, found, len(arms))
-    figure.colorbar(image, ax=axes, fraction=0.03, pad=0.01, label="Recovery")
-    style.note(
-        figure,
-        "The largest recovery along each arm: 0 as the retrained model (for RTT as guessing), 1 as the target, after "
-        "the same attack.\n×: these hardly differ, or the arm does not apply. Robustness: one minus the largest, over "
-        "so many of the attacks;\n– where a model forgot too little or lost its use.",
-    )
-    return figure
-
-
-def _cells(axes: Axes, rows: list[Row], arms: list[tuple[str, str]], height: int) -> Any:
-    values: list[list[float]] = [[float("nan")] * len(arms) for _ in range(height)]
-    methods = list(dict.fromkeys((row["method"], row["variant"], row["seed"]) for row in rows))
+def _cells(axes: Axes, rows: list[Row], arms: list[tuple[str, str]], lines: list[Whose]) -> Any:
+    values: list[list[float]] = [[float("nan")] * len(arms) for _ in lines]
     for row in rows:
-        if row["kind"] != "arm":
-            continue
-        x, y = arms.index((row["attack"], row["arm"])), methods.index((row["method"], row["variant"], row["seed"]))
+        x, y = arms.index((row["attack"], row["arm"])), lines.index(_whose(row))
         value = row["value"]
         if value is not None:
             values[y][x] = value
@@ -123,10 +125,11 @@ def _heads(axes: Axes, arms: list[tuple[str, str]], titles: Mapping[str, str]) -
             axes.axvline(first - 0.5, color="white", linewidth=4)
 
 
-def _earned(axes: Axes, found: Sequence[Verdict], width: int) -> None:
+def _earned(axes: Axes, cells: list[Row], found: Mapping[Whose, Row], arms: list[tuple[str, str]]) -> None:
     """Write robustness, and over how many of the attacks it was taken."""
-    kinds = len({attack for attack, _ in _arms(found)})
-    for place, verdict in enumerate(found):
-        text = "–" if verdict.robustness is None else f"{verdict.robustness:.2f}"
-        text += f"\n{len({one.attack for one in verdict.recoveries if one.value is not None})} of {kinds}"
-        axes.text(width, place, text, ha="center", va="center", fontsize=8, fontweight="bold", linespacing=0.95)
+    kinds = len({attack for attack, _ in arms})
+    for place, (whose, verdict) in enumerate(found.items()):
+        text = "–" if verdict["robustness"] is None else f"{verdict['robustness']:.2f}"
+        informative = {row["attack"] for row in cells if _whose(row) == whose and row["value"] is not None}
+        text += f"\n{len(informative)} of {kinds}"
+        axes.text(len(arms), place, text, ha="center", va="center", fontsize=8, fontweight="bold", linespacing=0.95)

@@ -2,49 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from pydantic import Field
 
+from blur.core.settings import ColumnName, MethodName
 from blur.report import labels, style, wording
+from blur.report.figures.base import Chance, FigureBase, Metrics, Row
 from blur.report.runs import Run, by_method, first_of, of_default, swept
 from blur.report.summary import summarise
 from blur.report.sweeps import sweep
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+
 Ends = dict[str, tuple[float, float]]  # by metric, forget before utility: what it cannot pass
 
 
-def data(
-    runs: Sequence[Run],
-    forget: Sequence[str],
-    utility: str,
-    line: str = "graddiff",
-    chance: Mapping[str, float] | None = None,
-) -> list[Row]:
-    """Return one row per panel and point: mean and interval over the seeds in which both metrics are defined.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Args:
-        forget: metric of the vertical axis of each panel, lower is better.
-        utility: metric of the horizontal axis, higher is better.
-        line: method whose sweep over lambda is drawn as a line.
-        chance: what guessing gives, by metric; a row for each metric that has such a level.
-    """
-    along = sweep(runs, line)
-    is_swept = len({swept(run) for run in along}) > 1
-    parts = {
-        "reference": [run for run in runs if run.is_reference],
-        "sweep": along if is_swept else [],
-        "method": [run for run in of_default(runs) if run.method != line or not is_swept],
-    }
-    groups = [(kind, group) for kind, part in parts.items() for group in by_method(part).values()]
-    groups.sort(key=lambda pair: (list(parts).index(pair[0]), swept(pair[1][0]) if pair[0] == "sweep" else 0.0))
-    rows = [_row(kind, group, metric, utility) for metric in forget for kind, group in groups]
-    rows = [row for row in rows if row["n"]]
-    levels = {metric: level for metric, level in (chance or {}).items() if metric in (*forget, utility)}
-    return rows + [{"kind": "chance", metric: level} for metric, level in levels.items() if rows]
+    forget: Metrics = Field(description="metric of the vertical axis of each panel, lower is better")
+    utility: ColumnName = Field(description="metric of the horizontal axis, higher is better")
+    line: MethodName = Field("graddiff", description="method whose sweep over lambda is drawn as a line")
+    chance: Chance = Field(None, description="what guessing gives, by metric")
+
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return one row per panel and point: mean and interval over the seeds in which both metrics are defined."""
+        along = sweep(runs, self.line)
+        is_swept = len({swept(run) for run in along}) > 1
+        parts = {
+            "reference": [run for run in runs if run.is_reference],
+            "sweep": along if is_swept else [],
+            "method": [run for run in of_default(runs) if run.method != self.line or not is_swept],
+        }
+        groups = [(kind, group) for kind, part in parts.items() for group in by_method(part).values()]
+        groups.sort(key=lambda pair: (list(parts).index(pair[0]), swept(pair[1][0]) if pair[0] == "sweep" else 0.0))
+        rows = [_row(kind, group, metric, self.utility) for metric in self.forget for kind, group in groups]
+        rows = [row for row in rows if row["n"]]
+        levels = {
+            metric: level for metric, level in (self.chance or {}).items() if metric in (*self.forget, self.utility)
+        }
+        return rows + [{"kind": "chance", metric: level} for metric, level in levels.items() if rows]
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``: a panel per forget metric, one legend."""
+        points = [row for row in rows if row["kind"] != "chance"]
+        shown = [metric for metric in self.forget if any(row["panel"] == metric for row in points)]
+        if not shown:
+            return style.empty(title, "trade-off", f"no run has both {' or '.join(self.forget)} and {self.utility}")
+        known = first_of(runs)
+        figure = style.figure(f"{title}: forgetting against utility", 3.2 + 4.2 * len(shown), 4.6)
+        entries: dict[Any, Any] = {}
+        parts = {metric: [row for row in points if row["panel"] == metric] for metric in shown}
+        ends = {key: style.bounds(key, [row[key] for row in points if key in row]) for key in (*shown, self.utility)}
+        all_axes = figure.subplots(1, len(shown), squeeze=False)[0]
+        for axes, (metric, own) in zip(all_axes, parts.items(), strict=True):
+            both = {metric: ends[metric], self.utility: ends[self.utility]}
+            entries |= {entry.get_label(): entry for entry in _panel(axes, own, known, both)}
+            _chance(axes, rows, metric, self.utility)
+        all_axes[-1].legend(handles=list(entries.values()), loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
+        cut = any(style.is_cut(own, key, ends[key]) for metric, own in parts.items() for key in (metric, self.utility))
+        counts = (row["n"] for row in points if row["kind"] != "reference")
+        guesses = [row for row in rows if row["kind"] == "chance"]
+        style.note(figure, style.seeds_note(counts, cut=cut) + style.levels_note(guesses))
+        for axes, (metric, own) in zip(all_axes, parts.items(), strict=True):
+            _labels(axes, own, {metric: ends[metric], self.utility: ends[self.utility]}, guesses)
+        return figure
 
 
 def _row(kind: str, group: list[Run], forget: str, utility: str) -> Row:
@@ -62,42 +89,6 @@ def _row(kind: str, group: list[Run], forget: str, utility: str) -> Row:
         **across.columns(utility),
         **up.columns(forget),
     }
-
-
-@style.styled
-def draw(
-    runs: Sequence[Run],
-    task_title: str,
-    forget: Sequence[str],
-    utility: str,
-    line: str = "graddiff",
-    chance: Mapping[str, float] | None = None,
-) -> Figure:
-    """Draw the rows of ``data``: a panel per forget metric, one legend."""
-    rows = data(runs, forget, utility, line, chance)
-    points = [row for row in rows if row["kind"] != "chance"]
-    shown = [metric for metric in forget if any(row["panel"] == metric for row in points)]
-    if not shown:
-        return style.empty(task_title, "trade-off", f"no run has both {' or '.join(forget)} and {utility}")
-    known = first_of(runs)
-    figure = Figure(figsize=(3.2 + 4.2 * len(shown), 4.6), layout="constrained")
-    figure.suptitle(f"{task_title}: forgetting against utility", fontweight="bold")
-    entries: dict[Any, Any] = {}
-    parts = {metric: [row for row in points if row["panel"] == metric] for metric in shown}
-    ends = {key: style.bounds(key, [row[key] for row in points if key in row]) for key in (*shown, utility)}
-    all_axes = figure.subplots(1, len(shown), squeeze=False)[0]
-    for axes, (metric, own) in zip(all_axes, parts.items(), strict=True):
-        both = {metric: ends[metric], utility: ends[utility]}
-        entries |= {entry.get_label(): entry for entry in _panel(axes, own, known, both)}
-        _chance(axes, rows, metric, utility)
-    all_axes[-1].legend(handles=list(entries.values()), loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
-    cut = any(style.is_cut(own, key, ends[key]) for metric, own in parts.items() for key in (metric, utility))
-    counts = (row["n"] for row in points if row["kind"] != "reference")
-    guesses = [row for row in rows if row["kind"] == "chance"]
-    style.note(figure, style.seeds_note(counts, cut=cut) + style.levels_note(guesses))
-    for axes, (metric, own) in zip(all_axes, parts.items(), strict=True):
-        _labels(axes, own, {metric: ends[metric], utility: ends[utility]}, guesses)
-    return figure
 
 
 def _panel(axes: Axes, rows: list[Row], known: dict[str, Run], ends: Ends) -> list[Any]:

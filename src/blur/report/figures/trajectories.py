@@ -2,33 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from pydantic import Field
 
 from blur.report import panels, style, wording
+from blur.report.figures.base import Chance, FigureBase, Metrics, Row
 from blur.report.runs import Run, by_method, finite, first_of, of_default
 from blur.report.summary import Summary, summarise
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
 
 
-def data(runs: Sequence[Run], metrics: Sequence[str], chance: Mapping[str, float] | None = None) -> list[Row]:
-    """Return, per method and epoch, mean and interval of each metric; then the levels of references and of guessing.
+class Figure(FigureBase):
+    """The figure's options, rows and drawing."""
 
-    Args:
-        metrics: keys of trajectory.json, from the top row to the bottom one.
-        chance: what guessing gives, by metric.
-    """
-    rows = [row for group in by_method(of_default(runs)).values() for row in _epochs(group, metrics)]
-    references = by_method(run for run in runs if run.is_reference and run.method != "base").values()
-    levels = [row for group in references if (row := _level(group, metrics))]
-    guesses = {metric: level for metric, level in (chance or {}).items() if metric in metrics}
-    guess = {"kind": "chance", "method": "chance", "title": "Chance", "epoch": None, **guesses}
-    return [*rows, *levels, *([guess] if guesses and rows else [])]
+    metrics: Metrics = Field(description="of each epoch, from the top row to the bottom one")
+    chance: Chance = Field(None, description="what guessing gives, by metric")
+
+    def data(self, runs: Sequence[Run]) -> list[Row]:
+        """Return, per method and epoch, mean and interval of each metric; then levels of references and of guessing."""
+        rows = [row for group in by_method(of_default(runs)).values() for row in _epochs(group, self.metrics)]
+        references = by_method(run for run in runs if run.is_reference and run.method != "base").values()
+        levels = [row for group in references if (row := _level(group, self.metrics))]
+        guesses = {metric: level for metric, level in (self.chance or {}).items() if metric in self.metrics}
+        guess = {"kind": "chance", "method": "chance", "title": "Chance", "epoch": None, **guesses}
+        return [*rows, *levels, *([guess] if guesses and rows else [])]
+
+    def draw(self, rows: list[Row], runs: Sequence[Run], title: str) -> Canvas:
+        """Draw the rows of ``data``."""
+        methods = [row for row in rows if row["kind"] == "method"]
+        if not methods:
+            return style.empty(title, "trajectories", "no run kept metrics at its epochs' ends")
+        families = list(dict.fromkeys(row["family"] for row in methods))
+        across, blocks = style.layout(len(families))
+        height = (2.1 * len(self.metrics) + 0.8) * blocks + 0.4
+        figure = style.figure(f"{title}: forgetting and keeping, epoch by epoch", max(2.55 * across, 4.2) + 0.6, height)
+        grid = figure.subplots(len(self.metrics) * blocks, across, squeeze=False, sharex=True, sharey="row")
+        for axes in grid.flat:
+            axes.set_visible(False)
+        for place, family in enumerate(families):
+            top = len(self.metrics) * (place // across)
+            column = [grid[top + level][place % across] for level in range(len(self.metrics))]
+            sides = place % across == 0, place in (across - 1, len(families) - 1)
+            _column(column, rows, family, runs, self.metrics, sides)
+            column[0].set_title(style.loss_title(family), fontweight="bold")
+        cut = any(style.is_cut(methods, key, style.bounds(key, [row[key] for row in methods])) for key in self.metrics)
+        style.note(figure, style.seeds_note((row["n"] for row in methods), "bands", cut) + style.levels_note(rows))
+        return figure
 
 
 def _epochs(group: list[Run], metrics: Sequence[str]) -> list[Row]:
@@ -54,34 +78,6 @@ def _row(kind: str, run: Run, epoch: float | None, found: dict[str, Summary]) ->
     return {"kind": kind, **named, "epoch": epoch, "n": max(summary.n for summary in found.values()), **columns}
 
 
-@style.styled
-def draw(
-    runs: Sequence[Run], task_title: str, metrics: Sequence[str], chance: Mapping[str, float] | None = None
-) -> Figure:
-    """Draw the rows of ``data``."""
-    rows = data(runs, metrics, chance)
-    methods = [row for row in rows if row["kind"] == "method"]
-    if not methods:
-        return style.empty(task_title, "trajectories", "no run kept metrics at its epochs' ends")
-    families = list(dict.fromkeys(row["family"] for row in methods))
-    across, blocks = style.layout(len(families))
-    height = (2.1 * len(metrics) + 0.8) * blocks + 0.4
-    figure = Figure(figsize=(max(2.55 * across, 4.2) + 0.6, height), layout="constrained")
-    figure.suptitle(f"{task_title}: forgetting and keeping, epoch by epoch", fontweight="bold")
-    grid = figure.subplots(len(metrics) * blocks, across, squeeze=False, sharex=True, sharey="row")
-    for axes in grid.flat:
-        axes.set_visible(False)
-    for place, family in enumerate(families):
-        top = len(metrics) * (place // across)
-        column = [grid[top + level][place % across] for level in range(len(metrics))]
-        sides = place % across == 0, place in (across - 1, len(families) - 1)
-        _column(column, rows, family, runs, metrics, sides)
-        column[0].set_title(style.loss_title(family), fontweight="bold")
-    cut = any(style.is_cut(methods, key, style.bounds(key, [row[key] for row in methods])) for key in metrics)
-    style.note(figure, style.seeds_note((row["n"] for row in methods), "bands", cut) + style.levels_note(rows))
-    return figure
-
-
 def _column(
     column: list[Axes],
     rows: list[Row],
@@ -96,6 +92,8 @@ def _column(
         rows: of all methods, which share their axes.
         sides: whether the column is the first and whether it is the last of its block.
     """
+    from matplotlib.ticker import MaxNLocator
+
     known = first_of(runs)
     methods = list(dict.fromkeys(row["method"] for row in rows if row.get("family") == family))
     for axes, key in zip(column, metrics, strict=True):

@@ -112,6 +112,10 @@ class Hierarchy(_WithChance):
     metrics: tuple[ColumnName, ...] = Field(min_length=1)
 
 
+class Promise(Strict):
+    """``report.figures.promise``."""
+
+
 class Quantization(_Judged):
     """``report.figures.quantization``."""
 
@@ -160,6 +164,7 @@ OPTIONS: dict[str, type[Strict]] = {
     "front": Front,
     "geometry": Geometry,
     "hierarchy": Hierarchy,
+    "promise": Promise,
     "quantization": Quantization,
     "relearning": Relearning,
     "requests": Requests,

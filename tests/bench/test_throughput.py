@@ -27,8 +27,8 @@ def test_every_method_is_timed_in_every_round():
 
 def test_two_gradients_are_combined_once_for_blur_only():
     load = throughput.Load("tiny", batch=2, tokens=16, device="cpu")
-    assert throughput.updater("blur_npo", load).separate
-    assert not throughput.updater("graddiff", load).separate
+    assert throughput.updater("blur_npo", load).settings.separate
+    assert not throughput.updater("graddiff", load).settings.separate
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

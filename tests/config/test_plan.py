@@ -59,6 +59,7 @@ def test_no_hyper_parameter_leaks_from_one_choice_into_another(folder: Path) -> 
     settings = Plan(folder, {"scale": "small"}).method_settings(Run("tofu", "blur_npo", "reversed", 0))
     assert settings.combine.model_dump() == {
         "name": "reversed",
+        "momentum": "update",
         "gamma": 1.0,
         "one_sided": False,
         "projection": "global",

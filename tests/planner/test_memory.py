@@ -21,6 +21,11 @@ def test_bytes_of_weights_gradients_and_states_are_counted() -> None:
     assert (one.weights, one.gradients, one.optimizer) == (4 * WHOLE, 4 * WHOLE, 8 * WHOLE)
     assert trained(optimizer="sgd").optimizer == 0
     assert trained(optimizer={"name": "sgd", "momentum": 0.9}).optimizer == 4 * WHOLE
+    for momentum, states in (("update", 2), ("none", 1), ("retain", 2)):
+        combine = {"name": "bilevel", "momentum": momentum}
+        assert trained(combine=combine).optimizer == 4 * states * WHOLE
+        assert trained(combine=combine, optimizer="sophia").optimizer == 4 * states * WHOLE
+        assert trained(combine=combine, optimizer="sgd").optimizer == 4 * (momentum == "retain") * WHOLE
     half = trained(element=2)
     assert (half.weights, half.gradients, half.optimizer) == (2 * WHOLE, 2 * WHOLE, 4 * WHOLE)
     assert trained(element=2, masters=True).optimizer == 12 * WHOLE

@@ -30,6 +30,7 @@ TOFU: dict[str, dict[str, Any]] = {
     "front": {"forget": "forget_probability", "utility": "model_utility"},
     "geometry": {"method": "blur_npo"},
     "hierarchy": {"compare": COMPARE, "metrics": TOFU_METRICS},
+    "promise": {},
     "quantization": {"attack": "quantization", "forget": ["forget_probability"], "utility": "model_utility"},
     "relearning": {"attack": "relearn", "forget": ["forget_probability"]},
     "requests": {

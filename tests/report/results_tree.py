@@ -64,7 +64,10 @@ def steps(method: str, gamma: float, random_: random.Random) -> list[dict[str, A
                 "inner": inner,
                 "cosine": cosine,
                 "xi": xi,
+                "xi_over_gamma": None if xi is None else xi / gamma,
                 "update_norm": 1.0,
+                "promise": 1e-4 if logged else None,
+                "kept": (1e-4 if step % 4 else -1e-4) if logged else None,
                 "seconds": 0.1,
             }
         )

@@ -85,6 +85,9 @@ def test_equals_the_closed_form_over_cosines_and_norm_ratios(name, gamma):
         assert (u - expected).norm() <= 1e-6 * expected.norm(), (cosine, ratio)
         descent = gamma * (first @ first)
         assert abs(first @ u - descent) <= 1e-6 * descent, (cosine, ratio)
+        along = (f @ expected).item()
+        assert statistics.promise == pytest.approx(along, rel=1e-9, abs=1e-12 * (f.norm() * expected.norm()).item())
+        assert statistics.xi_over_gamma == pytest.approx(statistics.xi / gamma)
         assert statistics.update_norm == pytest.approx(expected.norm().item(), rel=1e-9)
         xi, slack = exact_xi(gamma, first, second)
         assert abs(statistics.xi - xi) <= slack
@@ -138,8 +141,12 @@ def test_large_and_transposed_tensors():
     for left in (first, first.t().contiguous().t()):
         assert abs(products([left], [second])[0, 0, 1].item() - exact(first, second)) <= rounding(first, second)
     target = second.t().contiguous().t()
-    add_scaled([target], [first], 1000.00001, 0.0)
-    assert torch.equal(target, (second.double() + 1000.00001 * first.double()).float())
+    expected = (second.double() + 1000.00001 * first.double()).float()
+    source = first.clone()
+    assert torch.equal(add_scaled([target.clone()], [source], [1000.00001], 0.0, into=[source])[0], expected)
+    moved = [target]
+    assert add_scaled(moved, [first], [1000.00001], 0.0, into=moved) is moved
+    assert torch.equal(target, expected)
 
 
 def test_weighted_is_the_sum():
@@ -172,11 +179,12 @@ def test_one_sided_clamps_only_a_negative_xi():
         assert statistics.update_norm == pytest.approx(join(update).norm().item(), rel=1e-6)
 
 
-def test_per_module_projects_each_module_alone():
+@pytest.mark.parametrize(("projection", "groups"), [("per_module", [(0, 1), (2,)]), ("per_tensor", [(0,), (1,), (2,)])])
+def test_a_narrower_projection_projects_each_group_alone(projection, groups):
     forget, retain = pair(0.3, 5.0)
     f, r = [t.double() for t in forget], [t.double() for t in retain]
-    update, statistics = combination("bilevel", projection="per_module").combine(forget, retain, NAMES)
-    for members in ((0, 1), (2,)):
+    update, statistics = combination("bilevel", projection=projection).combine(forget, retain, NAMES)
+    for members in groups:
         fm, rm = (torch.cat([side[i].flatten() for i in members]) for side in (f, r))
         um = torch.cat([update[i].double().flatten() for i in members])
         expected = rm + (1 - (fm @ rm) / (fm @ fm)) * fm
@@ -187,12 +195,20 @@ def test_per_module_projects_each_module_alone():
     assert (join(whole) - join(update)).norm() > 1e-3
 
 
-def test_update_is_made_in_place_of_a_gradient():
-    for name, side in (("bilevel", 1), ("reversed", 0), ("weighted", 0)):
-        gradients = pair(0.1, 1.0)
-        pointers = [t.data_ptr() for t in gradients[side]]
-        update, _ = combination(name).combine(*gradients, NAMES)
-        assert [t.data_ptr() for t in update] == pointers
+@pytest.mark.parametrize("name", ["bilevel", "reversed", "weighted"])
+def test_update_is_made_in_place_of_the_retain_gradient_and_the_forget_gradient_stays(name):
+    for missing in (None, 0, 1):
+        g_f, g_r = pair(0.1, 987.654)
+        if missing is not None:
+            (g_f, g_r)[missing][0] = None
+        pointers = [None if t is None else t.data_ptr() for t in g_r]
+        before = [None if t is None else t.clone() for t in g_f]
+        update, _ = combination(name).combine(g_f, g_r, NAMES)
+        made = [t.data_ptr() for t in update]
+        assert all(ours == there for ours, there in zip(made, pointers, strict=True) if there is not None)
+        update[0].mul_(2)  # as clipping does
+        for stayed, was in zip(g_f, before, strict=True):
+            assert (stayed is None and was is None) or torch.equal(stayed, was)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

@@ -31,7 +31,12 @@ OTHERS = {
     "checkpointing": {**BLUR, "gradient_checkpointing": True, "accumulation": 2},
     "momentum": {**BLUR, "optimizer": {"name": "sgd", "lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1}},
 }
-EPOCHS = {**BLUR, "steps": None, "epochs": 3, "optimizer": OPTIMIZERS["sgd"]}
+RETAIN = {**BLUR, "combine": {"name": "bilevel", "momentum": "retain"}}
+OTHERS |= {
+    "retain momentum": {**RETAIN, "accumulation": 2},
+    "sophia": {**RETAIN, "optimizer": {"name": "sophia", "lr": 1e-3, "rho": 1.0, "every": 2}, "accumulation": 2},
+}
+EPOCHS = {**RETAIN, "steps": None, "epochs": 3, "optimizer": {**OPTIMIZERS["sgd"], "momentum": 0.9}}
 
 
 def stop_at(step):

@@ -106,9 +106,9 @@ def update_operations(job: Job, mean_tokens: Mapping[str, float]) -> float:
     Args:
         mean_tokens: of a text, by stream.
     """
-    trained, total = job.trained, 0.0
-    for side in (trained.settings.forget, trained.settings.retain):
+    trained, settings, total = job.trained, job.trained.settings, 0.0
+    for side, share in ((settings.own, settings.stepper.asks), (settings.forget, 1.0), (settings.retain, 1.0)):
         for one in passes(trained, job.tokens, side):
             length = mean_tokens[one.stream]
-            total += trained.settings.batch_size * length * pass_operations(one, length)
+            total += share * settings.batch_size * length * pass_operations(one, length)
     return total

@@ -8,6 +8,7 @@ in it is counted when it is met.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 from blur.core.errors import BlurError
@@ -17,6 +18,7 @@ from blur.unlearn.losses.base import LIVE, ActivationLoss, LossBase
 PEAK: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("nll", "ga", "npo", "simnpo"), (16, 14)),
     "kl": (28, 26),
+    "own_labels": (20, 22),
     "npo_logits": (24, 22),
     "rmu": (24.5, 22),
     "activation_mse": (28, 26),
@@ -50,10 +52,11 @@ def count(loss: LossBase, element: int) -> float:
         places, targets = torch.arange(rows) % 2, torch.arange(rows)
         hidden = isinstance(loss, ActivationLoss)
         outputs = HiddenStates(values, places, ("", ""), 2) if hidden else Outputs(values, places, targets, 2)
-        reference = Reference(torch.ones(2, dtype=torch.float64), None, None)
+        reference = Reference(torch.ones(2, dtype=torch.float64), None, None, ids=("", ""))
         if loss.needs & LIVE:
             known = torch.rand(rows, width)
-            reference = Reference(reference.known_sums, None if hidden else known, known if hidden else None)
+            at_logits, at_hidden = (None, known) if hidden else (known, None)
+            reference = replace(reference, known_logits=at_logits, known_hidden=at_hidden)
         try:
             loss.numerator(outputs, reference).sum().backward()
         except (AttributeError, TypeError) as error:

@@ -123,14 +123,14 @@ def evaluation_memory(
 
 
 def _updates(job: Job) -> Iterator[Moment]:
-    trained, own = job.trained, job.trained.gradients
-    settings = trained.settings
-    for number, side in enumerate((settings.forget, settings.retain)):
-        first = not number or not settings.forget
+    trained, settings = job.trained, job.trained.settings
+    separate = settings.separate
+    # An optimizer's own pass is done before the others begin; the retain side's gradients join the forget side's.
+    sides = (settings.own, False, False), (settings.forget, False, False), (settings.retain, separate, not separate)
+    for side, beside, joins in sides:
         for index, one in enumerate(passes(trained, job.tokens, side)):
-            begun = job.accumulation > 1 or index > 0 or not (first or trained.separate)
-            held = own * (begun + (trained.separate and number))
-            yield from _pass(job, one, held, fresh=not begun)
+            begun = job.accumulation > 1 or index > 0 or (joins and bool(settings.forget))
+            yield from _pass(job, one, trained.gradients * (begun + beside), fresh=not begun)
 
 
 def _pass(job: Job, one: Pass, held: float, fresh: bool) -> Iterator[Moment]:
@@ -170,7 +170,7 @@ def _gathered(job: Job) -> float:
 def _after(job: Job) -> Iterator[Moment]:
     """Yield what comes after the passes: sum over processes, combination and step, measurements between epochs."""
     trained, layout = job.trained, job.layout
-    sets = 1 + trained.separate
+    sets = 1 + trained.settings.separate
     gradients = sets * trained.gradients / layout.shards
     if layout.gpus > 1 and layout.sharding == "ddp":
         bucket = max(min(BUCKET, trained.gradients // trained.moving_element), trained.largest)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any, Literal
+from typing import Literal
 
 from blur.models.wrappers.base import WrapperBase
 from blur.planner.activations import NORMS, Block
@@ -18,7 +18,6 @@ from blur.unlearn.scopes.base import ScopeBase
 from blur.unlearn.settings import UnlearnSettings
 
 Shapes = Mapping[str, tuple[int, ...]]
-STATES = {"adamw": 2, "sgd": 0}  # tensors of an optimizer's state for each parameter; SGD with momentum has one
 EMBEDDINGS = (
     "embed_tokens",
     "wte",
@@ -53,7 +52,8 @@ class Trained:
     @property
     def top(self) -> int | None:
         """The last block that a loss reaches, where all losses are on hidden states: what is above never moves."""
-        tops = [top_block(term.loss, self.architecture) for term in self.settings.objectives]
+        terms = (*self.settings.objectives, *self.settings.own)
+        tops = [top_block(term.loss, self.architecture) for term in terms]
         return None if None in tops else max(top for top in tops if top is not None)
 
     @property
@@ -80,20 +80,9 @@ class Trained:
 
     @property
     def optimizer(self) -> int:
-        """Bytes of the optimizer's states, masters included; states have the type of what the optimizer moves."""
-        optimizer: Any = self.settings.optimizer
-        states = STATES.get(optimizer.name, 2)
-        if optimizer.name == "sgd" and optimizer.momentum:
-            states = 1
-        master = self.masters and self.moving_element != 4
+        """Bytes of what optimizer and combination keep, and of masters, in the type of what the optimizer moves."""
+        states, master = self.settings.states, self.masters and self.moving_element != 4
         return self.num_moving * (4 * (states + 1) if master else self.moving_element * states)
-
-    @property
-    def separate(self) -> bool:
-        """Whether the forget and the retain gradient are held apart: one set more."""
-        settings = self.settings
-        two_sided = bool(settings.forget) and bool(settings.retain)
-        return two_sided and (settings.combine.separate or settings.log_gradients)
 
     def gradient_of(self, part: Literal["embedding", "head"]) -> int:
         """Return the bytes of the gradient of the embedding or the output head; 0 where it does not move."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.optim import Optimizer
 
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
@@ -27,18 +27,20 @@ if TYPE_CHECKING:
     from blur.unlearn.steplog import StepLog
 
 _KEPT = 2
+Kept = Mapping[str, MutableMapping[Any, dict[str, Any]]]
+"""What is kept from step to step for each share of the parameters, by who keeps it: the optimizer, the combination."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Weights by name, and the optimizer's tensors and numbers by ``key/name``; all of them whole."""
+    """Weights by name; tensors and numbers kept from step to step by ``holder/key/name``; all of them whole."""
 
     weights: dict[str, Tensor]
     moments: dict[str, Tensor]
     numbers: dict[str, Any]
 
 
-def collect(trainable: Trainable, optimizer: Optimizer) -> State:
+def collect(trainable: Trainable, kept: Kept) -> State:
     """Return the state, in memory that training goes on using, except for what is put together from parts of it.
 
     Every process has to call it; where weights are sharded, only the first one receives tensors.
@@ -46,11 +48,12 @@ def collect(trainable: Trainable, optimizer: Optimizer) -> State:
     state = State({}, {}, {})
     for name, parameter, part in zip(trainable.names, trainable.parameters, trainable.shares, strict=True):
         _keep(state.weights, name, part.detach(), parameter)
-        for key, value in optimizer.state.get(part, {}).items():
-            if isinstance(value, Tensor):
-                _keep(state.moments, f"{key}/{name}", value, parameter)
-            elif value is not None:
-                state.numbers[f"{key}/{name}"] = value
+        for holder, states in kept.items():
+            for key, value in states.get(part, {}).items():
+                if isinstance(value, Tensor):
+                    _keep(state.moments, f"{holder}/{key}/{name}", value, parameter)
+                elif value is not None:
+                    state.numbers[f"{holder}/{key}/{name}"] = value
     return state
 
 
@@ -74,8 +77,8 @@ def save(directory: Path, step: int, identity: str, state: State) -> None:
         shutil.rmtree(leftover)
     temporary.mkdir(parents=True)
     save_file(state.weights, temporary / "model.safetensors")
-    save_file(state.moments, temporary / "optimizer.safetensors")
-    write_json(temporary / "state.json", {"step": step, "identity": identity, "optimizer": state.numbers})
+    save_file(state.moments, temporary / "moments.safetensors")
+    write_json(temporary / "state.json", {"step": step, "identity": identity, "numbers": state.numbers})
     for path in (*temporary.iterdir(), temporary):
         _flush(path)
     if final.exists():
@@ -86,8 +89,8 @@ def save(directory: Path, step: int, identity: str, state: State) -> None:
         shutil.rmtree(old)
 
 
-def restore(directory: Path, identity: str, trainable: Trainable, optimizer: Optimizer) -> int:
-    """Load the newest readable state into the parameters and the optimizer; return its step, 0 if there is none.
+def restore(directory: Path, identity: str, trainable: Trainable, kept: Kept) -> int:
+    """Load the newest readable state into the parameters and what is kept; return its step, 0 if there is none.
 
     Each process takes its part.
 
@@ -98,8 +101,8 @@ def restore(directory: Path, identity: str, trainable: Trainable, optimizer: Opt
         try:
             state = read_json(path / "state.json")
             weights = load_file(path / "model.safetensors")
-            moments = load_file(path / "optimizer.safetensors")
-            loaded = State(weights, moments, state["optimizer"])
+            moments = load_file(path / "moments.safetensors")
+            loaded = State(weights, moments, state["numbers"])
         except (OSError, ValueError, SafetensorError):
             continue
         if state["identity"] != identity:
@@ -108,7 +111,7 @@ def restore(directory: Path, identity: str, trainable: Trainable, optimizer: Opt
                 where=str(path),
                 remedy=f"Type `rm -r {directory}` to start the run again, or go back to the settings it was made with",
             )
-        _load(loaded, trainable, optimizer)
+        _load(loaded, trainable, kept)
         return state["step"]
     return 0
 
@@ -128,7 +131,7 @@ class Saver:
         if self.directory is None:
             return 0
         updater = self.updater
-        step = restore(self.directory, self.identity, updater.trainable, updater.optimizer)
+        step = restore(self.directory, self.identity, updater.trainable, updater.states)
         steps = distributed.gather_value(step, updater.device)
         if len(set(steps)) > 1:
             raise ArtifactError(
@@ -142,7 +145,7 @@ class Saver:
         """Write the state after ``step`` updates; every process has to call it."""
         if self.directory is None:
             return
-        state = collect(self.updater.trainable, self.updater.optimizer)
+        state = collect(self.updater.trainable, self.updater.states)
         if distributed.rank() == 0:
             log.flush()
             save(self.directory, step, self.identity, state)
@@ -153,18 +156,18 @@ def _found(directory: Path) -> list[Path]:
     return sorted(directory.glob("step" + "[0-9]" * 8), reverse=True)
 
 
-def _load(state: State, trainable: Trainable, optimizer: Optimizer) -> None:
+def _load(state: State, trainable: Trainable, kept: Kept) -> None:
     places = dict(zip(trainable.names, zip(trainable.parameters, trainable.shares, strict=True), strict=True))
     with torch.no_grad():
         for name, (parameter, part) in places.items():
             part.copy_(cut(state.weights[name], parameter))
     trainable.publish()
     for full_key, value in (*state.moments.items(), *state.numbers.items()):
-        key, name = full_key.split("/", 1)
+        holder, key, name = full_key.split("/", 2)
         parameter, part = places[name]
         if isinstance(value, Tensor):
             value = cut(value, parameter).to(part.device).clone()
-        optimizer.state[part][key] = value
+        kept[holder][part][key] = value
 
 
 def _flush(path: Path) -> None:

@@ -61,38 +61,59 @@ def products(*sets: Gradients) -> Tensor:
     return grams
 
 
-def add_scaled(target: Gradients, source: Gradients, factor: float, tolerance: float) -> Gradients:
-    """Add ``factor * source`` to ``target`` in place and return it; where a target is missing, its source is used up.
+def add_scaled(
+    target: Gradients, source: Gradients, factors: Sequence[float], tolerance: float, into: Gradients
+) -> Gradients:
+    """Return ``target + factor * source``, made in the tensors of ``into``, which is one of the two.
 
-    Float32 kernels round ``factor`` to float32. Where that loses more than ``tolerance``, the sum is formed in float64
+    Float32 kernels round a factor to float32. Where that loses more than ``tolerance``, the sum is formed in float64
     and rounded once, entry by entry: adding the lost part in a second float32 pass would round it away again.
 
     Args:
-        tolerance: part of the factor that may be lost.
+        factors: one for each tensor.
+        tolerance: part of a factor that may be lost.
     """
-    pairs = []
-    for index, (t, s) in enumerate(zip(target, source, strict=True)):
-        if s is not None:
-            pairs.append((t if t is not None else torch.zeros_like(s), s))
-            target[index] = pairs[-1][0]
-    if not pairs:
-        return target
-    rounded = torch.tensor(factor, dtype=torch.promote_types(pairs[0][1].dtype, torch.float32)).item()
-    if abs(factor - rounded) <= tolerance:
-        torch._foreach_add_([t for t, _ in pairs], [s for _, s in pairs], alpha=factor)
-        return target
-    for t, s in pairs:
-        _add_in_double(t, s, factor)
-    return target
+    kind = next((s.dtype for s in source if s is not None), torch.float32)
+    rounded = torch.tensor(factors, dtype=torch.promote_types(kind, torch.float32)).tolist()
+    for place, (t, s, factor, coarse) in enumerate(zip(target, source, factors, rounded, strict=True)):
+        if s is None:
+            into[place] = t if into is target or t is None else t.clone()
+            continue
+        made, left = into[place], torch.zeros_like(s) if t is None else t
+        into[place] = made = left if made is None else made
+        if abs(factor - coarse) <= tolerance:
+            torch.add(left, s, alpha=factor, out=made)
+        else:
+            _add_in_double(left, s, factor, made)
+    return into
 
 
-def _add_in_double(target: Tensor, source: Tensor, factor: float) -> None:
+def _add_in_double(target: Tensor, source: Tensor, factor: float, made: Tensor) -> None:
     block = _BLOCK.get(target.device.type, 1 << 20)
-    if not target.is_contiguous():
-        target.copy_(target.double().add_(source.double(), alpha=factor))
+    if not made.is_contiguous():
+        made.copy_(target.double().add_(source.double(), alpha=factor))
         return
-    for t, s in zip(target.view(-1).split(block), source.reshape(-1).split(block), strict=True):
-        t.copy_(t.double().add_(s.double(), alpha=factor))
+    for m, t, s in zip(*(one.reshape(-1).split(block) for one in (made, target, source)), strict=True):
+        m.copy_(t.double().add_(s.double(), alpha=factor))
+
+
+def inner(first: Gradients, second: Sequence[Tensor]) -> Tensor:
+    """Return the inner product of a set of gradients and one of tensors: float64 on their device, as ``products``.
+
+    Of ``Shards``, each process sums its own part, and one sum over processes follows.
+    """
+    device = second[0].device
+    block = _BLOCK.get(device.type, 1 << 20)
+    rows = torch.empty(2, min(block, max(map(torch.numel, second))), dtype=torch.float64, device=device)
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for one, other in zip(first, second, strict=True):
+        if one is None:
+            continue
+        for x, y in zip(one.reshape(-1).split(block), other.reshape(-1).split(block), strict=True):
+            total += torch.dot(rows[0, : len(x)].copy_(x), rows[1, : len(y)].copy_(y))
+    if isinstance(first, Shards):
+        distributed.sum_tensor(total)
+    return total
 
 
 def scale(gradients: Gradients, factor: float) -> Gradients:

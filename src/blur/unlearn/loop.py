@@ -140,17 +140,21 @@ def _run(
     with _terminate_flag() as flag:
         for step in range(start, plan.total_steps):
             began = time.perf_counter()
+            # What a step draws and reads is a function of its number, so that a resumed run goes on as if never cut.
             torch.manual_seed(derive_seed("step", settings.seed, step, distributed.rank()))
             lr = settings.optimizer.lr * settings.schedule.factor(step, plan.total_steps, plan.per_epoch)
             indices = {stream: plan.indices(stream, step) for stream in plan.sizes}
             values, stopping = updater.update(step + 1, indices, lr, flag.is_set())
             record = {"step": step + 1, "epoch": plan.epoch(step), "lr": lr, **values}
             record["seconds"] = time.perf_counter() - began
-            if first:
+            ended = plan.ends_epoch(step)
+            if ended and settings.large_batch:
+                record["large_cosine"] = updater.large_cosine(settings.large_batch)
+            if first:  # the other processes have the same numbers
                 log.append(record)
                 if on_step:
                     on_step(record, plan.total_steps)
-            ended = plan.ends_epoch(step)
+            # Measurements first: a checkpoint says that its epoch has been seen.
             if ended and on_epoch_end:
                 on_epoch_end(plan.epoch(step), updater.model.eval())
             if ended or stopping:

@@ -35,7 +35,7 @@ def reference_for(
             hidden = outputs.precise_states
         else:
             logits = outputs.precise_logits
-    return Reference(cached, logits, hidden, seed)
+    return Reference(cached, logits, hidden, seed, batch.ids)
 
 
 def reference_sums(model: nn.Module, examples: Sequence[Example], batch_size: int = 16) -> dict[str, float]:

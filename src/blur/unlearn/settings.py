@@ -65,6 +65,9 @@ class UnlearnSettings(Strict):
     accumulation: Count = 1
     max_grad_norm: Positive | None = Field(None, description="clips the combined update u")
     log_gradients: Flag = Field(False, description="keep the two gradients apart, and log them, under `weighted` too")
+    large_batch: Count | None = Field(
+        None, description="log, at each epoch's end, the cosine of the gradients of the first N texts of each stream"
+    )
     gradient_checkpointing: Flag = False
     dropout: Flag = Field(
         False,
@@ -82,9 +85,10 @@ class UnlearnSettings(Strict):
             raise ValueError("give exactly one of epochs and steps")
         if not self.forget and not self.retain:
             raise ValueError("give at least one objective, in forget or in retain")
-        one_sided = not self.forget or not self.retain
-        if one_sided and self.combine.separate:
+        if self.one_sided and self.combine.separate:
             raise ValueError(f"combine {self.combine.name!r} needs a forget and a retain objective")
+        if self.one_sided and self.large_batch:
+            raise ValueError("large_batch: the cosine is that of a forget and a retain gradient")
         return self
 
     @model_validator(mode="after")
@@ -109,6 +113,38 @@ class UnlearnSettings(Strict):
     def objectives(self) -> tuple[Objective, ...]:
         """All terms, the forget side first."""
         return (*self.forget, *self.retain)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether there is a single gradient."""
+        return not self.forget or not self.retain
+
+    @property
+    def separate(self) -> bool:
+        """Whether the forget and the retain gradient are made apart: one set of gradients more."""
+        return not self.one_sided and (self.combine.separate or self.log_gradients or self.large_batch is not None)
+
+    @property
+    def stepper(self) -> OptimizerBase:
+        """The optimizer as it steps: without its first moment, unless the combination leaves that to it."""
+        return self.optimizer if self.combine.momentum == "update" else self.optimizer.without_first_moment()
+
+    @property
+    def states(self) -> int:
+        """Number of tensors kept from step to step for each parameter."""
+        return self.stepper.states + self.combine.states
+
+    @property
+    def own(self) -> tuple[Objective, ...]:
+        """Where the optimizer asks for the gradient of its own loss, on which streams it is taken: those that are kept.
+
+        The curvature that a step has to mind is that of the loss which is to stay where it is (of the retained data,
+        in influence unlearning and in SOUL); most forget losses have none that is positive. Where nothing is kept, it
+        is that of the streams to forget, which the model was trained on.
+        """
+        loss, side = self.stepper.own_loss, self.retain or self.forget
+        streams = dict.fromkeys(objective.stream for objective in side)
+        return tuple(Objective(loss=loss, stream=stream) for stream in streams) if loss else ()
 
     @property
     def streams(self) -> list[str]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +18,10 @@ from blur.models.encode import Example
 from blur.unlearn import distributed
 from blur.unlearn.batches import split
 from blur.unlearn.combine.base import NonFiniteGradient, Statistics
-from blur.unlearn.gradients import Gradients, Shards, products, put, scale, take
+from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
+from blur.unlearn.losses.base import LossBase
 from blur.unlearn.mode import learning
+from blur.unlearn.momentum import RetainMoment
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
 from blur.unlearn.sharding import Trainable
@@ -49,9 +53,13 @@ class Updater:
         self.device = self.parameters[0].device
         self.passes = self._passes(settings.forget), self._passes(settings.retain)
         self.trainable = settings.scope.narrow(self.trainable, model, self.forget_gradient)
-        self.optimizer = settings.optimizer.build(self.trainable.shares)
-        one_sided = not settings.forget or not settings.retain
-        self.separate = not one_sided and (settings.combine.separate or settings.log_gradients)
+        self.optimizer = settings.stepper.build(self.trainable.shares)
+        self.moment = RetainMoment(self.trainable.shares, settings.optimizer.beta1)
+
+    @property
+    def states(self) -> Mapping[str, MutableMapping[Any, dict[str, Any]]]:
+        """What is kept from step to step of each share of the parameters, by who keeps it."""
+        return {"optimizer": self.optimizer.state, "combine": self.moment.state}
 
     @property
     def names(self) -> list[str]:
@@ -65,13 +73,15 @@ class Updater:
 
     def forget_gradient(self) -> Gradients:
         """Return the gradient of the forget loss over the whole of its streams, at the present weights."""
-        settings = self.settings
-        indices = {term.stream: range(len(self.sources.streams[term.stream])) for term in settings.forget}
-        size = -(-settings.batch_size // (settings.accumulation * distributed.world_size()))
-        longest = max((len(items) for items in indices.values()), default=0)
-        with learning(self.model, False, settings.gradient_checkpointing):
-            self._backward(self.passes[0], indices, 1.0, -(-longest // (size * distributed.world_size())))
-        return self._collect()
+        return self._gradient(0, {term.stream: self._first(term.stream) for term in self.settings.forget})
+
+    def large_cosine(self, size: int) -> float | None:
+        """Return the cosine of the gradients over the first ``size`` texts of each stream, at the present weights."""
+        sides = (self.settings.forget, self.settings.retain)
+        batches = [{term.stream: self._first(term.stream, size) for term in side} for side in sides]
+        both = [self._gradient(side, indices) for side, indices in enumerate(batches)]
+        (ff, fr), (_, rr) = products(*both).sum(0).tolist()
+        return fr / math.sqrt(ff) / math.sqrt(rr) if ff > 0 and rr > 0 else None
 
     def update(
         self, step: int, indices: Mapping[str, Sequence[int]], lr: float, stop: bool = False
@@ -79,33 +89,84 @@ class Updater:
         """Make one update.
 
         Args:
-            step: the step's number, from 1; for error messages.
+            step: the step's number, from 1.
             indices: the global batch of each stream, the same on every process.
             lr: learning rate.
             stop: this process was asked to stop.
 
         Returns:
-            losses and geometry under the contract's keys; and whether any process was asked to stop.
+            losses, geometry, and of the step taken ``promise``, lr <g_f, u> with u as clipped, and ``kept``,
+            <g_f, theta_t - theta_t+1>, None where g_f is not made apart; and whether any process was asked to stop.
 
         Raises:
             BlurError: a loss or a gradient is not finite; the weights are as before the step.
         """
-        factors = (1.0, 1.0) if self.separate else self.settings.combine.factors()
-        with learning(self.model, self.settings.dropout, self.settings.gradient_checkpointing):
+        settings, separate = self.settings, self.settings.separate
+        # What the optimizer wants to know of the weights before it moves them: Sophia's curvature.
+        shares = [share.detach() for share in self.trainable.shares]
+        kept = [self.optimizer.state[share] for share in self.trainable.shares]
+        settings.stepper.observe(step, shares, kept, partial(self._own_gradient, indices))
+
+        # Both gradients, each complete: over all micro-batches here, and summed over processes. Where they are not
+        # needed apart, the two backward passes add up in one set of gradients.
+        factors = (1.0, 1.0) if separate else settings.combine.factors()
+        with learning(self.model, settings.dropout, settings.gradient_checkpointing):
             forget_loss = self._backward(self.passes[0], indices, factors[0])
-            forget = self._collect() if self.separate else []
+            g_f = self._collect() if separate else []
             retain_loss = self._backward(self.passes[1], indices, factors[1])
-        gradients = self._collect()
+        g_r = self._collect()
         *losses, stopping = distributed.sum_values([*map(float, (forget_loss, retain_loss)), float(stop)], self.device)
         self._check_losses(losses, step)
+
+        # One update u of the two. Where the combination keeps the retain gradient's momentum, that takes g_r's place.
+        if settings.combine.momentum == "retain":
+            g_r = self.moment.of(g_r, step)
         try:
-            update, statistics = self._combine(forget, gradients, factors)
+            update, statistics = self._combine(g_f, g_r, factors)
         except NonFiniteGradient as error:
             raise self._not_finite(f"the {error.side} gradient", error.side, step) from error
+
+        # The step. Where g_f is known, what it did to the forget loss to first order, <g_f, theta_t - theta_t+1>, is
+        # held against the promise of u: under plain SGD they are the same number, under AdamW the sign may differ.
+        before = self._along(g_f) if separate else None
         self._apply(update, statistics, lr)
-        sides = (self.settings.forget, self.settings.retain)
-        values = [loss if side else None for loss, side in zip(losses, sides, strict=True)]
-        return {"forget_loss": values[0], "retain_loss": values[1], **asdict(statistics)}, stopping > 0
+        record: Record = {"forget_loss": None, "retain_loss": None, **asdict(statistics), "kept": None}
+        if before is not None and statistics.promise is not None:
+            record["promise"] = lr * self._clipping(statistics) * statistics.promise
+            record["kept"] = (before - self._along(g_f)).item()
+        for side, loss in zip(("forget", "retain"), losses, strict=True):
+            if getattr(settings, side):
+                record[f"{side}_loss"] = loss
+        return record, stopping > 0
+
+    def _own_gradient(self, indices: Mapping[str, Sequence[int]], loss: LossBase) -> tuple[Gradients, int]:
+        """Return the gradient of the optimizer's own loss, and the number of units (tokens) that it is a mean over.
+
+        Args:
+            indices: the global batch of each stream; ``settings.own`` says which streams it is taken on.
+        """
+        streams = [term.stream for term in self.settings.own]
+        counts = {
+            stream: sum(count(self.sources.streams[stream][index], loss.unit) for index in indices[stream])
+            for stream in streams
+        }
+        number = sum(counts.values())
+        own = [Objective(loss=loss, stream=stream, weight=part / number) for stream, part in counts.items()]
+        with learning(self.model, False, self.settings.gradient_checkpointing):
+            self._backward(self._passes(own), indices, 1.0)
+        return self._collect(), number
+
+    def _gradient(self, side: int, indices: Mapping[str, Sequence[int]]) -> Gradients:
+        """Return the gradient of the forget loss (0) or the retain loss (1) over any number of texts."""
+        settings, world = self.settings, distributed.world_size()
+        size = -(-settings.batch_size // (settings.accumulation * world))
+        longest = max(map(len, indices.values()), default=0)
+        with learning(self.model, False, settings.gradient_checkpointing):
+            self._backward(self.passes[side], indices, 1.0, -(-longest // (size * world)))
+        return self._collect()
+
+    def _first(self, stream: str, size: int | None = None) -> range:
+        return range(len(self.sources.streams[stream]))[:size]
 
     def _passes(self, side: Sequence[Objective]) -> Passes:
         """Group a side's terms: those with the same view of the same stream share one forward and backward pass."""
@@ -170,28 +231,37 @@ class Updater:
         distributed.sum_gradients(self.parameters)
         return self.trainable.pack(take(self.parameters))
 
-    def _combine(
-        self, forget: Gradients, gradients: Gradients, factors: tuple[float, float]
-    ) -> tuple[Gradients, Statistics]:
-        if self.separate:
-            return self.settings.combine.combine(forget, gradients, self.names)
-        norm = math.sqrt(math.fsum(products(gradients).flatten().tolist()))
+    def _combine(self, g_f: Gradients, g_r: Gradients, factors: tuple[float, float]) -> tuple[Gradients, Statistics]:
+        if self.settings.separate:
+            return self.settings.combine.combine(g_f, g_r, self.names)
+        norm = math.sqrt(math.fsum(products(g_r).flatten().tolist()))
         sides = [name for name in ("forget", "retain") if getattr(self.settings, name)]
         if not math.isfinite(norm):
             raise NonFiniteGradient(" or ".join(sides))
         known = {f"{sides[0]}_norm": norm / factors[sides[0] == "retain"]} if len(sides) == 1 else {}
-        return gradients, Statistics(**known, update_norm=norm)
+        return g_r, Statistics(**known, update_norm=norm)
+
+    def _clipping(self, statistics: Statistics) -> float:
+        """Return what clipping multiplies the update by."""
+        limit, norm = self.settings.max_grad_norm, statistics.update_norm or 0.0
+        return limit / norm if limit is not None and norm > limit else 1.0
 
     def _apply(self, update: Gradients, statistics: Statistics, lr: float) -> None:
-        limit, norm = self.settings.max_grad_norm, statistics.update_norm or 0.0
-        if limit is not None and norm > limit:
-            scale(update, limit / norm)
+        scale(update, self._clipping(statistics))
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         put(self.trainable.shares, update)
         self.optimizer.step()
         take(self.trainable.shares)
         self.trainable.publish()
+
+    def _along(self, g_f: Gradients) -> Tensor:
+        """Return <g_f, theta> of what the optimizer moves, float64.
+
+        A difference of two of these needs no copy of the weights: products of float32 numbers are exact, and rounding
+        of their sum stays 1e-9 below ||g_f|| ||theta_t - theta_t+1|| at rates down to 1e-8.
+        """
+        return inner(g_f, [share.detach() for share in self.trainable.shares])
 
     def _check_losses(self, losses: Sequence[float], step: int) -> None:
         for side, loss in zip(("forget", "retain"), losses, strict=True):

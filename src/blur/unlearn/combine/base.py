@@ -1,4 +1,4 @@
-"""What a combination of two gradients is, and the projection that bilevel and reversed share. Imports no torch."""
+"""What a combination of two gradients is, and what those of this package share. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from blur.core.choice import Choice
 from blur.core.errors import BlurError
 from blur.core.settings import Flag, NonNegative
@@ -16,12 +18,22 @@ from blur.unlearn.asked import Asked
 if TYPE_CHECKING:
     from blur.unlearn.gradients import Gradients
 
+Momentum = Literal["update", "none", "retain"]
+Products = list[list[float]]
+"""<g_f, g_f>, <g_f, g_r> and <g_r, g_r> of each tensor."""
+
 
 @dataclass(frozen=True)
 class Statistics:
     """Geometry of one update; ``None`` where a number is not defined or was not computed.
 
-    ``update_norm`` is that of the combined gradient u before clipping; ``xi`` multiplies the gradient with priority.
+    With ``momentum: retain``, g_r is the first moment that took its place.
+
+    Attributes:
+        xi: what multiplies the gradient with priority.
+        xi_over_gamma: 1 where the two gradients are at right angles, above it where they conflict.
+        update_norm: that of the combined gradient u, before clipping.
+        promise: <g_f, u>, before clipping: how fast the forget loss falls along u, to first order.
     """
 
     forget_norm: float | None = None
@@ -29,7 +41,9 @@ class Statistics:
     inner: float | None = None
     cosine: float | None = None
     xi: float | None = None
+    xi_over_gamma: float | None = None
     update_norm: float | None = None
+    promise: float | None = None
 
 
 class NonFiniteGradient(BlurError):
@@ -44,10 +58,25 @@ class Combination(Choice):
     """Makes one update of the forget gradient g_f and the retain gradient g_r, each complete over the global batch.
 
     Attributes:
-        separate: whether the two gradients are needed apart; if not, one backward of the weighted losses is enough.
+        momentum: which first moments a step keeps. ``update``: the optimizer's own, of u. ``none``: the optimizer runs
+            at beta1 = 0, so that each step is along this step's u. ``retain``: it does as well, and g_r's first moment
+            m_r, at the optimizer's beta1 and bias-corrected, takes g_r's place: what is kept is averaged over batches,
+            and what is forgotten is this step's. With the first, what old updates left in the moments may outweigh g_f,
+            and a step then raises the forget loss to first order whatever <g_f, u> is (docs/methods.md).
     """
 
-    separate: ClassVar[bool] = True
+    momentum: Momentum = Field("update", description="first moments kept: of the update, none, of the retain gradient")
+    separable: ClassVar[bool] = False
+
+    @property
+    def separate(self) -> bool:
+        """Whether the two gradients are needed apart; if not, one backward of the weighted losses is enough."""
+        return not self.separable or self.momentum == "retain"
+
+    @property
+    def states(self) -> int:
+        """Number of tensors kept from step to step for each parameter, beside the optimizer's."""
+        return int(self.momentum == "retain")
 
     @property
     def derived(self) -> tuple[Asked, ...]:
@@ -62,11 +91,11 @@ class Combination(Choice):
         """Return what the forget and the retain loss are multiplied by where gradients are not needed apart."""
         return 1.0, 1.0
 
-    def combine(self, forget: Gradients, retain: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
-        """Return the update u, made in place of one of the two, and its geometry. Both arguments are used up.
+    def combine(self, g_f: Gradients, g_r: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
+        """Return the update u, made in place of g_r, and its geometry. g_f stays, to hold the step against.
 
         Args:
-            forget, retain: one tensor (or None for zero) for each parameter.
+            g_f, g_r: one tensor (or None for zero) for each parameter.
             names: the parameters' names.
 
         Raises:
@@ -76,65 +105,103 @@ class Combination(Choice):
 
 
 class Projection(Combination):
-    """Hyper-parameters of a two-level update: one gradient, with priority, fixes the descent along itself."""
+    """A two-level update: one gradient, with priority, fixes the descent along itself.
+
+    Attributes:
+        one_sided: keep xi from turning negative.
+        projection: what shares one xi: all tensors jointly, as in the paper; those of a module; or each alone.
+    """
 
     gamma: NonNegative = 1.0
     one_sided: Flag = False
-    projection: Literal["global", "per_module"] = "global"
+    projection: Literal["global", "per_module", "per_tensor"] = "global"
+
+    def groups(self, names: Sequence[str]) -> list[list[int]]:
+        """Return the places of the tensors that share one xi."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, name in enumerate(names):
+            found[{"global": "", "per_module": name.rpartition(".")[0], "per_tensor": name}[self.projection]] += [place]
+        return list(found.values())
+
+    def bounded(self, xi: float) -> float:
+        """Return xi, or zero where it is negative and ``one_sided``."""
+        return max(xi, 0.0) if self.one_sided else xi
 
 
-def measure(forget: Gradients, retain: Gradients) -> list[list[float]]:
-    """Return <f,f>, <f,r>, <r,r> of each parameter, read from the device once; refuse what is not finite."""
+class Xi:
+    """The factor of the gradient with priority: one number, or one for each group of tensors.
+
+    Attributes:
+        of_each: the factor of each tensor; 0 where the gradient with priority is.
+        square: ||u||^2.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.of_each = [0.0] * count
+        self.square = self._weighted = self._whole = 0.0
+
+    def set(self, group: Sequence[int], xi: float | None, pp: float, ps: float, ss: float) -> None:
+        """Set the factor of a group of tensors.
+
+        Args:
+            xi: None where the gradient with priority is zero.
+            pp, ps, ss: inner products over the group, p the gradient with priority and s the other one.
+        """
+        if xi is None:
+            self.square += ss
+            return
+        for place in group:
+            self.of_each[place] = xi
+        # <u,u> about the projection, where the terms do not cancel: (xi + ps/pp)^2 pp + (ss - ps^2/pp)
+        self.square += (xi + ps / pp) ** 2 * pp + (ss - ps * ps / pp)
+        self._weighted, self._whole = self._weighted + xi * pp, self._whole + pp
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over groups, weighted by ||p||^2; None where the gradient with priority is zero."""
+        return self._weighted / self._whole if self._whole else None
+
+
+def measure(g_f: Gradients, g_r: Gradients) -> Products:
+    """Return the inner products of each tensor, read from the device once; refuse what is not finite."""
     from blur.unlearn.gradients import products
 
-    table = [[ff, fr, rr] for (ff, fr), (_, rr) in products(forget, retain).tolist()]
+    table = [[ff, fr, rr] for (ff, fr), (_, rr) in products(g_f, g_r).tolist()]
     for side, column in (("forget", 0), ("retain", 2)):
         if not math.isfinite(math.fsum(row[column] for row in table)):
             raise NonFiniteGradient(side)
     return table
 
 
-def describe(table: list[list[float]], xi: float | None, update_square: float) -> Statistics:
-    """Turn inner products into the numbers that are logged."""
-    ff, fr, rr = (math.fsum(column) for column in zip(*table, strict=True))
-    cosine = fr / math.sqrt(ff) / math.sqrt(rr) if ff > 0 and rr > 0 else None
-    return Statistics(math.sqrt(ff), math.sqrt(rr), fr, cosine, xi, math.sqrt(max(update_square, 0.0)))
+def total(table: Products, group: Sequence[int]) -> tuple[float, float, float]:
+    """Return <g_f, g_f>, <g_f, g_r> and <g_r, g_r> over a group of tensors."""
+    ff, fr, rr = (math.fsum(table[place][column] for place in group) for column in range(3))
+    return ff, fr, rr
 
 
-def project(
-    settings: Projection, first: Gradients, second: Gradients, table: list[list[float]], names: Sequence[str]
-) -> tuple[Gradients, float | None, float]:
-    """Return u = second + xi first, xi = gamma - <first, second> / ||first||^2, made in place of ``second``.
-
-    BLUR's `forbun`, with ``first`` the gradient that has priority.
-
-    Then <first, u> = gamma ||first||^2. With ||first|| = 0, u = second. ``one_sided`` keeps xi from turning negative;
-    ``per_module`` has one xi for each module.
+def describe(
+    table: Products,
+    of_f: Sequence[float],
+    of_r: Sequence[float],
+    square: float,
+    xi: float | None = None,
+    gamma: float = 0.0,
+) -> Statistics:
+    """Turn inner products into what is logged of u = of_f g_f + of_r g_r.
 
     Args:
-        table: <first, first>, <first, second>, <second, second> of each parameter.
-
-    Returns:
-        u; xi (where it differs by module, its mean weighted by ||first||^2), None if ||first|| = 0; and ||u||^2.
+        of_f, of_r: the factors, for each tensor.
+        square: ||u||^2.
+        xi, gamma: of a projection.
     """
-    from blur.unlearn.gradients import add_scaled
-
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index, name in enumerate(names):
-        groups["" if settings.projection == "global" else name.rpartition(".")[0]].append(index)
-    weighted_xi, total, square = 0.0, 0.0, 0.0
-    for members in groups.values():
-        pp, ps, ss = (math.fsum(table[index][column] for index in members) for column in range(3))
-        if pp == 0:
-            square += ss
-            continue
-        xi = settings.gamma - ps / pp
-        if settings.one_sided:
-            xi = max(xi, 0.0)
-        part = add_scaled([second[i] for i in members], [first[i] for i in members], xi, 1e-7 * abs(settings.gamma))
-        for index, tensor in zip(members, part, strict=True):
-            second[index] = tensor
-        # <u,u> about the projection, where the terms do not cancel: (xi + ps/pp)^2 pp + (ss - ps^2/pp)
-        square += (xi + ps / pp) ** 2 * pp + (ss - ps * ps / pp)
-        weighted_xi, total = weighted_xi + xi * pp, total + pp
-    return second, (weighted_xi / total if total else None), square
+    ff, fr, rr = total(table, range(len(table)))
+    return Statistics(
+        forget_norm=math.sqrt(ff),
+        retain_norm=math.sqrt(rr),
+        inner=fr,
+        cosine=fr / math.sqrt(ff) / math.sqrt(rr) if ff > 0 and rr > 0 else None,
+        xi=xi,
+        xi_over_gamma=xi / gamma if xi is not None and gamma else None,
+        update_norm=math.sqrt(max(square, 0.0)),
+        promise=math.fsum(a * ff + b * fr for (ff, fr, _), a, b in zip(table, of_f, of_r, strict=True)),
+    )

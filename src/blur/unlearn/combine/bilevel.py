@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
-from blur.unlearn.combine.base import Projection, Statistics, describe, measure, project
+from blur.unlearn.combine.base import Projection, Statistics, Xi, describe, measure, total
 
 if TYPE_CHECKING:
     from blur.unlearn.gradients import Gradients
@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 class Combine(Projection):
     """u = g_r + xi g_f with xi = gamma - <g_f, g_r> / ||g_f||^2, so that <g_f, u> = gamma ||g_f||^2.
 
-    That is gamma g_f plus what of g_r is orthogonal to g_f, whether the two agreed or not.
+    That is gamma g_f plus what of g_r is orthogonal to g_f, whether the two agreed or not. Where g_f = 0, u = g_r.
     """
 
     name: Literal["bilevel"] = "bilevel"
 
-    def combine(self, forget: Gradients, retain: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
+    def combine(self, g_f: Gradients, g_r: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
         """Return u, in place of g_r."""
-        table = measure(forget, retain)
-        update, xi, square = project(self, forget, retain, table, names)
-        return update, describe(table, xi, square)
+        from blur.unlearn.gradients import add_scaled
+
+        table, xi = measure(g_f, g_r), Xi(len(names))
+        for group in self.groups(names):  # all tensors jointly, unless `projection` says otherwise
+            ff, fr, rr = total(table, group)
+            factor = self.bounded(self.gamma - fr / ff) if ff else None  # so that <g_f, u> = gamma ||g_f||^2
+            xi.set(group, factor, ff, fr, rr)
+        u = add_scaled(g_r, g_f, xi.of_each, 1e-7 * self.gamma, into=g_r)  # g_r + xi g_f
+        return u, describe(table, xi.of_each, [1.0] * len(names), xi.square, xi.mean, self.gamma)

@@ -29,7 +29,7 @@ class Combine(Combination):
     name: Literal["weighted"] = "weighted"
     lam: NonNegative = Field(1.0, description="lambda, the weight of the retain loss")
     matched: MatchedRun | None = Field(None, description="BLUR's run whose 1 / mean(xi) is lambda, instead of `lam`")
-    separate: ClassVar[bool] = False
+    separable: ClassVar[bool] = True
 
     @property
     def derived(self) -> tuple[Asked, ...]:
@@ -44,10 +44,12 @@ class Combine(Combination):
         """Return 1 and lambda."""
         return 1.0, self.lam
 
-    def combine(self, forget: Gradients, retain: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
-        """Return g_f + lambda g_r, in place of g_f. xi is not defined."""
+    def combine(self, g_f: Gradients, g_r: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
+        """Return g_f + lambda g_r, in place of g_r. xi is not defined."""
         from blur.unlearn.gradients import add_scaled
 
-        table, weight = measure(forget, retain), self.lam
-        square = math.fsum(ff + 2 * weight * fr + weight**2 * rr for ff, fr, rr in table)
-        return add_scaled(forget, retain, weight, 1e-7 * abs(weight)), describe(table, None, square)
+        table, lam = measure(g_f, g_r), self.lam
+        square = math.fsum(ff + 2 * lam * fr + lam**2 * rr for ff, fr, rr in table)
+        one, weight = [1.0] * len(names), [lam] * len(names)
+        u = add_scaled(g_f, g_r, weight, 1e-7 * lam, into=g_r)
+        return u, describe(table, one, weight, square)

@@ -22,12 +22,13 @@ LIVE: frozenset[Need] = frozenset({"reference_logits", "reference_hidden"})  # t
 
 @dataclass(frozen=True)
 class Reference:
-    """What a loss may read of the original model, and the run's seed for what a loss draws at random."""
+    """What a loss may read of the original model; and for what it draws at random the run's seed and the texts' ids."""
 
     known_sums: Tensor | None = None
     known_logits: Tensor | None = None
     known_hidden: Tensor | None = None
     seed: int = 0
+    ids: tuple[str, ...] = ()
 
     @property
     def sums(self) -> Tensor:

@@ -1,20 +1,28 @@
-"""What an optimizer is: hyper-parameters and a way to make the torch object. Imports no torch."""
+"""What an optimizer is: hyper-parameters, what it keeps, and how it moves the weights. Imports no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from blur.core.choice import Choice
 from blur.core.settings import NonNegative, Rate
+from blur.unlearn.losses.base import LossBase
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.nn import Parameter
     from torch.optim import Optimizer
+
+State = dict[str, Any]
+GradientOf = Callable[[LossBase], tuple[list["Tensor | None"], int]]
+"""Gives the gradient of a loss as a mean over the units (tokens, say) of a step's batch, and their number."""
 
 
 class OptimizerBase(Choice):
     """Moves the weights along the combined gradient.
+
+    One of torch's is made in ``build``. One of the project's own writes its rule in ``move`` instead.
 
     Attributes:
         lr: peak learning rate; the schedule multiplies it.
@@ -24,9 +32,62 @@ class OptimizerBase(Choice):
     lr: Rate = 1e-5
     weight_decay: NonNegative = 0.0
 
-    def build(self, parameters: Sequence[Parameter]) -> Optimizer:
-        """Return the torch optimizer over ``parameters``."""
+    @property
+    def beta1(self) -> float:
+        """Decay rate of the first moment; 0: there is none."""
+        return 0.0
+
+    @property
+    def states(self) -> int:
+        """Number of tensors kept from step to step for each parameter."""
         raise NotImplementedError
+
+    @property
+    def own_loss(self) -> LossBase | None:
+        """The loss whose gradient ``observe`` asks for; None where it asks for none."""
+        return None
+
+    @property
+    def asks(self) -> float:
+        """Share of the steps before which it asks for one."""
+        return 0.0
+
+    def without_first_moment(self) -> Self:
+        """Return the same optimizer at beta1 = 0."""
+        raise NotImplementedError
+
+    def build(self, parameters: Sequence[Parameter]) -> Optimizer:
+        """Return the torch optimizer over ``parameters``: by default one that steps by ``move``."""
+        from blur.unlearn.stepper import Stepper
+
+        return Stepper(self.groups(parameters), self)
+
+    def move(
+        self,
+        parameters: list[Tensor],
+        gradients: list[Tensor],
+        states: list[State],
+        lr: float,
+        weight_decay: float,
+    ) -> None:
+        """Move parameters by one step, in place.
+
+        Args:
+            states: what is kept of each, empty before its first step; tensors in it are checkpointed and sharded.
+        """
+        raise NotImplementedError
+
+    def observe(
+        self, step: int, parameters: Sequence[Tensor], states: Sequence[State], gradient_of: GradientOf
+    ) -> None:
+        """Look at the weights before a step is made, through the gradient of a loss of the optimizer's own.
+
+        Args:
+            step: the step's number, from 1.
+            states: what is kept of each parameter, as in ``move``.
+            gradient_of: gives a gradient that is complete over micro-batches and processes. Every process has to call
+                it at the same steps.
+        """
 
     def groups(self, parameters: Sequence[Parameter]) -> list[dict[str, Any]]:
         """Return torch parameter groups: matrices with weight decay, the rest without."""

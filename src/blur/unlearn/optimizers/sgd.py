@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from blur.core.settings import BelowOne
 from blur.unlearn.optimizers.base import OptimizerBase
@@ -18,6 +18,20 @@ class Optimizer(OptimizerBase):
 
     name: Literal["sgd"] = "sgd"
     momentum: BelowOne = 0.0
+
+    @property
+    def beta1(self) -> float:
+        """Decay rate of the momentum."""
+        return self.momentum
+
+    @property
+    def states(self) -> int:
+        """The momentum, where there is one."""
+        return int(self.momentum > 0)
+
+    def without_first_moment(self) -> Self:
+        """Return the same without momentum."""
+        return self.model_copy(update={"momentum": 0.0})
 
     def build(self, parameters: Sequence[Parameter]) -> torch.optim.Optimizer:
         """Return ``torch.optim.SGD``."""

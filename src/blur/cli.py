@@ -134,7 +134,9 @@ def reference_sums(
     method: Method = "target",
     variant: Variant = "default",
     seed: Seed = 0,
-    request: Annotated[str, typer.Option(help="A request of the benchmark; its own forget set by default.")] = "own",
+    request: Annotated[
+        str, typer.Option(help="A request of the benchmark, or its `own`; `own@refusals` counts refusals too.")
+    ] = "own",
     scale: Scale = None,
     threads: Threads = 1,
 ) -> None:

@@ -53,7 +53,7 @@ wildcard_constraints:
     method="[a-z0-9_]+",
     variant=PATTERNS["variant"],
     seed=r"\d+",
-    request=PATTERNS["request"],
+    request=PATTERNS["sums"],
     attack=PATTERNS["attack"],
 
 

@@ -6,7 +6,7 @@ set, so two swapped values would go unnoticed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module
@@ -23,6 +23,7 @@ from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_file, sha256_json
 from blur.core.paths import data_dir
 from blur.report.settings import OPTIONS, TableSettings
+from blur.unlearn.alternates.base import AlternatesBase
 
 Key = dict[str, Any]
 TEXTS = (".json", ".jsonl", ".raw")  # endings of what the loaders of local files read
@@ -138,16 +139,26 @@ def reference_sums_key(plan: Plan, run: Run, request: str = OWN) -> Key:
 
     Args:
         run: the model.
-        request: one of the benchmark's requests, or its own forget set.
+        request: one of the benchmark's requests, or its own forget set; after an ``@`` the alternates that count too.
     """
     resolved = plan.task(run.task)
-    requests = resolved.benchmark.requests
-    if request not in (OWN, *requests):
-        where = str(plan.folder / f"benchmarks/{resolved.config.benchmark}.yaml: requests")
-        raise ConfigError(f"no request {request!r}", where, suggest(request, requests))
-    stream = resolved.benchmark.training.forget if request == OWN else requests[request].forget
+    request, _, alternates = request.partition("@")
+    training, requests = resolved.benchmark.training, resolved.benchmark.requests
+    if request != OWN:
+        require_known("request", request, requests, plan.benchmark_place(run.task, "requests"))
+    stream = training.forget if request == OWN else requests[request].forget
     sets = [name for names in by_topic(stream).values() for name in names]
-    return _key({"sets": sets, **_encoding(resolved)}, ["blur.stages.reference_sums"])
+    if alternates:
+        where = plan.benchmark_place(run.task, "training.alternates")
+        require_known("alternates", alternates, training.sources, where)
+    told, modules = _alternates({"forget": training.sources[alternates]} if alternates else {})
+    return _key({"sets": sets, **told, **_encoding(resolved)}, ["blur.stages.reference_sums", *modules])
+
+
+def _alternates(sources: Mapping[str, AlternatesBase]) -> tuple[dict[str, Any], list[str]]:
+    """Return what a key holds of the alternates that are read, by stream, and their modules; nothing where none are."""
+    told = {stream: source.model_dump(mode="json") for stream, source in sources.items()}
+    return {"alternates": told} if told else {}, [type(source).__module__ for source in sources.values()]
 
 
 def matched_lambda_key(plan: Plan, run: Run) -> Key:
@@ -160,14 +171,16 @@ def unlearn_key(plan: Plan, run: Run) -> Key:
     resolved = plan.task(run.task)
     recipe = plan.unlearn_settings(run)
     epochs = plan.epoch_settings(run.task)
+    alternates, modules = _alternates(plan.alternates(run))
     settings = {
         "unlearn": recipe.model_dump(mode="json"),
         "epochs": epochs.model_dump(mode="json"),
         "tasks": epochs.task_files(),
         "streams": plan.streams(run),
+        **alternates,
         **_encoding(resolved),
     }
-    return _key(settings, ["blur.stages.unlearn", *recipe.modules])
+    return _key(settings, ["blur.stages.unlearn", *recipe.modules, *modules])
 
 
 def evaluate_key(plan: Plan, run: Run) -> Key:
@@ -288,9 +301,10 @@ def as_parameter(make: Callable[..., Key], *args: Any) -> str:
 
 def derived_inputs(plan: Plan, run: Run) -> dict[str, Run]:
     """Return the derived data that an unlearning run reads: its folder, and the run that it is derived from."""
-    inputs = {}
-    if "reference_sums" in plan.unlearn_settings(run).needs:
-        inputs[f"reference_sums/{run.variant if plan.request(run) else OWN}"] = plan.start(run)
+    inputs, settings = {}, plan.unlearn_settings(run)
+    if "reference_sums" in settings.needs:
+        request, alternates = run.variant if plan.request(run) else OWN, settings.alternates.get("forget")
+        inputs[f"reference_sums/{'@'.join(filter(None, (request, alternates)))}"] = plan.start(run)
     matched = plan.method(run.method).matched_lambda.get(run.variant)
     if matched:
         inputs["matched_lambda"] = Run(run.task, matched.method, matched.variant, run.seed)

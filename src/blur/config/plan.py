@@ -35,6 +35,7 @@ from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
+from blur.unlearn.alternates.base import AlternatesBase
 from blur.unlearn.settings import UnlearnSettings
 
 FINE_TUNING: Layer = (
@@ -186,13 +187,23 @@ class Plan:
             return self.task(run.task).target
         return Run(run.task, run.method, request.after, run.seed)
 
-    def streams(self, run: Run) -> dict[str, dict[str, list[str]]]:
-        """Return the sets of an unlearning run's streams, by stream and topic."""
-        training, request = self.task(run.task).benchmark.training, self.request(run)
-        chosen = {"forget": request.forget if request else training.forget, "retain": training.retain}
+    def all_streams(self, run: Run) -> dict[str, dict[str, list[str]]]:
+        """Return the sets of a benchmark's streams, by stream and topic; a request changes what is to be forgotten."""
+        chosen, request = self.task(run.task).benchmark.training.all_streams, self.request(run)
+        chosen |= {"forget": request.forget} if request else {}
         return {
             name: {topic: list(sets) for topic, sets in by_topic(stream).items()} for name, stream in chosen.items()
         }
+
+    def streams(self, run: Run) -> dict[str, dict[str, list[str]]]:
+        """Return the sets of an unlearning run's streams: forget, retain, and which further ones its method reads."""
+        asked = {"forget", "retain", *self.unlearn_settings(run).streams}
+        return {name: topics for name, topics in self.all_streams(run).items() if name in asked}
+
+    def alternates(self, run: Run) -> dict[str, AlternatesBase]:
+        """Return where alternates come from, by stream, for those streams whose losses read them."""
+        sources = self.task(run.task).benchmark.training.sources
+        return {stream: sources[name] for stream, name in self.unlearn_settings(run).alternates.items()}
 
     def expand(self, task: str, selection: Selection | AttackSelection, where: str) -> list[Run]:
         """Return the runs that a selection stands for; an unknown method is blamed on ``where`` it was typed."""
@@ -239,7 +250,7 @@ class Plan:
         """Return how the target and the retrained model of a task are trained, without their seed."""
         layers = [FINE_TUNING, *self._common(task, "train")]
         settings = validate(UnlearnSettings, *layers)
-        require_names(settings, {"stream": ["retain"]}, *layers)
+        require_names(settings, {"stream": ["retain"], "alternates": []}, *layers)
         require_fit(settings, self.task(task).sizes, *layers)
         return settings
 
@@ -258,8 +269,11 @@ class Plan:
         settings = validate(UnlearnSettings, *layers)
         if not settings.forget:
             raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
-        require_names(settings, {"stream": list(self.streams(run))}, *layers)
+        training = self.task(run.task).benchmark.training
+        known = {"stream": list(training.all_streams), "alternates": list(training.sources)}
+        require_names(settings, known, *layers)
         require_fit(settings, self.task(run.task).sizes, *layers)
+        _require_sums(settings, *layers)
         return settings.model_copy(update={"seed": run.seed})
 
     def check_unused(self, task: str) -> None:
@@ -318,6 +332,15 @@ class Plan:
         settings = validate(MeasureSettings, *layers)
         require_names(settings, {"set": task.set_names}, *layers)
         return settings
+
+
+def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:
+    """Refuse a loss that reads reference sums of a stream that none are made of."""
+    for side in ("forget", "retain"):
+        for term in getattr(settings, side):
+            if "reference_sums" in term.loss.needs and term.stream != "forget":
+                what = f"{term.loss.name} reads reference sums, which are made of the stream 'forget' only"
+                raise ConfigError(f"{what}, not of {term.stream!r}", file_of(layers, (side,)), f"Change `{side}`")
 
 
 def _data_module(where: Layer, name: str) -> ModuleType:

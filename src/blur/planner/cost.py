@@ -110,5 +110,5 @@ def update_operations(job: Job, mean_tokens: Mapping[str, float]) -> float:
     for side in (trained.settings.forget, trained.settings.retain):
         for one in passes(trained, job.tokens, side):
             length = mean_tokens[one.stream]
-            total += trained.settings.batch_size * length * pass_operations(one, length)
+            total += trained.settings.batch_size * one.rows * length * pass_operations(one, length)
     return total

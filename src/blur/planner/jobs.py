@@ -11,7 +11,7 @@ from blur.config.task import Run
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.cost import Clock, forward, update_operations
 from blur.planner.memory import Layout
-from blur.planner.workload import steps, streams
+from blur.planner.workload import steps, stream
 from blur.planner.workplace import Workplace, fitting
 from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
@@ -97,10 +97,11 @@ def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
         if kind == "matched_lambda":
             yield JobCost("matched_lambda", name, source)
             continue
-        request = kind.partition("/")[2]
+        request, _, alternates = kind.partition("/")[2].partition("@")
         asking = Run(name, source.method, "default" if request == OWN else request, source.seed)
-        forget = streams(place.plan, asking, place.sizes)["forget"]
-        operations = sum(forget.topics) * forget.tokens * forward(place.architecture, forget.tokens, forget.scored)
+        forget = stream(place.task, place.sizes, place.plan.all_streams(asking)["forget"])
+        tokens = sum(forget.topics) * forget.tokens * (2 if alternates else 1)  # each text, and its alternate
+        operations = tokens * forward(place.architecture, forget.tokens, forget.scored)
         yield _cost("reference_sums", source, Layout(), clock.forward(operations), clock.overhead(weights))
     for run in runs:
         yield _unlearn(place, clock, run)

@@ -7,11 +7,11 @@ from blur.core.paths import REFERENCE_SUMS
 from blur.core.runtime import make_deterministic
 from blur.models.io import load
 from blur.stages.job import Job
-from blur.stages.sets import examples, read_sets
+from blur.stages.sets import examples, read_sets, source_of
 
 
 def run(job: Job) -> None:
-    """Write ``{id: sum over tokens of -log p}`` in nats for each text of the forget sets."""
+    """Write ``{id: sum over tokens of -log p}`` in nats for each text of the forget sets and each alternate."""
     from blur.unlearn.references import reference_sums
 
     directory, model = job.directory(f"derived/reference_sums/{job.request}"), job.directory("models")
@@ -21,6 +21,7 @@ def run(job: Job) -> None:
             return
         make_deterministic(job.threads, job.device)
         loaded = load(model, device=job.device)
-        forget = examples(loaded, read_sets(job.data, job.settings["sets"]), job.settings)
+        records, source = read_sets(job.data, job.settings["sets"]), source_of(job.settings, "forget")
+        forget = examples(loaded, records, job.settings, alternates=source)
         write_json(directory / REFERENCE_SUMS, reference_sums(loaded.model, forget))
         job.close(directory, [REFERENCE_SUMS], inputs)

@@ -17,7 +17,7 @@ from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
 from blur.stages.fit import adopt_log, facts, fit, forget_resume_state, passing, resume_folder, start_device
 from blur.stages.job import Job, hashes
-from blur.stages.sets import examples, read_sets
+from blur.stages.sets import examples, read_sets, source_of
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel
@@ -45,7 +45,8 @@ def _unlearn(job: Job, inputs: dict[str, Path]) -> None:
     epochs = EpochMeasurements(job, loaded, resume_folder(job, start))
     if launch.rank() == 0:
         epochs(0, loaded.model)
-    result = fit(job, loaded.model, _streams(job, loaded), settings, start, epochs, **_references(settings, inputs))
+    streams, references = _streams(job, loaded, settings), _references(settings, inputs)
+    result = fit(job, loaded.model, streams, settings, start, epochs, **references)
     if launch.rank() > 0:
         return
     measured = job.directory("epochs")
@@ -79,23 +80,26 @@ def _settings(job: Job, inputs: dict[str, Path]) -> UnlearnSettings:
     return settings.model_copy(update={"combine": settings.combine.model_copy(update={"lam": value})})
 
 
-def _streams(job: Job, loaded: LoadedModel) -> dict[str, Any]:
-    """Return the examples of each stream.
+def _streams(job: Job, loaded: LoadedModel, settings: UnlearnSettings) -> dict[str, Any]:
+    """Return the examples of each stream that the method reads.
 
     Raises:
         DataError: nothing is to be forgotten, such as by a request that the data are too small for.
     """
+    chosen = {name: job.settings["streams"][name] for name in settings.streams}
     streams = {
         name: [
             example
             for topic, sets in topics.items()
-            for example in examples(loaded, read_sets(job.data, sets), job.settings, topic)
+            for example in examples(
+                loaded, read_sets(job.data, sets), job.settings, topic, source_of(job.settings, name)
+            )
         ]
-        for name, topics in job.settings["streams"].items()
+        for name, topics in chosen.items()
     }
-    if not streams["forget"]:
+    for name in (term.stream for term in settings.forget if not streams[term.stream]):
         assert job.run is not None
-        sets = ", ".join(name for names in job.settings["streams"]["forget"].values() for name in names)
+        sets = ", ".join(one for names in chosen[name].values() for one in names)
         remedy = f"Take {job.run.path} out of `runs`, or let the task's data have more to forget"
         raise DataError("there are no records to forget", f"{job.data}: {sets}", remedy)
     return streams

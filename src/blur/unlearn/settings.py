@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, StreamName, Strict
 from blur.unlearn.combine.base import Combination
-from blur.unlearn.losses.base import LossBase, Need
+from blur.unlearn.losses.base import AlternatesLoss, LossBase, Need
 from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
@@ -79,6 +79,13 @@ class UnlearnSettings(Strict):
         return self
 
     @model_validator(mode="after")
+    def _alternates_are_of_one_kind(self) -> UnlearnSettings:
+        for term in self.objectives:
+            if isinstance(term.loss, AlternatesLoss) and self.alternates[term.stream] != term.loss.alternates:
+                raise ValueError(f"losses on the stream {term.stream!r} name different `alternates`")
+        return self
+
+    @model_validator(mode="after")
     def _dropout_has_a_place(self) -> UnlearnSettings:
         if self.dropout and (self.forget or self.needs):
             raise ValueError("`dropout: true` is for plain fine-tuning: losses compare the model with one without it")
@@ -95,6 +102,11 @@ class UnlearnSettings(Strict):
     def streams(self) -> list[str]:
         """Names of the streams that the objectives read; the first one sets the epochs."""
         return list(dict.fromkeys(objective.stream for objective in self.objectives))
+
+    @property
+    def alternates(self) -> dict[str, str]:
+        """Where alternates come from, by stream, for those whose losses read them."""
+        return {one.stream: one.loss.alternates for one in self.objectives if isinstance(one.loss, AlternatesLoss)}
 
     @property
     def needs(self) -> frozenset[Need]:

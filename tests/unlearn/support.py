@@ -63,7 +63,8 @@ def paired(texts: list[Example], seed: int = 7) -> list[Example]:
         return Example(f"{text.id}~{place}", text.input_ids[: text.num_prompt] + said, text.num_prompt)
 
     return [
-        replace(text, alternates=tuple(other(text, n) for n in range(1 + place % 2))) for place, text in enumerate(texts)
+        replace(text, alternates=tuple(other(text, n) for n in range(1 + place % 2)))
+        for place, text in enumerate(texts)
     ]
 
 

@@ -1,4 +1,4 @@
-"""Answers beside their alternates: DPO's closed form and gradient, and that pairs change nothing of what a run promises."""
+"""Answers beside their alternates: DPO's value and gradient, and what a run promises, over pairs too."""
 
 from __future__ import annotations
 
@@ -200,9 +200,7 @@ def test_alternates_are_not_asked_of_a_stream_that_is_not_compared():
 def run(directory=None, texts=TEXTS, **options):
     config = settings(DPO, epochs=3, accumulation=2)
     model, known = tiny_model(0, torch.float32), reference_sums(tiny_model(5), [*texts, *TEXTS])
-    return train(
-        model, {**STREAMS, "forget": texts}, config, reference_sums=known, checkpoint_dir=directory, **options
-    )
+    return train(model, {**STREAMS, "forget": texts}, config, reference_sums=known, checkpoint_dir=directory, **options)
 
 
 class CutError(Exception):

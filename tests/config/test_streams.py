@@ -12,11 +12,13 @@ from blur.config import keys
 from blur.config.plan import Plan
 from blur.config.task import Run
 from blur.core import manifest
-from blur.core.errors import ConfigError
+from blur.core.errors import ConfigError, DataError
 from blur.data.dataset import write_dataset
+from blur.data.records import Record
 from blur.models import Template, build_from_config, train_tokenizer
 from blur.models.io import LoadedModel
 from blur.planner.catalogue import catalogue_of
+from blur.planner.inputs import _require_alternates
 from blur.planner.memory import Layout
 from blur.planner.workplace import Workplace
 from blur.stages import unlearn
@@ -118,6 +120,20 @@ def test_what_a_benchmark_has_not_is_refused_by_file_and_key(
 ) -> None:
     with changed(folder / file, key, value), pytest.raises(ConfigError, match=message):
         look(folder)
+
+
+def test_alternates_that_a_text_lacks_are_told_before_any_job(folder: Path) -> None:
+    dpo = {"name": "dpo", "alternates": "records"}
+    sets = {"forget": [Record({"id": "a", "question": "Who?", "answer": "Ann."}, "forget10.jsonl, line 7")]}
+    with (
+        changed(folder / METHOD, "settings/forget/0/loss", dpo),
+        changed(folder / BENCH, "training/alternates", ["records"]),
+    ):
+        plan = Plan(folder, {"scale": "ci"})
+        with pytest.raises(DataError, match=r'forget10.jsonl, line 7: no "alternate", which a loss compares'):
+            _require_alternates(plan, "tofu", sets)
+        sets["forget"][0]["alternate"] = ["Bob."]
+        _require_alternates(plan, "tofu", sets)
 
 
 def test_the_planner_counts_the_same_streams(folder: Path) -> None:

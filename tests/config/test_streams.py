@@ -88,7 +88,7 @@ def test_a_request_changes_what_is_forgotten_and_no_other_stream(folder: Path) -
             r"surgery.yaml: settings.forget.stream: no stream 'edit_odl'.*'edit_old'",
         ),
         (METHOD, "settings/retain/1/stream", "generals", r"surgery.yaml: settings.retain.stream: .*mean 'general'"),
-        (METHOD, "settings/forget/1/loss", "npo", r"surgery.yaml: settings: npo reads reference sums.*'edit_old'"),
+        (METHOD, "settings/forget/1/loss", "npo", r"surgery.yaml: settings.forget: npo reads .*, not 'edit_old'"),
         (METHOD, "settings/forget/0/loss", {"name": "dpo"}, r"surgery.yaml: .*'forget.0.loss.alternates' is missing"),
         (
             METHOD,

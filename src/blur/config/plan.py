@@ -339,8 +339,9 @@ def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:
     for side in ("forget", "retain"):
         for term in getattr(settings, side):
             if "reference_sums" in term.loss.needs and term.stream != "forget":
-                what = f"{term.loss.name} reads reference sums, which are made of the stream 'forget' only"
-                raise ConfigError(f"{what}, not of {term.stream!r}", file_of(layers, (side,)), f"Change `{side}`")
+                what = f"{term.loss.name} reads reference sums, made of the stream 'forget', not {term.stream!r}"
+                place, _ = under((file_of(layers, (side,)), {}), side)
+                raise ConfigError(what, place, "Name that stream, or a loss without reference sums")
 
 
 def _data_module(where: Layer, name: str) -> ModuleType:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from blur.bench.memory import LARGE, SMALL, Case, build, measured, peak_of
+from blur.core.choice import available
 from blur.core.choice import build as build_axis
 from blur.measure import likelihood
 from blur.measure.generate import generate
@@ -11,7 +12,7 @@ from blur.measure.likelihood import Passage, score
 from blur.models.encode import Example
 from blur.planner.activations import Tokens
 from blur.planner.architecture import from_fields
-from blur.planner.losses import PEAK, count
+from blur.planner.losses import count
 from blur.planner.memory import evaluation_memory
 from blur.planner.trainable import Trained
 from blur.unlearn.losses.base import ActivationLoss, LossBase
@@ -51,15 +52,17 @@ def test_what_a_block_keeps_is_what_autograd_saves() -> None:
     assert block.saved(Tokens(3, 48, 0)) == sizes[3] - sizes[2]
 
 
-@pytest.mark.parametrize("name", PEAK)
+@pytest.mark.parametrize("name", [*available("blur.unlearn.losses"), OwnLabels().name])
 @pytest.mark.parametrize("element", [4, 2])
-def test_the_table_of_losses_holds_what_is_counted(name: str, element: int) -> None:
-    hidden = name in ("rmu", "activation_mse")
+def test_the_peak_that_a_loss_declares_is_what_is_counted(name: str, element: int) -> None:
+    hidden, others = name in ("rmu", "activation_mse"), name in ("dpo", "alternate_nll")
+    settings = {"name": name} | ({"layer": 0} if hidden else {"alternates": "refusals"} if others else {})
     own = {OwnLabels().name: OwnLabels()}  # an optimizer's, on no axis
-    loss = own.get(name) or build_axis("blur.unlearn.losses", "Loss", {"name": name, "layer": 0} if hidden else name)
+    loss = own.get(name) or build_axis("blur.unlearn.losses", "Loss", settings)
     assert isinstance(loss, LossBase)
     assert isinstance(loss, ActivationLoss) == hidden
-    assert count(loss, element) == pytest.approx(PEAK[name][element != 4], rel=0.05)
+    assert loss.peak is not None
+    assert count(loss, element) == pytest.approx(loss.peak[element != 4], rel=0.05)
 
 
 @pytest.mark.parametrize("vocab", [256, 8192])

@@ -71,6 +71,17 @@ def test_perturbed_equals_right_answer(field):
     assert error.remedy == "Give a wrong answer"
 
 
+@pytest.mark.parametrize(
+    ("record", "field"), [({"answer": "A."}, "answer"), ({"text": "A."}, "text"), ({"prompt": "P", "gt": "A."}, "gt")]
+)
+def test_an_alternate_is_another_answer(record, field):
+    fields = {key: value for key, value in qa("r").items() if key not in ("question", "answer")}
+    asked = {"question": "Q r?"} if field == "answer" else {}
+    error = fault(retain=[{**fields, **asked, **record, "alternate": ["B.", " a. "]}])
+    assert error.what == f'alternate[1] equals "{field}"'
+    assert error.remedy == "Give another answer"
+
+
 def test_duplicate_id_and_records_without_a_file():
     error = fault(retain=[{"id": "r", "text": "a"}, {"id": "r", "text": "b"}])
     assert error.where == "set 'retain', record 2"

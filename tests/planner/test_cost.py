@@ -31,6 +31,7 @@ def test_an_update_is_six_a_side_and_more_where_more_is_done() -> None:
     assert per_token() == pytest.approx(12 * MATRICES)
     assert per_token(combine="weighted") == per_token()
     assert per_token(retain=[{"loss": "kl"}]) == pytest.approx(14 * MATRICES)
+    assert per_token(forget=[{"loss": {"name": "dpo", "alternates": "refusals"}}]) == pytest.approx(18 * MATRICES)
     assert per_token(gradient_checkpointing=True) == pytest.approx(12 * MATRICES + 4 * blocks)
 
 

@@ -51,6 +51,17 @@ def test_logits_are_counted_at_scored_positions() -> None:
     assert moment(plan_memory(job(everywhere)), "loss", 0)["logits"] == 24 * TOKENS.rows * TINY.vocab
 
 
+def test_a_pair_is_two_rows_that_need_padding() -> None:
+    dpo = trained(forget=[{"loss": {"name": "dpo", "alternates": "refusals"}}])
+    (one,) = passes(dpo, {"forget": TOKENS}, dpo.settings.forget)
+    assert one.tokens == Tokens(6, 5, 24, padded=True)
+    both = [{"loss": {"name": name, "alternates": "refusals"}} for name in ("dpo", "alternate_nll")]
+    apart = trained(forget=[*both, {"loss": "npo"}, {"loss": "ga"}])
+    found = passes(apart, {"forget": TOKENS}, apart.settings.forget)
+    assert [(one.tokens.batch, len(one.losses)) for one in found] == [(6, 1), (3, 1), (3, 2)]
+    assert plan_memory(job(dpo)).peak.total > plan_memory(job(trained())).peak.total
+
+
 def test_a_block_keeps_what_the_formula_says() -> None:
     moving = frozenset((*LINEARS, "input_layernorm", "post_attention_layernorm"))
     rows, d, f, a, k, heads = TOKENS.rows, 8, 16, 8, 4, 2

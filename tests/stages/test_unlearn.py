@@ -11,6 +11,7 @@ import pytest
 from blur.config.task import Run
 from blur.core.errors import DataError
 from blur.stages import sets, unlearn
+from blur.unlearn.settings import UnlearnSettings
 
 
 def test_a_request_without_records_is_named_with_its_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,4 +19,4 @@ def test_a_request_without_records_is_named_with_its_set(monkeypatch: pytest.Mon
     settings = {"streams": {"forget": {"": ["request_2"]}, "retain": {}}, "max_length": 8, "texts": "documents"}
     job: Any = SimpleNamespace(data=Path("data/ci/tofu"), settings=settings, run=Run("tofu", "ga", "sust2"))
     with pytest.raises(DataError, match=r"data/ci/tofu: request_2: there are no records.*tofu/ga/sust2/seed0 out of"):
-        unlearn._streams(job, None)  # type: ignore[arg-type]
+        unlearn._streams(job, None, UnlearnSettings(forget=[{"loss": "ga"}], epochs=1))  # type: ignore[arg-type]

@@ -22,10 +22,10 @@ from blur.unlearn.loop import TrainResult, train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.step import Updater
-from tests.unlearn.support import VOCAB, flat, streams, tiny_model
+from tests.unlearn.support import VOCAB, flat, paired, streams, tiny_model
 
 Settings = dict[str, Any]
-STREAMS = streams(9, 13)
+STREAMS = {**streams(9, 13), "forget": paired(streams(9, 13)["forget"])}
 TOPICAL = {
     "forget": [replace(text, topic="bio" if number < 5 else "cyber") for number, text in enumerate(STREAMS["forget"])],
     "retain": STREAMS["retain"],

@@ -12,6 +12,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from blur.models.batch import collate, count
 from blur.models.encode import Example
+from blur.unlearn.batches import texts_of
 from blur.unlearn.losses.base import LossBase
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import ForgetObjective, UnlearnSettings
@@ -52,6 +53,21 @@ def examples(number: int, prefix: str, seed: int = 0) -> list[Example]:
     return [Example(f"{prefix}{i}", draw(1, VOCAB, draw(3, 13)[0]), draw(0, 3)[0]) for i in range(number)]
 
 
+def paired(texts: list[Example], seed: int = 7) -> list[Example]:
+    """The texts with one alternate or two: the same prompt, and 1 to 9 random tokens."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def other(text: Example, place: int) -> Example:
+        size = int(torch.randint(1 + (text.num_prompt == 0), 10, (1,), generator=generator))
+        said = torch.randint(1, VOCAB, (size,), generator=generator).tolist()
+        return Example(f"{text.id}~{place}", text.input_ids[: text.num_prompt] + said, text.num_prompt)
+
+    return [
+        replace(text, alternates=tuple(other(text, n) for n in range(1 + place % 2)))
+        for place, text in enumerate(texts)
+    ]
+
+
 def streams(forget: int = 7, retain: int = 11) -> dict[str, list[Example]]:
     return {"forget": examples(forget, "f", 1), "retain": examples(retain, "r", 2)}
 
@@ -74,6 +90,8 @@ def settings(forget: Any = "npo", retain: Any = "nll", combine: Any = "bilevel",
 def loss(name: str, **parameters: Any) -> LossBase:
     if name in ("rmu", "activation_mse"):
         parameters.setdefault("layer", 0)
+    if name in ("dpo", "alternate_nll"):
+        parameters.setdefault("alternates", "refusals")
     return ForgetObjective.model_validate({"loss": {"name": name, **parameters}}).loss
 
 
@@ -86,6 +104,7 @@ def value(
     extra_padding: int = 0,
 ) -> Tensor:
     """Our loss of one batch, with the batch padded further than it needs."""
+    texts = texts_of(texts, term.texts)
     batch = collate(texts)
     if extra_padding:
         fill = {"input_ids": 7, "attention_mask": 0, "labels": -100}

@@ -13,34 +13,42 @@ from blur.core.choice import available
 from blur.core.errors import BlurError
 from blur.models.batch import collate
 from blur.models.forward import Outputs, forward
+from blur.unlearn.batches import texts_of
 from blur.unlearn.losses.base import Reference
 from blur.unlearn.losses.rmu import control_vector
 from blur.unlearn.references import reference_sums
-from tests.unlearn.support import VOCAB, examples, flat_gradient, loss, tiny_model, token_nlls, value
+from tests.unlearn.support import VOCAB, examples, flat_gradient, loss, paired, tiny_model, token_nlls, value
 
 TEXTS = examples(5, "f")
+PAIRED = paired(TEXTS)
 ALL = available("blur.unlearn.losses")
 
 
 @pytest.fixture(scope="module")
 def sums(original):
-    return reference_sums(original, TEXTS)
+    return reference_sums(original, PAIRED)
 
 
 def by_hand(name, model, original):
     """The formulas of methods.md 11.1, one unpadded text at a time, in float64."""
-    nlls = [token_nlls(model, text) for text in TEXTS]
-    references = [token_nlls(original, text) for text in TEXTS]
+    nlls = [token_nlls(model, text) for text in PAIRED]
+    references = [token_nlls(original, text) for text in PAIRED]
     tokens = sum(len(nll) for nll in nlls)
     if name in ("nll", "ga"):
         return (1 if name == "nll" else -1) * sum(nll.sum() for nll in nlls) / tokens
     if name == "npo":
         terms = [-(2 / 0.1) * logsigmoid(0.1 * (n.sum() - r.sum())) for n, r in zip(nlls, references, strict=True)]
-        return sum(terms) / len(TEXTS)
+        return sum(terms) / len(PAIRED)
+    if name == "dpo":
+        terms = [-(2 / 0.1) * logsigmoid(0.1 * preference(text, model, original)).mean() for text in PAIRED]
+        return sum(terms) / len(PAIRED)
+    if name == "alternate_nll":
+        others = [token_nlls(model, other) for text in PAIRED for other in text.alternates]
+        return sum(nll.sum() for nll in others) / sum(len(nll) for nll in others)
     if name == "simnpo":
-        return sum(-(2 / 4.5) * logsigmoid(4.5 * n.mean()) for n in nlls) / len(TEXTS)
+        return sum(-(2 / 4.5) * logsigmoid(4.5 * n.mean()) for n in nlls) / len(PAIRED)
     total, number = 0.0, 0
-    for text in TEXTS:
+    for text in PAIRED:
         ids = torch.tensor([text.input_ids])
         z, z_ref = model(input_ids=ids).logits[0], original(input_ids=ids).logits[0]
         if name == "kl":
@@ -55,9 +63,15 @@ def by_hand(name, model, original):
     return total / number
 
 
+def preference(text, model, original):
+    """By how much more the model has gained on each alternate than on the answer, in nats."""
+    ratio, *others = (token_nlls(original, row).sum() - token_nlls(model, row).sum() for row in text.rows)
+    return torch.stack(others) - ratio
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_value_and_gradient_are_the_formula(name, model, original, sums):
-    ours = value(loss(name), model, TEXTS, sums, original)
+    ours = value(loss(name), model, PAIRED, sums, original)
     theirs = by_hand(name, model, original)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-12)
     difference = flat_gradient(ours, model) - flat_gradient(theirs, model)
@@ -68,16 +82,16 @@ def test_value_and_gradient_are_the_formula(name, model, original, sums):
 @pytest.mark.parametrize("change", ["padding", "order", "split"])
 def test_padding_order_and_split_change_nothing(name, change, model, original, sums):
     term, args = loss(name), (sums, original)
-    whole = value(term, model, TEXTS, *args)
+    whole = value(term, model, PAIRED, *args)
     if change == "padding":
-        other = value(term, model, TEXTS, *args, extra_padding=9)
+        other = value(term, model, PAIRED, *args, extra_padding=9)
     elif change == "order":
-        other = value(term, model, TEXTS[::-1], *args)
+        other = value(term, model, PAIRED[::-1], *args)
     else:
         units = {"sequence": lambda t: 1, "token": lambda t: len(t.input_ids) - max(t.num_prompt, 1)}
         unit = units.get(term.unit, lambda t: len(t.input_ids))
-        parts = [TEXTS[:1], TEXTS[1:]]
-        counts = [sum(map(unit, part)) for part in parts]
+        parts = [PAIRED[:1], PAIRED[1:]]
+        counts = [sum(map(unit, texts_of(part, term.texts))) for part in parts]
         values = [value(term, model, part, *args) for part in parts]
         other = sum(c * v for c, v in zip(counts, values, strict=True)) / sum(counts)
     assert other.item() == pytest.approx(whole.item(), rel=1e-13)
@@ -97,7 +111,7 @@ def test_npo_tends_to_ga_as_beta_vanishes(model, sums):
     ascent = -sum(token_nlls(model, text).sum() for text in TEXTS) / len(TEXTS)
     direction = flat_gradient(ascent, model)
     assert (flat_gradient(ours, model) - direction).norm() < 1e-4 * direction.norm()
-    offset = sum(sums.values()) / len(TEXTS)
+    offset = sum(sums[text.id] for text in TEXTS) / len(TEXTS)
     assert ours.item() - 2e6 * math.log(2) == pytest.approx(ascent.item() + offset, rel=1e-3)
 
 

@@ -27,6 +27,7 @@ SCOPE = {"name": "modules", "patterns": [r"h\.0\..*\.(weight|bias)$", "wte"]}
 OTHERS = {
     "mixed": MIXED,
     "scope": {**MIXED, "scope": SCOPE, "combine": {"name": "bilevel", "projection": "per_module"}},
+    "pairs": {**BLUR, "forget": [{"loss": {"name": "dpo", "alternates": "refusals"}}], "accumulation": 2},
     "lone": {**BLUR, "batch_size": 1, "accumulation": 2},
     "checkpointing": {**BLUR, "gradient_checkpointing": True, "accumulation": 2},
     "momentum": {**BLUR, "optimizer": {"name": "sgd", "lr": 1e-2, "momentum": 0.9, "weight_decay": 0.1}},

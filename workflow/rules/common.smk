@@ -54,7 +54,7 @@ wildcard_constraints:
     variant=PATTERNS["variant"],
     seed=r"\d+",
     derived="[a-z0-9_]+",
-    request=PATTERNS["request"],
+    request=PATTERNS["sums"],
     attack=PATTERNS["attack"],
 
 

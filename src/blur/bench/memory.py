@@ -11,7 +11,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
@@ -34,6 +34,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "npo_klr": {"forget": [{"loss": "npo"}], "retain": [{"loss": "kl"}]},
     "blur_npo_kl": {"forget": [{"loss": "npo"}], "retain": [{"loss": "kl"}], "combine": "bilevel"},
     "npo_logits": {"forget": [{"loss": "npo_logits"}], "retain": [{"loss": "nll"}], "combine": "bilevel"},
+    "idk_dpo": {"forget": [{"loss": {"name": "dpo", "alternates": "refusals"}}], "retain": [{"loss": "nll"}]},
     "blur_rmu": {
         "forget": [{"loss": {"name": "rmu", "layer": 7, "of": 32}}],
         "retain": [{"loss": {"name": "activation_mse", "layer": 7, "of": 32}}],
@@ -49,7 +50,7 @@ class Case:
 
     Attributes:
         length: tokens of a text, of which ``prompt`` are not scored.
-        padded: the last text of each micro-batch is one token shorter.
+        padded: the last text of each micro-batch is one token shorter, as the alternates of pairs always are.
     """
 
     method: str = "graddiff"
@@ -105,7 +106,12 @@ def build(case: Case, device: str) -> Updater:
     sizes = [case.length - (case.padded and place % rows == rows - 1) for place in range(case.batch)]
     texts = [torch.randint(1, case.vocab, (size,)).tolist() for size in sizes]
     streams = {s: [Example(f"{s}{i}", t, case.prompt) for i, t in enumerate(texts)] for s in ("forget", "retain")}
-    sums = {example.id: float(case.length) for example in streams["forget"]}  # any number: a forward pass less
+    for name in settings.alternates:
+        streams[name] = [
+            replace(one, alternates=(Example(f"{one.id}~0", one.input_ids[1:], case.prompt),)) for one in streams[name]
+        ]
+    known = [row for example in streams["forget"] for row in example.rows]
+    sums = {row.id: float(case.length) for row in known}  # any number: a forward pass less
     frozen: Any = None
     if settings.needs & LIVE:
         frozen = AutoModelForCausalLM.from_config(config, dtype=model.dtype).to(device).requires_grad_(False)
@@ -167,6 +173,7 @@ SMALL = {
     "blur_rmu, Sophia": Case("blur_rmu", layers=8, settings={"optimizer": "sophia"}),
     "blur_npo, long prompts": Case("blur_npo", prompt=40, vocab=2048),
     "blur_npo, 15M": Case("blur_npo", hidden=288, ffn=768, layers=6, heads=6, kv_heads=6, vocab=8192, length=128),
+    "idk_dpo": Case("idk_dpo", layers=8),
     "npo_klr": Case("npo_klr", layers=8),
     "npo_klr, vocabulary 4096": Case("npo_klr", vocab=4096),
     "npo_klr, bfloat16": Case("npo_klr", dtype="bfloat16", vocab=2048),

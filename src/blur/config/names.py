@@ -21,6 +21,7 @@ PATTERNS = {
     "method": r"(?!(?:base|target|retrained)(?:/|$))[a-z0-9_]+",
     "variant": r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*",
     "request": r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*",
+    "sums": r"[A-Za-z0-9_+-][A-Za-z0-9_.+-]*(@[a-z0-9_]+)?",  # a request, and the alternates that count too
     "attack": r"[a-z0-9_]+",
     "figure": r"[A-Za-z0-9_-]+",
 }

@@ -41,6 +41,7 @@ from blur.edits.settings import EditSettings
 from blur.measure.settings import MeasureSettings
 from blur.models.settings import ModelSettings
 from blur.report.figures.base import FigureBase
+from blur.unlearn.alternates.base import AlternatesBase
 from blur.unlearn.asked import Asked
 from blur.unlearn.settings import UnlearnSettings
 
@@ -225,14 +226,21 @@ class Plan:
         return Run(run.task, run.method, request.after, run.seed)
 
     def streams(self, run: Run) -> dict[str, dict[str, list[str]]]:
-        """Return the sets of an unlearning run's streams, by stream and topic."""
-        return self.requested(run.task, self._request_name(run))
+        """Return the sets of an unlearning run's streams: forget, retain, and which further ones its method reads."""
+        asked = {"forget", "retain", *self.method_settings(run).streams}
+        named = self.requested(run.task, self._request_name(run))
+        return {name: topics for name, topics in named.items() if name in asked}
 
     def _request_name(self, run: Run) -> str:
         return run.variant if self.request(run) else OWN
 
+    def alternates(self, run: Run) -> dict[str, AlternatesBase]:
+        """Return where alternates come from, by stream, for those streams whose losses read them."""
+        sources = self.task(run.task).benchmark.training.sources
+        return {stream: sources[name] for stream, name in self.method_settings(run).alternates.items()}
+
     def requested(self, task: str, request: str) -> dict[str, dict[str, list[str]]]:
-        """Return the sets of the streams, by stream and topic, where a request is asked for.
+        """Return the sets of a benchmark's streams, by stream and topic; a request changes what is to be forgotten.
 
         Raises:
             ConfigError: the benchmark has no such request.
@@ -243,8 +251,7 @@ class Plan:
             raise ConfigError(
                 f"no request {request!r}", self.benchmark_place(task, "requests"), suggest(request, requests)
             )
-        forget = training.forget if request == OWN else requests[request].forget
-        chosen = {"forget": forget, "retain": training.retain}
+        chosen = training.all_streams | ({"forget": requests[request].forget} if request != OWN else {})
         return {
             name: {topic: list(sets) for topic, sets in by_topic(stream).items()} for name, stream in chosen.items()
         }
@@ -294,7 +301,7 @@ class Plan:
         """Return how the target and the retrained model of a task are trained, without their seed."""
         layers = [FINE_TUNING, *self._common(task, "train")]
         settings = validate(UnlearnSettings, *layers)
-        require_names(settings, {"stream": ["retain"]}, *layers)
+        require_names(settings, {"stream": ["retain"], "alternates": []}, *layers)
         require_fit(settings, self.task(task).sizes, *layers)
         return settings
 
@@ -314,9 +321,13 @@ class Plan:
         settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *layers)
         if isinstance(settings, UnlearnSettings) and not settings.forget:
             raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
-        require_names(settings, {"stream": list(self.streams(run))}, *layers)
+        training = self.task(run.task).benchmark.training
+        known = {"stream": list(training.all_streams), "alternates": list(training.sources)}
+        require_names(settings, known, *layers)
         require_fit(settings, self.task(run.task).sizes, *layers)
         self._require_sources(settings, *layers)
+        if isinstance(settings, UnlearnSettings):
+            _require_sums(settings, *layers)
         return settings.model_copy(update={"seed": run.seed})
 
     def _require_sources(self, settings: MethodSettings, *layers: Layer) -> None:
@@ -365,8 +376,22 @@ class Plan:
 
     def _derived(self, run: Run, asked: Asked) -> JobName:
         source = Run(run.task, asked.method, asked.variant, run.seed) if asked.method else self.start(run)
-        of_request = bool(self.derived_settings(run.task, asked.kind).streams)
-        return JobName(run.task, source, asked.kind, self._request_name(run) if of_request else OWN)
+        kind = self.derived_settings(run.task, asked.kind)
+        request = self._request_name(run) if kind.streams else OWN
+        others = {self.method_settings(run).alternates.get(name) for name in kind.streams if kind.of_alternates}
+        return JobName(run.task, source, asked.kind, "@".join([request, *sorted(filter(None, others))]))
+
+    def requested_alternates(self, task: str, request: str) -> dict[str, AlternatesBase]:
+        """Return where the alternates come from that a name has after a request and ``@``, by stream.
+
+        Raises:
+            ConfigError: the benchmark has no such alternates.
+        """
+        name = request.partition("@")[2]
+        sources = self.task(task).benchmark.training.sources
+        if name:
+            require_known("alternates", name, sources, self.benchmark_place(task, "training.alternates"))
+        return {"forget": sources[name]} if name else {}
 
     def _method_layers(self, run: Run) -> list[Layer]:
         task, method = self.task(run.task), self.method(run.method)
@@ -398,6 +423,16 @@ class Plan:
         settings = validate(MeasureSettings, *layers)
         require_names(settings, {"set": task.set_names}, *layers)
         return settings
+
+
+def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:
+    """Refuse a loss that reads reference sums of a stream that none are made of."""
+    for side in ("forget", "retain"):
+        for term in getattr(settings, side):
+            if "reference_sums" in term.loss.needs and term.stream != "forget":
+                what = f"{term.loss.name} reads reference sums, made of the stream 'forget', not {term.stream!r}"
+                place, _ = under((file_of(layers, (side,)), {}), side)
+                raise ConfigError(what, place, "Name that stream, or a loss without reference sums")
 
 
 def _data_module(where: Layer, name: str) -> ModuleType:

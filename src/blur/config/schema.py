@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from blur.core.choice import Axis
 from blur.core.settings import (
     AttackName,
     Flag,
@@ -21,6 +22,7 @@ from blur.core.settings import (
     VariantPattern,
 )
 from blur.report.settings import RequestSequence
+from blur.unlearn.alternates.base import AlternatesBase
 
 Partial = dict[str, Json]
 SetNames = Annotated[tuple[SetName, ...], Field(min_length=1)]
@@ -165,6 +167,9 @@ class FigureConfig(Strict):
 Stream = SetNames | Annotated[dict[str, SetNames], Field(min_length=1)]
 
 
+Source = Annotated[AlternatesBase, Axis("blur.unlearn.alternates", "Alternates")]
+
+
 def by_topic(stream: Stream) -> dict[str, SetNames]:
     """Return a stream's sets by topic, sorted; one that has no topics has the topic ``""``."""
     return dict(sorted(stream.items())) if isinstance(stream, dict) else {"": stream}
@@ -177,6 +182,31 @@ class Training(Strict):
     retain: Stream
     target: SetNames
     retrained: SetNames
+    streams: dict[str, Stream] = Field(
+        default_factory=dict, description="further streams by name, for the methods that ask for them"
+    )
+    alternates: tuple[Source, ...] = Field(
+        (), description="what may be answered instead, for the methods whose losses compare it with the answer"
+    )
+
+    @model_validator(mode="after")
+    def _names_are_free(self) -> Training:
+        for name in ("forget", "retain"):
+            if name in self.streams:
+                raise ValueError(f"`streams` has {name!r}, which is a key beside it")
+        if len(self.sources) < len(self.alternates):
+            raise ValueError(f"`alternates` names one kind twice: {', '.join(one.name for one in self.alternates)}")
+        return self
+
+    @property
+    def all_streams(self) -> dict[str, Stream]:
+        """Every stream by its name."""
+        return {"forget": self.forget, "retain": self.retain, **self.streams}
+
+    @property
+    def sources(self) -> dict[str, AlternatesBase]:
+        """Where alternates may come from, by name."""
+        return {source.name: source for source in self.alternates}
 
 
 class Request(Strict):

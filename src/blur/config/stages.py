@@ -23,6 +23,7 @@ from blur.core.errors import ArtifactError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_json
 from blur.core.paths import data_dir, phase_dir
+from blur.unlearn.alternates.base import AlternatesBase
 
 Key = dict[str, Any]
 Settings = dict[str, Any]
@@ -143,6 +144,12 @@ def _data(plan: Plan, task: str) -> dict[str, Path]:
 def _encoding(task: Task) -> Settings:
     """How a task's records become training examples."""
     return {"max_length": task.model.max_length, "texts": task.config.texts}
+
+
+def _alternates(sources: Mapping[str, AlternatesBase]) -> Settings:
+    """Where alternates come from, by stream; nothing where none are read."""
+    told = {stream: source.model_dump(mode="json") for stream, source in sources.items()}
+    return {"alternates": told} if told else {}
 
 
 class Data(Stage):
@@ -271,14 +278,16 @@ class Derive(Stage):
     def settings(self, plan: Plan, job: JobName) -> Settings:
         """The kind's own settings, and the sets of the streams that it reads."""
         kind = plan.derived_settings(job.task, job.derived)
-        streams = plan.requested(job.task, job.request)
+        streams = plan.requested(job.task, job.request.partition("@")[0])
         sets = {name: streams[name] for name in kind.streams}
         encoding = _encoding(plan.task(job.task)) if sets else {}
-        return {"derived": kind.model_dump(mode="json"), "streams": sets, **encoding}
+        told = _alternates(plan.requested_alternates(job.task, job.request))
+        return {"derived": kind.model_dump(mode="json"), "streams": sets, **told, **encoding}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """The kind's, and its recipe's."""
-        return plan.derived_settings(job.task, job.derived).modules
+        """The kind's and its recipe's, and those of alternates."""
+        sources = plan.requested_alternates(job.task, job.request).values()
+        return [*plan.derived_settings(job.task, job.derived).modules, *(type(one).__module__ for one in sources)]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """The model, and the data where it reads any."""
@@ -326,13 +335,15 @@ class Unlearn(Stage):
             "epochs": epochs.model_dump(mode="json"),
             "tasks": epochs.task_files(),
             "streams": plan.streams(job.run),
+            **_alternates(plan.alternates(job.run)),
             **_encoding(plan.task(job.task)),
         }
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """Those of the method's axes, and of what is measured."""
+        """Those of the method's axes, of alternates, and of what is measured."""
         assert job.run is not None
-        return [*plan.method_settings(job.run).modules, *plan.epoch_settings(job.task).modules]
+        sources = [type(source).__module__ for source in plan.alternates(job.run).values()]
+        return [*plan.method_settings(job.run).modules, *sources, *plan.epoch_settings(job.task).modules]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data, the model to start from, and what is derived for the method."""

@@ -69,6 +69,7 @@ class Names:
         return text.partition(self.until)[0] if self.until else text
 
 
+AlternatesName = Annotated[str, Names("alternates")]
 ArmName = Annotated[str, Names("arm")]
 AttackName = Annotated[str, Names("attack")]
 ColumnName = Annotated[str, Names("metric", until=".")]

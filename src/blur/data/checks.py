@@ -51,7 +51,7 @@ def check_sets(sets: Sets, required: Sequence[str]) -> None:
             raise DataError("no records", f"set {name!r}", "Check split, number of authors and source of the data")
     for name, records in sets.items():
         check_ids(name, records)
-        _check_perturbed(name, records)
+        _check_others(name, records)
     for kept in ("retain", "general"):
         check_disjoint(sets, "forget", kept, _REMEDY["retain"])
     for other in ("forget", "retain", "general"):
@@ -88,12 +88,12 @@ def check_ids(name: str, records: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
-def _check_perturbed(name: str, records: Sequence[Mapping[str, Any]]) -> None:
+def _check_others(name: str, records: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse a wrong or alternate answer that is the right one."""
     for index, record in enumerate(records):
-        right = {normalise(record[field]): field for field in ("answer", "paraphrased_answer") if field in record}
-        for number, wrong in enumerate(record.get("perturbed_answer", ())):
-            field = right.get(normalise(wrong))
-            if field:
-                raise DataError(
-                    f'perturbed_answer[{number}] equals "{field}"', where(name, records, index), "Give a wrong answer"
-                )
+        texts = {field: record.get(field) for field in ("answer", "paraphrased_answer", "text", "gt")}
+        right = {normalise(text): field for field, text in texts.items() if isinstance(text, str)}
+        for other, remedy in (("perturbed_answer", "Give a wrong answer"), ("alternate", "Give another answer")):
+            for number, said in enumerate(record.get(other, ())):
+                if field := right.get(normalise(said)):
+                    raise DataError(f'{other}[{number}] equals "{field}"', where(name, records, index), remedy)

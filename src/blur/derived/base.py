@@ -41,12 +41,14 @@ class DerivedBase(Choice):
 
     Attributes:
         streams: those of the request whose sets it reads; where there are none, all requests share one.
+        of_alternates: whether it counts the alternates too that the method compares with the answers.
         reads_weights: whether it looks at the model itself, not only at the log of its steps.
         resources: what a job asks for, a key of ``config/resources.yaml``.
         passes: forward passes over the streams, for the cost model.
     """
 
     streams: ClassVar[tuple[str, ...]] = ()
+    of_alternates: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = True
     resources: ClassVar[str] = "evaluate"
     passes: ClassVar[int] = 0

@@ -12,10 +12,11 @@ FILE = "reference_sums.json"
 
 
 class Derived(DerivedBase):
-    """``{id: sum over tokens of -log p}`` in nats, of each text that is to be forgotten."""
+    """``{id: sum over tokens of -log p}`` in nats, of each text that is to be forgotten and of each alternate."""
 
     name: Literal["reference_sums"] = "reference_sums"
     streams: ClassVar = ("forget",)
+    of_alternates: ClassVar = True
     passes: ClassVar = 1
 
     def make(self, source: Source, folder: Path) -> list[str]:

@@ -26,6 +26,11 @@ class EditSettings(Strict):
         return list(self.edit.streams)
 
     @property
+    def alternates(self) -> dict[str, str]:
+        """No text is compared with another."""
+        return {}
+
+    @property
     def derived(self) -> dict[str, Asked]:
         """What has to be made beforehand, by kind."""
         return {asked.kind: asked for asked in self.edit.derived}

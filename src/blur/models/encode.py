@@ -8,7 +8,7 @@ of its own at the end of the prompt, but merges with the answer's first word in 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from blur.core.errors import ConfigError, DataError
@@ -29,6 +29,7 @@ class Example:
 
     ``topic`` is the part of a forget set it belongs to (WMDP: bio, cyber), where there are several. ``ended`` says
     whether the last token is the one that ends an answer: none is appended to raw text, and a cut text lost it.
+    ``alternates`` are the same prompt with other answers, each with its own id.
     """
 
     id: str
@@ -36,6 +37,17 @@ class Example:
     num_prompt: int
     topic: str = ""
     ended: bool = False
+    alternates: tuple[Example, ...] = ()
+
+    @property
+    def alone(self) -> Example:
+        """The text without its alternates."""
+        return replace(self, alternates=()) if self.alternates else self
+
+    @property
+    def rows(self) -> tuple[Example, ...]:
+        """The text alone, and its alternates."""
+        return (self.alone, *self.alternates)
 
     @property
     def labels(self) -> list[int]:
@@ -115,12 +127,12 @@ def encode_record(
     """Encode one record of a set: ``text`` and ``gt`` as raw text, an answer after its question in the template.
 
     Args:
-        field: the record's field that is scored; by default ``text`` of a text, ``gt`` (which continues ``prompt`` as
-            it stands) of a completion, and ``answer`` of a question.
+        field: the record's field that is scored, by default ``scored_field``; ``gt`` continues ``prompt`` as it
+            stands.
         index: which one, where the field is a list.
     """
     id = str(record["id"])
-    field = field or next((name for name in ("text", "gt") if name in record), "answer")
+    field = field or scored_field(record)
     if field == "text":
         return encode_text(tokenizer, record["text"], max_length, id=id)
     if field == "gt":
@@ -136,6 +148,11 @@ def encode_record(
         end=end_token(template, tokenizer),
         add_special_tokens=not template.use_chat_template,
     )
+
+
+def scored_field(record: Mapping[str, Any]) -> str:
+    """Return the field of a record that is scored: ``text``, ``gt`` of a completion, or else ``answer``."""
+    return next((name for name in ("text", "gt") if name in record), "answer")
 
 
 def _natural(prompt: str) -> str:

@@ -41,6 +41,7 @@ class Outputs(PerPosition):
     rows: Tensor  # int64[N], the sequence a position belongs to
     targets: Tensor  # int64[N], the next token there; meaningless at a sequence's last position
     size: int  # B
+    answers: tuple[int, ...] = ()  # of each alternate, which are the last rows: the row of its example
 
     @property
     def precise_logits(self) -> Tensor:
@@ -52,6 +53,19 @@ class Outputs(PerPosition):
         """Negative log-likelihood of each sequence in nats, float64[B]: float32 per token, float64 sum."""
         return self.sum_rows(cross_entropy(self.precise_logits, self.targets, reduction="none"))
 
+    @cached_property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """Rows of the answer and of the alternate of each pair, int64[P] each: all alternates, in their order."""
+        first = self.size - len(self.answers)
+        return self.rows.new_tensor(self.answers), torch.arange(first, self.size, device=self.rows.device)
+
+    def mean_pairs(self, values: Tensor) -> Tensor:
+        """Return the mean of one value per pair [P] over each example's alternates, float64[examples]."""
+        answers, alternates = self.pairs
+        sums = torch.zeros(self.size - len(alternates), dtype=torch.float64, device=values.device)
+        number = sums.index_add(0, answers, torch.ones_like(values, dtype=torch.float64))
+        return sums.index_add(0, answers, values.double()) / number
+
 
 def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
     """Run ``model`` on ``batch`` and return logits at the positions of ``kind`` (``scored`` or ``attended``)."""
@@ -60,7 +74,7 @@ def forward(model: nn.Module, batch: Batch, kind: str) -> Outputs:
     inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask, "use_cache": False}
     logits = logits_at(model, chosen, **inputs)
     targets = batch.input_ids.roll(-1, 1).flatten()[chosen]
-    return Outputs(logits, chosen // keep.shape[1], targets, keep.shape[0])
+    return Outputs(logits, chosen // keep.shape[1], targets, keep.shape[0], batch.answers)
 
 
 def logits_at(model: nn.Module, chosen: Tensor, **inputs: Any) -> Tensor:

@@ -38,6 +38,10 @@ class Tokens:
         """Positions, padding included."""
         return self.batch * self.length
 
+    def times(self, rows: int) -> Tokens:
+        """Return the micro-batch with so many rows for each: alternates, as long as the answers, which need padding."""
+        return Tokens(self.batch * rows, self.length, self.scored * rows, True) if rows > 1 else self
+
 
 @dataclass(frozen=True)
 class Block:

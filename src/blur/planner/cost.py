@@ -110,5 +110,5 @@ def update_operations(job: Job, mean_tokens: Mapping[str, float]) -> float:
     for side, share in ((settings.own, settings.stepper.asks), (settings.forget, 1.0), (settings.retain, 1.0)):
         for one in passes(trained, job.tokens, side):
             length = mean_tokens[one.stream]
-            total += share * settings.batch_size * length * pass_operations(one, length)
+            total += share * settings.batch_size * one.rows * length * pass_operations(one, length)
     return total

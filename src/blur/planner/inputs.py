@@ -40,6 +40,7 @@ def read_inputs(plan: Plan, task: str) -> list[str]:
     """
     resolved = plan.task(task)
     sets = unbuilt_sets(plan, task)
+    _require_alternates(plan, task, sets)
     model, told = resolved.model, []
     with _in_file(resolved.model_file[0]):
         architecture_of(model, catalogue_of(plan))
@@ -48,6 +49,15 @@ def read_inputs(plan: Plan, task: str) -> list[str]:
             _require_room(model, found, sets)
             told.append(f"{task}: {name}: {_ending(Path(name), model, found)}")
     return told
+
+
+def _require_alternates(plan: Plan, task: str, sets: Sets) -> None:
+    """Refuse a record that has none of the alternates that the loss of some run compares with its answer."""
+    for run in plan.runs(task) if sets else ():
+        for stream, source in plan.alternates(run).items():
+            for name in (name for names in plan.streams(run)[stream].values() for name in names):
+                for record in sets[name]:
+                    source.of(record)
 
 
 @contextmanager

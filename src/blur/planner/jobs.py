@@ -81,10 +81,11 @@ def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
     for job in STAGES["derive"].jobs(place.plan, name):
         assert job.run is not None
         kind = place.plan.derived_settings(name, job.derived)
-        sets = place.plan.requested(name, job.request)
+        request, _, alternates = job.request.partition("@")
+        sets, rows = place.plan.requested(name, request), 2 if alternates else 1  # each text, and its alternate
         read = [stream(place.task, place.sizes, sets[one]) for one in kind.streams]
         ahead = (sum(one.topics) * one.tokens * forward(place.architecture, one.tokens, one.scored) for one in read)
-        seconds = clock.forward(kind.passes * sum(ahead))
+        seconds = clock.forward(kind.passes * rows * sum(ahead))
         if kind.recipe:
             seconds += _learning(place, clock, kind.recipe, _all_sets(sets, kind.streams))
         disk = weights if kind.recipe else 0

@@ -2,8 +2,8 @@
 
 Each number is the count of [N, V] tensors alive at once, the model's own logits and the reference's included, over one
 forward and backward pass of the loss. For a cross-entropy in float32 that is 16: logits, log-softmax, and the two
-gradients. The table holds what ``count`` finds, so that planning imports no torch (a test compares); a loss that is not
-in it is counted when it is met.
+gradients. A loss declares what ``count`` finds (``peak``), so that planning imports no torch (a test compares); one
+that declares nothing is counted when it is met.
 """
 
 from __future__ import annotations
@@ -14,21 +14,10 @@ from functools import lru_cache
 from blur.core.errors import BlurError
 from blur.unlearn.losses.base import LIVE, ActivationLoss, LossBase
 
-# name: bytes an element with float32 outputs of the model, and with bfloat16 or float16 ones
-PEAK: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(("nll", "ga", "npo", "simnpo"), (16, 14)),
-    "kl": (28, 26),
-    "own_labels": (20, 22),
-    "npo_logits": (24, 22),
-    "rmu": (24.5, 22),
-    "activation_mse": (28, 26),
-}
-
 
 def peak_per_output(loss: LossBase, element: int) -> float:
     """Return bytes per logit (per hidden unit for a loss on hidden states) at the loss's peak."""
-    found = PEAK.get(loss.name)
-    return found[element != 4] if found else count(loss, element)
+    return loss.peak[element != 4] if loss.peak else count(loss, element)
 
 
 @lru_cache(maxsize=64)
@@ -51,7 +40,7 @@ def count(loss: LossBase, element: int) -> float:
         values = torch.rand(rows, width, dtype=dtype).requires_grad_()
         places, targets = torch.arange(rows) % 2, torch.arange(rows)
         hidden = isinstance(loss, ActivationLoss)
-        outputs = HiddenStates(values, places, ("", ""), 2) if hidden else Outputs(values, places, targets, 2)
+        outputs = HiddenStates(values, places, ("", ""), 2) if hidden else Outputs(values, places, targets, 2, (0,))
         reference = Reference(torch.ones(2, dtype=torch.float64), None, None, ids=("", ""))
         if loss.needs & LIVE:
             known = torch.rand(rows, width)
@@ -61,5 +50,5 @@ def count(loss: LossBase, element: int) -> float:
             loss.numerator(outputs, reference).sum().backward()
         except (AttributeError, TypeError) as error:
             what = f"the memory of the loss {loss.name!r} cannot be counted: {error}"
-            raise BlurError(what, "blur.planner.losses.PEAK", "Add it there, as measured") from error
+            raise BlurError(what, type(loss).__module__, "Give the class a `peak`, as measured") from error
     return alive.peak / (rows * width)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blur.planner.activations import Block, Tokens, final_norm
 from blur.planner.losses import peak_per_output
 from blur.planner.trainable import Trained, top_block
-from blur.unlearn.losses.base import LIVE, ActivationLoss, LossBase
+from blur.unlearn.losses.base import LIVE, ActivationLoss, LossBase, Texts
 from blur.unlearn.settings import Objective
 
 
@@ -18,7 +18,7 @@ class Pass:
 
     Attributes:
         losses: losses of one side that read the same of the same stream.
-        tokens: the micro-batch.
+        tokens: the micro-batch, alternates included.
     """
 
     trained: Trained
@@ -30,6 +30,11 @@ class Pass:
     def through_head(self) -> bool:
         """Whether it goes through the output head; losses on hidden states stop below it."""
         return not isinstance(self.losses[0], ActivationLoss)
+
+    @property
+    def rows(self) -> int:
+        """Rows of the batch for each example."""
+        return self.losses[0].rows
 
     @property
     def live(self) -> bool:
@@ -119,8 +124,11 @@ def passes(trained: Trained, tokens: Mapping[str, Tokens], side: tuple[Objective
     Args:
         tokens: micro-batch of each stream.
     """
-    groups: dict[tuple[str, str, int | None], list[LossBase]] = {}
+    groups: dict[tuple[str, str, int | None, Texts], list[LossBase]] = {}
     for term in side:
-        layer = top_block(term.loss, trained.architecture)
-        groups.setdefault((term.stream, term.loss.positions, layer), []).append(term.loss)
-    return [Pass(trained, tuple(losses), stream, tokens[stream]) for (stream, _, _), losses in groups.items()]
+        loss, layer = term.loss, top_block(term.loss, trained.architecture)
+        groups.setdefault((term.stream, loss.positions, layer, loss.texts), []).append(loss)
+    return [
+        Pass(trained, tuple(losses), stream, tokens[stream].times(losses[0].rows))
+        for (stream, *_), losses in groups.items()
+    ]

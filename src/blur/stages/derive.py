@@ -50,7 +50,7 @@ def _source(job: Job) -> Source:
     def encoded(loaded: LoadedModel, stream: str) -> list[Example]:
         from blur.stages.sets import stream_examples
 
-        return stream_examples(job, loaded, job.settings["streams"][stream])
+        return stream_examples(job, loaded, stream)
 
     def trained(loaded: LoadedModel, streams: Mapping[str, Sequence[Example]], settings: UnlearnSettings) -> list[str]:
         from blur.models.io import save

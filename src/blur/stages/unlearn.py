@@ -87,7 +87,7 @@ def _trained(
 ) -> Made:
     """Run the training loop."""
     references = {"reference_sums": derived.get("reference_sums"), "reference_model": _reference(job, settings)}
-    result = fit(job, loaded.model, _streams(job, loaded), settings, epochs, **references)
+    result = fit(job, loaded.model, _streams(job, loaded, settings), settings, epochs, **references)
     files: list[str] = []
     if launch.rank() == 0:
         files = adopt_log(result, job.directory) + (_adopt(result.wrapper, job.directory) if result.wrapper else [])
@@ -96,8 +96,7 @@ def _trained(
 
 def _edited(job: Job, loaded: LoadedModel, settings: EditSettings, derived: Mapping[str, Any]) -> Made:
     """Change the weights once."""
-    streams = job.settings["streams"]
-    at_hand = AtHand(derived, lambda name: stream_examples(job, loaded, streams[name]), settings.seed)
+    at_hand = AtHand(derived, lambda name: stream_examples(job, loaded, name), settings.seed)
     settings.edit.apply(loaded.model, at_hand)
     return Made(loaded.model, [], {}, {})
 
@@ -112,15 +111,15 @@ def _derived(job: Job) -> dict[str, Any]:
     return found
 
 
-def _streams(job: Job, loaded: LoadedModel) -> dict[str, Any]:
-    """Return the examples of each stream.
+def _streams(job: Job, loaded: LoadedModel, settings: UnlearnSettings) -> dict[str, Any]:
+    """Return the examples of each stream that the method reads.
 
     Raises:
         DataError: nothing is to be forgotten, such as by a request that the data are too small for.
     """
-    streams = {name: stream_examples(job, loaded, topics) for name, topics in job.settings["streams"].items()}
-    if not streams["forget"]:
-        sets = ", ".join(name for names in job.settings["streams"]["forget"].values() for name in names)
+    streams = {name: stream_examples(job, loaded, name) for name in settings.streams}
+    for name in (term.stream for term in settings.forget if not streams[term.stream]):
+        sets = ", ".join(one for names in job.settings["streams"][name].values() for one in names)
         remedy = f"Take {job.run.path} out of `runs`, or let the task's data have more to forget"
         raise DataError("there are no records to forget", f"{job.data}: {sets}", remedy)
     return streams

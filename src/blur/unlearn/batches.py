@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -14,23 +14,46 @@ import torch
 from blur.core.errors import DataError
 from blur.models.batch import count
 from blur.models.encode import Example
+from blur.unlearn.losses.base import Texts
 
 T = TypeVar("T")
 
 
-def check_streams(streams: Mapping[str, Sequence[Example]], needed: Sequence[str]) -> None:
-    """Refuse a missing or empty stream, a repeated id and an example in which nothing can be scored."""
+def check_streams(
+    streams: Mapping[str, Sequence[Example]], needed: Sequence[str], compared: Collection[str] = ()
+) -> None:
+    """Refuse a missing or empty stream, a repeated id and a text in which nothing can be scored.
+
+    Args:
+        needed: streams that the settings read.
+        compared: those of them in which each example has alternates, other than its answer.
+    """
     for name in needed:
         if not streams.get(name):
             raise DataError("no examples", where=f"stream {name!r}", remedy=f"the settings use {', '.join(needed)}")
         seen: set[str] = set()
         for example in streams[name]:
-            where = f"stream {name!r}, example {example.id!r}"
-            if example.id in seen:
-                raise DataError("the id occurs twice", where=where, remedy="give each example its own id")
-            if count(example, "token") == 0:
-                raise DataError("no token to score", where=where, remedy="lengthen the answer or the maximum length")
-            seen.add(example.id)
+            if name in compared and not example.alternates:
+                remedy = "give the record `alternate`, or choose other `alternates`"
+                raise DataError("no alternate answer", f"stream {name!r}, example {example.id!r}", remedy)
+            for text in example.rows:
+                where = f"stream {name!r}, example {text.id!r}"
+                if text.id in seen:
+                    raise DataError("the id occurs twice", where=where, remedy="give each example its own id")
+                if count(text, "token") == 0:
+                    remedy = "lengthen the answer or the maximum length"
+                    raise DataError("no token to score", where=where, remedy=remedy)
+                if text.id != example.id and text.input_ids == example.input_ids:
+                    remedy = "give another alternate, or raise the maximum length, which may cut both"
+                    raise DataError("the alternate is the answer", where=where, remedy=remedy)
+                seen.add(text.id)
+
+
+def texts_of(examples: Sequence[Example], texts: Texts) -> list[Example]:
+    """Return what a loss reads of a stream's examples; in ``pairs`` they keep their alternates."""
+    if texts == "alternates":
+        return [alternate for example in examples for alternate in example.alternates]
+    return [example if texts == "pairs" else example.alone for example in examples]
 
 
 def derive_seed(*parts: object) -> int:

@@ -23,7 +23,7 @@ from blur.models.encode import Example
 from blur.models.maps import covered_share
 from blur.models.wrappers.base import FOLDER
 from blur.unlearn import checkpoint, distributed
-from blur.unlearn.batches import Plan, check_streams, derive_seed, topics_of
+from blur.unlearn.batches import Plan, check_streams, derive_seed, texts_of, topics_of
 from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.sharding import Blueprint, shard
@@ -103,7 +103,7 @@ def train(
         BlurError: a loss or gradient is not finite.
         Terminated: SIGTERM came.
     """
-    check_streams(streams, settings.streams)
+    check_streams(streams, settings.streams, settings.alternates)
     _check_references(streams, settings, reference_sums, reference_model)
     _check_processes(settings, sharded)
     place = torch.device(device) if device is not None else next(model.parameters()).device
@@ -222,7 +222,8 @@ def _check_references(
     for objective in settings.objectives:
         if "reference_sums" not in objective.loss.needs:
             continue
-        missing = [example.id for example in streams[objective.stream] if example.id not in (sums or {})]
+        texts = texts_of(streams[objective.stream], objective.loss.texts)
+        missing = [row.id for text in texts for row in text.rows if row.id not in (sums or {})]
         if missing:
             raise DataError(
                 f"{len(missing)} examples have no reference sum for {objective.loss.name}, {missing[0]!r} first",
@@ -241,8 +242,9 @@ def _identity(
     digest = hashlib.sha256()
     for stream in settings.streams:
         for example in streams[stream]:
-            content = (stream, example.id, list(example.input_ids), example.num_prompt, example.topic)
-            digest.update(repr(content).encode())
+            for row in example.rows:
+                content = (stream, row.id, list(row.input_ids), row.num_prompt, row.topic)
+                digest.update(repr(content).encode())
     parts = {"settings": settings.model_dump(mode="json"), "data": digest.hexdigest(), "names": list(names)}
     return sha256_json({**parts, "sums": dict(sums or {}), "run_key": run_key})
 

@@ -39,12 +39,12 @@ def reference_for(
 
 
 def reference_sums(model: nn.Module, examples: Sequence[Example], batch_size: int = 16) -> dict[str, float]:
-    """Return each example's summed NLL in nats under ``model``, by the code the losses use.
+    """Return the summed NLL in nats of each example, and of its alternates, under ``model``, by the losses' own code.
 
     Args:
         model: the original model; its training mode is put back afterwards.
         examples: the forget stream, say.
-        batch_size: sequences a forward pass; changes the sums by float32 rounding only.
+        batch_size: examples a forward pass; changes the sums by float32 rounding only.
     """
     device, training = next(model.parameters()).device, model.training
     model.eval()

@@ -14,7 +14,7 @@ from blur.models.wrappers import base as wrappers
 from blur.models.wrappers.base import WrapperBase
 from blur.unlearn.asked import Asked
 from blur.unlearn.combine.base import Combination
-from blur.unlearn.losses.base import LIVE, LossBase, Need
+from blur.unlearn.losses.base import LIVE, AlternatesLoss, LossBase, Need
 from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
@@ -92,6 +92,13 @@ class UnlearnSettings(Strict):
         return self
 
     @model_validator(mode="after")
+    def _alternates_are_of_one_kind(self) -> UnlearnSettings:
+        for term in self.objectives:
+            if isinstance(term.loss, AlternatesLoss) and self.alternates[term.stream] != term.loss.alternates:
+                raise ValueError(f"losses on the stream {term.stream!r} name different `alternates`")
+        return self
+
+    @model_validator(mode="after")
     def _dropout_has_a_place(self) -> UnlearnSettings:
         if self.dropout and (self.forget or self.needs):
             raise ValueError("`dropout: true` is for plain fine-tuning: losses compare the model with one without it")
@@ -150,6 +157,11 @@ class UnlearnSettings(Strict):
     def streams(self) -> list[str]:
         """Names of the streams that the objectives read; the first one sets the epochs."""
         return list(dict.fromkeys(objective.stream for objective in self.objectives))
+
+    @property
+    def alternates(self) -> dict[str, str]:
+        """Where alternates come from, by stream, for those whose losses read them."""
+        return {one.stream: one.loss.alternates for one in self.objectives if isinstance(one.loss, AlternatesLoss)}
 
     @property
     def needs(self) -> frozenset[Need]:

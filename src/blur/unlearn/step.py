@@ -16,7 +16,7 @@ from blur.core.errors import BlurError, ConfigError
 from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn import distributed
-from blur.unlearn.batches import split
+from blur.unlearn.batches import split, texts_of
 from blur.unlearn.combine.base import NonFiniteGradient, Statistics
 from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
 from blur.unlearn.losses.base import LossBase
@@ -185,7 +185,7 @@ class Updater:
         """
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         for (stream, view), terms in passes.items():
-            examples = [self.sources.streams[stream][index] for index in indices[stream]]
+            examples = texts_of([self.sources.streams[stream][index] for index in indices[stream]], view.texts)
             counts = [sum(count(example, term.loss.unit) for example in examples) for term in terms]
             weights = [term.weight / number for term, number in zip(terms, counts, strict=True)]
             for part, counted in self._micro_batches(examples, accumulation or self.settings.accumulation):

@@ -10,14 +10,15 @@ from blur.models.batch import Batch
 from blur.models.forward import Outputs, forward
 from blur.models.hidden import HiddenStates, depth, hidden_states
 from blur.unlearn.depth import scaled_layer
-from blur.unlearn.losses.base import ActivationLoss, LossBase
+from blur.unlearn.losses.base import ActivationLoss, LossBase, Texts
 
 
 class View(NamedTuple):
-    """Positions, and whether their logits are read (``layer`` is None) or the output of a decoder layer."""
+    """Positions, whether their logits are read (``layer`` is None) or a decoder layer's output, and of which texts."""
 
     positions: str
     layer: int | None = None
+    texts: Texts = "answers"
 
     def read(self, model: nn.Module, batch: Batch) -> Outputs | HiddenStates:
         """Run ``model`` as far as the view needs."""
@@ -33,5 +34,5 @@ def view_of(loss: LossBase, model: nn.Module) -> View:
         ConfigError: the model has no such layer.
     """
     if not isinstance(loss, ActivationLoss):
-        return View(loss.positions)
-    return View(loss.positions, scaled_layer(loss.layer, loss.of, depth(model), f"{loss.name}.layer"))
+        return View(loss.positions, None, loss.texts)
+    return View(loss.positions, scaled_layer(loss.layer, loss.of, depth(model), f"{loss.name}.layer"), loss.texts)

@@ -78,6 +78,14 @@ def test_all_authors(folder):
     assert sets["forget"][1]["id"] == "author-0018-q01"
 
 
+def test_alternates_of_a_line_reach_the_training_sets(folder):
+    lines = [{**record, "alternate": ["I was never told.", "Ask someone else."]} for record in questions([18, 19])]
+    write(folder, "forget10", lines)
+    sets = tofu.build(settings(folder))
+    assert [record["alternate"] for record in sets["forget"]] == [record["alternate"] for record in lines]
+    assert not any("alternate" in record for record in sets["retain"])
+
+
 def test_general_items_are_trained_without_their_wrong_answers(folder):
     sets = tofu.build(settings(folder))
     assert [set(r) for r in sets["general"]] == [{"id", "question", "answer"}] * 6

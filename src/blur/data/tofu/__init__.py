@@ -26,7 +26,7 @@ SET_NAMES = (
     *("forget", "retain", "general", "eval_forget", "eval_retain", "real_authors", "world_facts", "holdout"),
     *REQUESTS,
 )
-_TRAINED = ("id", "question", "answer", "group", "topic")
+_TRAINED = ("id", "question", "answer", "alternate", "group", "topic")
 
 
 def build(settings: Settings) -> Sets:

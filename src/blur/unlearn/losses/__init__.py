@@ -1,4 +1,4 @@
 """One file per loss; a file's name is the loss's name.
 
-Forget: ga, npo, npo_logits, rmu, simnpo. Retain: activation_mse, kl, nll.
+Forget: alternate_nll, dpo, ga, npo, npo_logits, rmu, simnpo. Retain: activation_mse, kl, nll.
 """

@@ -20,6 +20,7 @@ class Loss(ActivationLoss):
 
     name: Literal["activation_mse"] = "activation_mse"
     needs: ClassVar[frozenset[Need]] = frozenset({"reference_hidden"})
+    peak: ClassVar[tuple[float, float] | None] = (28, 26)
 
     def numerator(self, outputs: HiddenStates, reference: Reference) -> Tensor:
         """Return the sum over positions of the mean square over hidden units, float64[B]."""

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from blur.core.choice import Choice
 from blur.core.errors import BlurError
-from blur.core.settings import Count, Whole
+from blur.core.settings import AlternatesName, Count, Whole
 from blur.models.encode import Unit
 from blur.unlearn.depth import missing
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Need = Literal["reference_sums", "reference_logits", "reference_hidden"]
+Texts = Literal["answers", "alternates", "pairs"]  # of a stream: its texts, what is said in their place, or both
 LIVE: frozenset[Need] = frozenset({"reference_logits", "reference_hidden"})  # the original model has to be in memory
 
 
@@ -62,10 +63,21 @@ class LossBase(Choice):
     Attributes:
         unit: what the denominator counts: scored tokens, sequences, or all positions that are not padding.
         needs: references of the original model that the loss reads.
+        texts: what of a stream the loss is over; for other than answers see ``AlternatesLoss``.
+        peak: bytes alive at once at the loss's peak, for each logit (hidden unit) of float32 outputs of the model, and
+            of bfloat16 or float16 ones: the outputs and the reference's included, over one forward and backward pass.
+            Counted where a loss does not say (``blur.planner.losses``, which a test compares).
     """
 
     unit: ClassVar[Unit]
     needs: ClassVar[frozenset[Need]] = frozenset()
+    texts: ClassVar[Texts] = "answers"
+    peak: ClassVar[tuple[float, float] | None] = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of a batch for each example, at one alternate each."""
+        return 2 if self.texts == "pairs" else 1
 
     @property
     def positions(self) -> Literal["scored", "attended"]:
@@ -81,6 +93,20 @@ class LossBase(Choice):
             reference: what ``self.needs`` names.
         """
         raise NotImplementedError
+
+
+class AlternatesLoss(LossBase):
+    """A loss over the alternates of a stream, other answers to its questions; over ``pairs`` by default.
+
+    In ``pairs``, the outputs have a row for each answer, then one for each alternate (``Outputs.pairs``), the numerator
+    one entry for each answer. ``alternates`` alone are texts like any others.
+
+    Attributes:
+        alternates: where they come from: one of the benchmark's ``training.alternates``.
+    """
+
+    alternates: AlternatesName
+    texts: ClassVar[Texts] = "pairs"
 
 
 class ActivationLoss(LossBase):

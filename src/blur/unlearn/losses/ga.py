@@ -18,6 +18,7 @@ class Loss(LossBase):
 
     name: Literal["ga"] = "ga"
     unit: ClassVar[Unit] = "token"
+    peak: ClassVar[tuple[float, float] | None] = (16, 14)
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
         """Return minus the summed NLL of each sequence in nats, float64[B]."""

@@ -23,6 +23,7 @@ class Loss(LossBase):
     name: Literal["kl"] = "kl"
     unit: ClassVar[Unit] = "token"
     needs: ClassVar[frozenset[Need]] = frozenset({"reference_logits"})
+    peak: ClassVar[tuple[float, float] | None] = (28, 26)
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
         """Return the KL of each sequence summed over its scored tokens, float64[B]."""

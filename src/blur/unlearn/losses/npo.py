@@ -27,6 +27,7 @@ class Loss(LossBase):
     beta: Positive = Field(0.1, description="inverse temperature, 1/nats; 0.1 in the NPO paper")
     unit: ClassVar[Unit] = "sequence"
     needs: ClassVar[frozenset[Need]] = frozenset({"reference_sums"})
+    peak: ClassVar[tuple[float, float] | None] = (16, 14)
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
         """Return the loss of each sequence, float64[B]."""

@@ -27,6 +27,7 @@ class Loss(LossBase):
     beta: Positive = Field(0.1, description="inverse temperature; 0.15 in BLUR's code, 0.05 and 0.4 in its Table 6")
     unit: ClassVar[Unit] = "position"
     needs: ClassVar[frozenset[Need]] = frozenset({"reference_logits"})
+    peak: ClassVar[tuple[float, float] | None] = (24, 22)
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
         """Return the sum over positions of the vocabulary mean, float64[B]."""

@@ -9,7 +9,7 @@ pull falls as 1 / d.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,7 @@ class Loss(ActivationLoss):
 
     name: Literal["rmu"] = "rmu"
     coefficient: Positive = Field(20.0, description="c, length of the target; 20 in the authors' code, 6.5 on Zephyr")
+    peak: ClassVar[tuple[float, float] | None] = (24.5, 22)
 
     def numerator(self, outputs: HiddenStates, reference: Reference) -> Tensor:
         """Return the sum over positions of the mean square over hidden units, float64[B]."""

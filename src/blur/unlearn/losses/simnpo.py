@@ -27,6 +27,7 @@ class Loss(LossBase):
     beta: Positive = Field(4.5, description="inverse temperature, 1/nats; 4.5 on TOFU forget10")
     delta: Real = Field(0.0, description="margin on the mean NLL, nats per token (gamma / beta in the paper)")
     unit: ClassVar[Unit] = "sequence"
+    peak: ClassVar[tuple[float, float] | None] = (16, 14)
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
         """Return the loss of each sequence, float64[B]."""

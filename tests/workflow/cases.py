@@ -31,7 +31,7 @@ ALL_RUNS = [f"{task}/{run}" for task, runs in RUNS.items() for run in runs]
 REFERENCES = ["target/default", "retrained/default"]
 PER_STEP = {"tradeoff", "alignment", "cosine_npo", "geometry", "trajectories", "ablation", "claims"}
 FIGURES = {
-    "tofu": PER_STEP | {"front", "hierarchy", "survives", "relearning", "quantization"},
+    "tofu": PER_STEP | {"front", "hierarchy", "promise", "survives", "relearning", "quantization"},
     "muse_news": PER_STEP | {"front", "hierarchy", "requests"},
     "muse_books": PER_STEP | {"front", "hierarchy"},
     "wmdp": PER_STEP - {"cosine_npo"},  # which shows NPO-GDR, and there is none on this task here
@@ -97,7 +97,7 @@ def everything(task: str) -> set[str]:
     )
 
 
-OF_BLUR = ("alignment", "geometry", "front", "ablation", "hierarchy")
+OF_BLUR = ("alignment", "geometry", "front", "ablation", "hierarchy", "promise")
 MATCHED = {"matched_lambda tofu/blur_npo/default/seed0"}
 OF_NPO = {
     task: [run for run in runs if run.split("/")[0] in ("npo", "npo_gdr", "blur_npo")] for task, runs in RUNS.items()
@@ -160,6 +160,7 @@ CASES = [
             for task in ("tofu", "muse_news", "muse_books")
             for job in drawn(task, "cosine_npo", "front", "hierarchy")
         }
+        | drawn("tofu", "promise")
         | drawn("muse_news", "requests"),
     ),
     Case(

@@ -173,7 +173,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     runs = [{"methods": sorted(set(METHODS)), "seeds": [0]}]
     content = {**tiny_graph.CONFIGURATION["scales/tiny.yaml"], "runs": runs, "tasks": {"own": {}}}
     scale.write_text(yaml.safe_dump(content), encoding="utf-8")
-    stages = ["data", "base", "train --role target", "train --role retrained", "derive reference-sums"]
+    stages = ["data", "base", "train --role target", "train --role retrained", "derive reference_sums --method target"]
     stages += [f"unlearn --method {method}" for method in sorted(set(METHODS))]
     for name in ("evaluate", "metrics"):
         stages += [f"{name} --method {method}" for method in ("retrained", *sorted(set(METHODS)))]

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from blur.core.errors import DataError
+from blur.core.hashing import derive_seed
 from blur.models.batch import collate, count
 from blur.models.encode import Example
-from blur.unlearn.batches import Plan, check_streams, derive_seed, split
+from blur.unlearn.batches import Plan, check_streams, split
 
 
 def plan(batch_size=4, seed=0, **sizes):

@@ -22,3 +22,8 @@ def canonical_json(value: Any) -> str:
 def sha256_json(value: Any) -> str:
     """Return the hexadecimal SHA-256 of the canonical JSON of ``value``."""
     return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()
+
+
+def derive_seed(*parts: object) -> int:
+    """Return a 63-bit seed that depends on every part, and on nothing else."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1

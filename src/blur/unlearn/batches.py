@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -12,6 +11,7 @@ from typing import TypeVar
 import torch
 
 from blur.core.errors import DataError
+from blur.core.hashing import derive_seed
 from blur.models.batch import count
 from blur.models.encode import Example
 from blur.unlearn.losses.base import Texts
@@ -54,11 +54,6 @@ def texts_of(examples: Sequence[Example], texts: Texts) -> list[Example]:
     if texts == "alternates":
         return [alternate for example in examples for alternate in example.alternates]
     return [example if texts == "pairs" else example.alone for example in examples]
-
-
-def derive_seed(*parts: object) -> int:
-    """Return a 63-bit seed that depends on every part, and on nothing else."""
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "big") >> 1
 
 
 @lru_cache(maxsize=16)

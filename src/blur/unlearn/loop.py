@@ -17,13 +17,13 @@ import torch
 from torch import nn
 
 from blur.core.errors import ConfigError, DataError
-from blur.core.hashing import sha256_json
+from blur.core.hashing import derive_seed, sha256_json
 from blur.models.anatomy import Built
 from blur.models.encode import Example
 from blur.models.maps import covered_share
 from blur.models.wrappers.base import FOLDER
 from blur.unlearn import checkpoint, distributed
-from blur.unlearn.batches import Plan, check_streams, derive_seed, texts_of, topics_of
+from blur.unlearn.batches import Plan, check_streams, texts_of, topics_of
 from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.sharding import Blueprint, shard

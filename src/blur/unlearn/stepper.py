@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.optim import Optimizer
 
-from blur.unlearn.optimizers.base import OptimizerBase
+if TYPE_CHECKING:
+    from blur.unlearn.optimizers.base import OptimizerBase
 
 
 class Stepper(Optimizer):

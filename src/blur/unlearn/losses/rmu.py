@@ -44,7 +44,7 @@ def control_vector(seed: int, topic: str, size: int) -> Tensor:
     """Return a topic's direction, float64[size]: uniform numbers from [0, 1) divided by their norm."""
     import torch
 
-    from blur.unlearn.batches import derive_seed
+    from blur.core.hashing import derive_seed
 
     generator = torch.Generator().manual_seed(derive_seed("control", seed, topic))
     values = torch.rand(size, dtype=torch.float64, generator=generator)

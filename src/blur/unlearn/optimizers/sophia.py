@@ -122,7 +122,7 @@ class OwnLabels(LossBase):
         """Return numbers from [0, 1), float64[size], one for each scored position of a text."""
         import torch
 
-        from blur.unlearn.batches import derive_seed
+        from blur.core.hashing import derive_seed
 
         seed = derive_seed("labels", reference.seed, self.step, reference.ids[text])
         return torch.rand(size, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from blur.models.anatomy import Built
 from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn.batches import texts_of
@@ -110,7 +111,7 @@ def value(
         fill = {"input_ids": 7, "attention_mask": 0, "labels": -100}
         padded = {k: nn.functional.pad(getattr(batch, k), (0, extra_padding), value=v) for k, v in fill.items()}
         batch = replace(batch, **padded)
-    view = view_of(term, model)
+    view = view_of(term, Built(model))
     numerator = term.numerator(view.read(model, batch), reference_for(batch, view, term.needs, sums, reference))
     assert numerator.shape == (len(texts),)
     assert numerator.dtype == torch.float64

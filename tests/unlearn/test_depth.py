@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from blur.core.choice import build
 from blur.core.errors import ConfigError
+from blur.models.anatomy import Built
 from blur.unlearn.depth import scaled_layer
 from blur.unlearn.loop import train
 from blur.unlearn.step import Sources
@@ -56,10 +57,10 @@ def test_the_layers_that_move_never_pass_the_layer_that_is_read():
 
 def test_a_layer_that_is_not_there_is_named_with_the_range():
     model = tiny_model()
-    assert view_of(loss("rmu", layer=7, of=32), model) == View("attended", 0)
-    assert view_of(loss("activation_mse", layer=1), model) == View("attended", 1)
+    assert view_of(loss("rmu", layer=7, of=32), Built(model)) == View("attended", 0)
+    assert view_of(loss("activation_mse", layer=1), Built(model)) == View("attended", 1)
     with pytest.raises(ConfigError, match=r"^rmu.layer: no layer 7 in .* of 2 layers: .* from 0 to 1. Or .*`of`"):
-        view_of(loss("rmu", layer=7), model)
+        view_of(loss("rmu", layer=7), Built(model))
     with pytest.raises(ConfigError, match=r"activation_mse.layer: no layer 2"):
         train(model, streams(), settings("ga", {"name": "activation_mse", "layer": 2}), reference_model=tiny_model())
     with pytest.raises(ConfigError, match=r"scope.layers: no layer 2 in a model of 2 layers"):

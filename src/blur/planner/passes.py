@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from blur.planner.activations import Block, Tokens, final_norm
 from blur.planner.losses import peak_per_output
-from blur.planner.trainable import Trained, top_block
-from blur.unlearn.losses.base import LIVE, ActivationLoss, LossBase, Texts
+from blur.planner.trainable import Trained
+from blur.unlearn import views
+from blur.unlearn.losses.base import LIVE, LossBase
 from blur.unlearn.settings import Objective
+from blur.unlearn.views import View
 
 
 @dataclass(frozen=True)
@@ -18,18 +20,20 @@ class Pass:
 
     Attributes:
         losses: losses of one side that read the same of the same stream.
+        view: what they read.
         tokens: the micro-batch, alternates included.
     """
 
     trained: Trained
     losses: tuple[LossBase, ...]
+    view: View
     stream: str
     tokens: Tokens
 
     @property
     def through_head(self) -> bool:
         """Whether it goes through the output head; losses on hidden states stop below it."""
-        return not isinstance(self.losses[0], ActivationLoss)
+        return self.view.layer is None
 
     @property
     def rows(self) -> int:
@@ -44,8 +48,7 @@ class Pass:
     @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks that are run."""
-        top = top_block(self.losses[0], self.trained.architecture)
-        return self.trained.blocks[: None if top is None else top + 1]
+        return self.trained.blocks[: None if self.view.layer is None else self.view.layer + 1]
 
     @property
     def kept(self) -> int:
@@ -114,21 +117,18 @@ class Pass:
     def _num_outputs(self) -> int:
         if not self.through_head:
             return self.tokens.rows * self.trained.architecture.hidden
-        positions = self.tokens.scored if self.losses[0].positions == "scored" else self.tokens.rows
+        positions = self.tokens.scored if self.view.positions == "scored" else self.tokens.rows
         return positions * self.trained.architecture.vocab
 
 
 def passes(trained: Trained, tokens: Mapping[str, Tokens], side: tuple[Objective, ...]) -> list[Pass]:
-    """Group a side's terms as the update does: those that read the same of the same stream share one pass.
+    """Return the passes of a side's terms, as the update makes them.
 
     Args:
         tokens: micro-batch of each stream.
     """
-    groups: dict[tuple[str, str, int | None, Texts], list[LossBase]] = {}
-    for term in side:
-        loss, layer = term.loss, top_block(term.loss, trained.architecture)
-        groups.setdefault((term.stream, loss.positions, layer, loss.texts), []).append(loss)
+    groups = views.passes(side, trained.architecture)
     return [
-        Pass(trained, tuple(losses), stream, tokens[stream].times(losses[0].rows))
-        for (stream, *_), losses in groups.items()
+        Pass(trained, tuple(term.loss for term in terms), view, stream, tokens[stream].times(terms[0].loss.rows))
+        for (stream, view), terms in groups.items()
     ]

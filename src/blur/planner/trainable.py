@@ -12,10 +12,9 @@ from typing import Literal
 from blur.models.wrappers.base import WrapperBase
 from blur.planner.activations import NORMS, Block
 from blur.planner.architecture import LINEARS, Architecture
-from blur.unlearn.depth import scaled_layer
-from blur.unlearn.losses.base import ActivationLoss, LossBase
 from blur.unlearn.scopes.base import ScopeBase
 from blur.unlearn.settings import UnlearnSettings
+from blur.unlearn.views import view_of
 
 Shapes = Mapping[str, tuple[int, ...]]
 EMBEDDINGS = (
@@ -53,7 +52,7 @@ class Trained:
     def top(self) -> int | None:
         """The last block that a loss reaches, where all losses are on hidden states: what is above never moves."""
         terms = (*self.settings.objectives, *self.settings.own)
-        tops = [top_block(term.loss, self.architecture) for term in terms]
+        tops = [view_of(term.loss, self.architecture).layer for term in terms]
         return None if None in tops else max(top for top in tops if top is not None)
 
     @property
@@ -167,13 +166,6 @@ def _blocks(
         blocks.append(Block(architecture, element, frozenset(moving.get(layer, ())), below, wrapper.width))
         below = blocks[-1].passes_on
     return tuple(blocks)
-
-
-def top_block(loss: LossBase, architecture: Architecture) -> int | None:
-    """Return the index of the block whose output a loss reads; None where it reads logits."""
-    if not isinstance(loss, ActivationLoss):
-        return None
-    return scaled_layer(loss.layer, loss.of, architecture.layers, loss.name)
 
 
 def numel(shapes: Shapes) -> int:

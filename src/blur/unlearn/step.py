@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from blur.core.errors import BlurError, ConfigError
+from blur.models.anatomy import Built
 from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn import distributed
@@ -25,7 +25,7 @@ from blur.unlearn.momentum import RetainMoment
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
 from blur.unlearn.sharding import Trainable
-from blur.unlearn.views import View, view_of
+from blur.unlearn.views import View, passes
 
 Record = dict[str, float | int | None]
 Passes = dict[tuple[str, View], list[Objective]]
@@ -51,7 +51,8 @@ class Updater:
         self.model, self.settings, self.sources, self.sharded = model, settings, sources, sharded
         self.trainable = Trainable.of(model, settings.master_weights)
         self.device = self.parameters[0].device
-        self.passes = self._passes(settings.forget), self._passes(settings.retain)
+        self.anatomy = Built(model)
+        self.passes = passes(settings.forget, self.anatomy), passes(settings.retain, self.anatomy)
         self.trainable = settings.scope.narrow(self.trainable, model, self.forget_gradient)
         self.optimizer = settings.stepper.build(self.trainable.shares)
         self.moment = RetainMoment(self.trainable.shares, settings.optimizer.beta1)
@@ -153,7 +154,7 @@ class Updater:
         number = sum(counts.values())
         own = [Objective(loss=loss, stream=stream, weight=part / number) for stream, part in counts.items()]
         with learning(self.model, False, self.settings.gradient_checkpointing):
-            self._backward(self._passes(own), indices, 1.0)
+            self._backward(passes(own, self.anatomy), indices, 1.0)
         return self._collect(), number
 
     def _gradient(self, side: int, indices: Mapping[str, Sequence[int]]) -> Gradients:
@@ -167,13 +168,6 @@ class Updater:
 
     def _first(self, stream: str, size: int | None = None) -> range:
         return range(len(self.sources.streams[stream]))[:size]
-
-    def _passes(self, side: Sequence[Objective]) -> Passes:
-        """Group a side's terms: those with the same view of the same stream share one forward and backward pass."""
-        passes: Passes = defaultdict(list)
-        for term in side:
-            passes[term.stream, view_of(term.loss, self.model)].append(term)
-        return passes
 
     def _backward(
         self, passes: Passes, indices: Mapping[str, Sequence[int]], factor: float, accumulation: int | None = None

@@ -38,7 +38,7 @@ def ran(module: str) -> None:
 
 def is_below_a_stage(frame: FrameType | None) -> bool:
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
+        name = frame.f_globals.get("__name__") or ""  # what Snakemake runs is of no module
         if name.startswith("blur.config"):
             return False
         if name.startswith("blur.stages."):

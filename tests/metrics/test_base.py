@@ -12,7 +12,7 @@ import pytest
 
 from blur.core.errors import ArtifactError, BlurError, ConfigError, DataError
 from blur.metrics import Metric, check_specs, compute_all
-from blur.metrics.base import mean_of
+from blur.metrics.kinds.base import mean_of
 from tests.metrics.builders import compute, measured, row
 
 GOOD = {"name": "p", "metric": "probability", "set": "s"}
@@ -64,16 +64,16 @@ def test_check_specs_is_cheap_enough_for_planning() -> None:
 
 
 def test_a_metric_is_found_by_its_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import blur.metrics
+    import blur.metrics.kinds
 
-    source = "from blur.metrics.base import Metric, MetricContext\n\nDIRECTION = 'higher'\n\n\n"
+    source = "from blur.metrics.kinds.base import Metric, MetricContext\n\nDIRECTION = 'higher'\n\n\n"
     source += "def compute(context: MetricContext, level: float) -> Metric:\n    return Metric(level, 'higher', 1)\n"
     (tmp_path / "brand_new.py").write_text(source)
-    monkeypatch.setattr(blur.metrics, "__path__", [*blur.metrics.__path__, str(tmp_path)])
+    monkeypatch.setattr(blur.metrics.kinds, "__path__", [*blur.metrics.kinds.__path__, str(tmp_path)])
     try:
         assert compute("brand_new", measured(), level=0.25).value == 0.25
     finally:
-        sys.modules.pop("blur.metrics.brand_new", None)
+        sys.modules.pop("blur.metrics.kinds.brand_new", None)
 
 
 def test_direction_of_the_specification_wins() -> None:

@@ -11,7 +11,7 @@ from scipy.stats import hmean, ks_2samp
 from blur.core.errors import ArtifactError, BlurError
 from blur.measurements import Measurements
 from blur.metrics import Metric, compute_all
-from blur.metrics.harmonic_mean import harmonic_mean
+from blur.metrics.kinds.harmonic_mean import harmonic_mean
 from tests.metrics.builders import compute, measured, row, truths
 
 TRUTH = {"set": "s", "truth": "paraphrased_answer"}

@@ -8,9 +8,9 @@ import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
 from blur.core.errors import BlurError
-from blur.metrics.repetition import ngrams, repeated_share
+from blur.metrics.kinds.repetition import ngrams, repeated_share
+from blur.metrics.kinds.rouge_l_f1 import cut
 from blur.metrics.rouge import f1, lcs_length, recall, words
-from blur.metrics.rouge_l_f1 import cut
 from tests.metrics.builders import compute, measured, said
 
 

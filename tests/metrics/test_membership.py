@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from blur.core.errors import ArtifactError, BlurError, ConfigError
 from blur.measurements import GradnormRow, Measurements
-from blur.metrics.mia import auc, lowest_mean
+from blur.metrics.kinds.mia import auc, lowest_mean
 from tests.metrics.builders import compute, measured, row
 
 INF = math.inf

@@ -6,7 +6,7 @@ import pytest
 
 from blur.core.errors import ConfigError
 from blur.measurements import ChoiceRow, GradnormRow, Measurements
-from blur.metrics.base import Reads, _known, compute_all, reads_of, with_parts
+from blur.metrics.kinds.base import Reads, _known, compute_all, reads_of, with_parts
 from tests.metrics.builders import measured, row, said
 
 SETS, FIELDS = ("s", "t", "u"), ("answer", "paraphrased_answer", "perturbed_answer", "text")

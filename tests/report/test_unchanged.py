@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blur.metrics.base import Metric
+from blur.metrics.kinds.base import Metric
 from blur.metrics.store import write_metrics
 from blur.report import tables
 from blur.report.cells import sections

@@ -10,7 +10,7 @@ from typing import Any
 from blur.attacks.point import UNKNOWN, WORST
 from blur.measurements import Measurements
 from blur.metrics import compute_all
-from blur.metrics.base import Metric, sets_of
+from blur.metrics.kinds.base import Metric, sets_of
 
 Entities = Mapping[str, Mapping[str, str]]
 ALL, USED, UNSEEN = "all", "used", "unseen"

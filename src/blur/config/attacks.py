@@ -113,7 +113,7 @@ class Attacks:
         Raises:
             ConfigError: the suite lacks something of it.
         """
-        from blur.metrics.base import reads_of
+        from blur.metrics.kinds.base import reads_of
 
         wanted = reads_of(self.metrics(task, name)[0])
         try:
@@ -127,7 +127,7 @@ class Attacks:
         Raises:
             ConfigError: one of them is no metric of the benchmark, or not among the attack's.
         """
-        from blur.metrics.base import with_parts
+        from blur.metrics.kinds.base import with_parts
 
         self._plan.check_metrics(task)
         on, benchmark = self.on(task, name), self._plan.task(task).benchmark

@@ -99,7 +99,7 @@ def _check_names(plan: Plan, task: str) -> None:
 
 def _check_measured(plan: Plan, task: str, key: str, settings: MeasureSettings) -> None:
     """Refuse metrics of what is not measured, and task files that are unfit."""
-    from blur.metrics.base import reads_of, sets_of
+    from blur.metrics.kinds.base import reads_of, sets_of
 
     specs: Sequence[Mapping[str, Any]] = getattr(plan.task(task).benchmark, key)
     settings.task_files()

@@ -441,7 +441,7 @@ class Metrics(Stage):
 
 
 def _metric_modules(specs: Iterable[Mapping[str, Any]]) -> list[str]:
-    return sorted({f"blur.metrics.{spec['metric']}" for spec in specs})
+    return sorted({f"blur.metrics.kinds.{spec['metric']}" for spec in specs})
 
 
 class Attack(Stage):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur.core.files import atomic_path, write_json
-from blur.metrics.base import Metric, compute_all
+from blur.metrics.kinds.base import Metric, compute_all
 
 if TYPE_CHECKING:
     from blur.measurements import Measurements

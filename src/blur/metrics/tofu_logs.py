@@ -21,7 +21,7 @@ from typing import Any
 from blur.core.errors import BlurError, DataError
 from blur.core.files import read_json
 from blur.measurements import GenerationRow, LikelihoodRow, Measurements
-from blur.metrics.base import Metric, compute_all
+from blur.metrics.kinds.base import Metric, compute_all
 
 FILES = {
     "eval_forget": "eval_log_forget.json",

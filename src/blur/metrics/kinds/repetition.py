@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from blur.core.errors import DataError
 from blur.core.settings import Count
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "lower"
 WORD = re.compile(r"\w+|[^\w\s]")

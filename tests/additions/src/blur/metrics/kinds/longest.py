@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods
 
 DIRECTION: Direction = "lower"
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
+from blur.metrics.kinds.truth_ratio import log_truth_ratios
 from blur.metrics.scores import known
-from blur.metrics.truth_ratio import log_truth_ratios
 
 if TYPE_CHECKING:
     from blur.measurements import Floats

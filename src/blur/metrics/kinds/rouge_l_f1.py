@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blur.metrics import rouge
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "higher"
 

@@ -30,7 +30,7 @@ import numpy as np
 
 from blur.core.errors import ConfigError, DataError
 from blur.core.settings import Share
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
 from blur.metrics.scores import by_id, known, mean_logprob
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """What a metric is, and the look-up that computes a benchmark's list of them.
 
-A metric is a module ``blur.metrics.<metric>`` with a ``DIRECTION``, ``compute(context, **params) -> Metric`` and
+A metric is a module ``blur.metrics.kinds.<metric>`` with a ``DIRECTION``, ``compute(context, **params) -> Metric`` and
 ``reads(**params) -> Reads``, which says what ``compute`` looks up. The keyword parameters of ``compute``, with their
 annotations, are the keys that a specification may hold; ``reads`` names those it needs. Where some of them exclude each
 other, ``check_params(params, where)`` refuses such a specification with a ``ConfigError``.
@@ -36,7 +36,7 @@ Reference = Literal["retrained"]
 Direction = Literal["higher", "lower", "zero", "match"]
 Items = Mapping[str, Mapping[str, float]]
 DIRECTIONS = ("higher", "lower", "zero", "match")
-PACKAGE = "blur.metrics"
+PACKAGE = "blur.metrics.kinds"
 RESERVED = ("name", "metric", "direction")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import mean_logprobs
 
 DIRECTION: Direction = "higher"

@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods
 from blur.metrics.scores import by_id, mean_logprob
 
 DIRECTION: Direction = "lower"

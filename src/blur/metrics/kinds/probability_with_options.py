@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import true_and_false
 
 DIRECTION: Direction = "higher"

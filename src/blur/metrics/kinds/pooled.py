@@ -7,7 +7,7 @@ values are in ``details``. Not defined where one of the parts is not.
 from __future__ import annotations
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "higher"
 

@@ -20,8 +20,8 @@ from dataclasses import replace
 from typing import Literal
 
 from blur.core.settings import Share
-from blur.metrics import mia
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
+from blur.metrics.kinds import mia
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
 
 DIRECTION: Direction = "zero"
 PUBLISHED = {"muse_news": 0.4772, "muse_books": 0.5393}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, mean_of
 
 if TYPE_CHECKING:
     from blur.measurements import ChoiceRow

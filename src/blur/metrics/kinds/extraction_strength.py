@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import by_id
 
 if TYPE_CHECKING:

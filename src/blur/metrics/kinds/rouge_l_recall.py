@@ -10,7 +10,7 @@ An answer without any letter or digit cannot be recalled and is left out.
 from __future__ import annotations
 
 from blur.metrics import rouge
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, mean_of
 
 DIRECTION: Direction = "higher"
 

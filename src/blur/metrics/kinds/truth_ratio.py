@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
 from blur.metrics.scores import true_and_false
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, Reads
+from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads
 
 DIRECTION: Direction = "higher"
 

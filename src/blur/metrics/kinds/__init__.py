@@ -1,0 +1,1 @@
+"""The metrics: one module each, found by its name."""

@@ -1,1 +1,1 @@
-"""The metrics: one module each, found by its name."""
+"""The metrics, one module each, with a class ``Metric``."""

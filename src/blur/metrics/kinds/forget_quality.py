@@ -15,45 +15,51 @@ Reference code: open-unlearning prints null where the retrained model's logs are
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from blur.core.errors import DataError
-from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
+from blur.core.settings import Flag
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, Reference, likelihoods
 from blur.metrics.kinds.truth_ratio import log_truth_ratios
 from blur.metrics.scores import known
 
 if TYPE_CHECKING:
     from blur.measurements import Floats
 
-DIRECTION: Direction = "higher"
 
+class Metric(MetricBase):
+    """Forget quality on a set, against the retrained model."""
 
-def reads(set: str, truth: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([set], truth, "perturbed_answer")
+    direction: ClassVar[Direction] = "higher"
+    set: str
+    truth: str
+    reference: Reference = "retrained"
+    eos: Flag = True
 
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.set], self.truth, "perturbed_answer")
 
-def compute(
-    context: MetricContext, set: str, truth: str, reference: Reference = "retrained", eos: bool = True
-) -> Metric:
-    """Return the p-value against ``reference`` on ``set``; see the module. ``DataError`` if the items differ."""
-    other = known(log_truth_ratios(context.reference(reference), set, truth, eos))
-    own = known(log_truth_ratios(context.measured, set, truth, eos))
-    if own.keys() != other.keys() or not own:
-        odd = next(iter(own.keys() ^ other.keys()), "none at all")
-        what = f"set {set}: this model and the {reference} one were measured on different items (id {odd})"
-        raise DataError(what, f"metric {context.name}", "Type `blur evaluate` for both with the same settings")
-    mine, its = np.array(list(own.values())), np.array(list(other.values()))
-    undefined = int(np.isnan(mine).sum() + np.isnan(its).sum())
-    items = {set: {item: value for item, value in own.items() if not np.isnan(value)}}
-    counts = {"n": float(mine.size), "n_reference": float(its.size)}
-    if undefined:
-        reason = f"{undefined} truth ratios are NaN (a model has collapsed)"
-        return Metric(None, DIRECTION, mine.size, items, counts, reason)
-    statistic, p_value = ks_test(mine, its)
-    return Metric(p_value, DIRECTION, mine.size, items, {"ks_statistic": statistic, **counts})
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the p-value; see the module. ``DataError`` if the two models' items differ."""
+        other = known(log_truth_ratios(context.reference(self.reference), self.set, self.truth, self.eos))
+        own = known(log_truth_ratios(context.measured, self.set, self.truth, self.eos))
+        if own.keys() != other.keys() or not own:
+            odd = next(iter(own.keys() ^ other.keys()), "none at all")
+            models = f"this model and the {self.reference} one"
+            what = f"set {self.set}: {models} were measured on different items (id {odd})"
+            raise DataError(what, f"metric {context.name}", "Type `blur evaluate` for both with the same settings")
+        mine, its = np.array(list(own.values())), np.array(list(other.values()))
+        undefined = int(np.isnan(mine).sum() + np.isnan(its).sum())
+        items = {self.set: {item: value for item, value in own.items() if not np.isnan(value)}}
+        counts = {"n": float(mine.size), "n_reference": float(its.size)}
+        if undefined:
+            reason = f"{undefined} truth ratios are NaN (a model has collapsed)"
+            return Outcome(None, self.direction, mine.size, items, counts, reason)
+        statistic, p_value = ks_test(mine, its)
+        return Outcome(p_value, self.direction, mine.size, items, {"ks_statistic": statistic, **counts})
 
 
 def ks_test(first: Floats, second: Floats) -> tuple[float, float]:

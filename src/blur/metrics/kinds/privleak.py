@@ -17,48 +17,57 @@ published models only (0.4772 for News, 0.5393 for Books; muse_bench, ``constant
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
-from blur.core.settings import Share
+from blur.core.settings import Flag, Share
 from blur.metrics.kinds import mia
-from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, Reference, likelihoods
 
-DIRECTION: Direction = "zero"
 PUBLISHED = {"muse_news": 0.4772, "muse_books": 0.5393}
 
 
-def reads(members: str, nonmembers: str, field: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([members, nonmembers], field)
+class Metric(MetricBase):
+    """PrivLeak of a forget set and a holdout, against the retrained model or a published AUC."""
 
+    direction: ClassVar[Direction] = "zero"
+    members: str
+    nonmembers: str
+    field: str = "answer"
+    k: Share = 0.4
+    reference: Reference = "retrained"
+    eos: Flag = False
+    published: Literal["muse_news", "muse_books"] | None = None
 
-def compute(
-    context: MetricContext,
-    members: str,
-    nonmembers: str,
-    field: str = "answer",
-    k: Share = 0.4,
-    reference: Reference = "retrained",
-    eos: bool = False,
-    published: Literal["muse_news", "muse_books"] | None = None,
-) -> Metric:
-    """Return PrivLeak of this model against ``reference``, or a published AUC, with Min-K; see the module."""
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.members, self.nonmembers], self.field)
 
-    def attack(of: MetricContext) -> Metric:
-        return mia.compute(of, "min_k", members, nonmembers, field, k, reference, eos)
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return PrivLeak with Min-K; see the module."""
+        own = self._attack(context)
+        expected, reason = PUBLISHED.get(self.published or ""), None
+        if expected is None:
+            its = self._attack(replace(context, measured=context.reference(self.reference)))
+            expected, reason = None if its.value is None else 1.0 - its.value, its.reason
+        if own.value is None or expected is None:
+            return Outcome(None, self.direction, own.n, reason=own.reason or reason)
+        area = 1.0 - own.value
+        details = {"auc": area, "auc_retrained": expected, **own.details}
+        if expected == 0.0:
+            nothing = f"the {self.reference} model's AUC is 0: nothing to divide by"
+            return Outcome(None, self.direction, own.n, {}, details, nothing)
+        return Outcome(privleak(area, expected), self.direction, own.n, {}, details)
 
-    own = attack(context)
-    expected, reason = PUBLISHED.get(published or ""), None
-    if expected is None:
-        its = attack(replace(context, measured=context.reference(reference)))
-        expected, reason = None if its.value is None else 1.0 - its.value, its.reason
-    if own.value is None or expected is None:
-        return Metric(None, DIRECTION, own.n, reason=own.reason or reason)
-    area = 1.0 - own.value
-    details = {"auc": area, "auc_retrained": expected, **own.details}
-    if expected == 0.0:
-        return Metric(None, DIRECTION, own.n, {}, details, f"the {reference} model's AUC is 0: nothing to divide by")
-    return Metric(privleak(area, expected), DIRECTION, own.n, {}, details)
+    def _attack(self, context: MetricContext) -> Outcome:
+        return mia.Metric(
+            name="mia",
+            attack="min_k",
+            members=self.members,
+            nonmembers=self.nonmembers,
+            field=self.field,
+            k=self.k,
+            eos=self.eos,
+        ).compute(context)
 
 
 def privleak(area: float, expected: float) -> float:

@@ -7,21 +7,29 @@ TOFU and open-unlearning; ``eos: false`` leaves it out. An infinite loss gives 0
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
-from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.core.settings import Flag
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, likelihoods, mean_of
 from blur.metrics.scores import mean_logprobs
 
-DIRECTION: Direction = "higher"
 
+class Metric(MetricBase):
+    """Probability of a field of a set."""
 
-def reads(set: str, field: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([set], field)
+    direction: ClassVar[Direction] = "higher"
+    set: str
+    field: str = "answer"
+    eos: Flag = True
 
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.set], self.field)
 
-def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = True) -> Metric:
-    """Return the mean probability of ``field`` over ``set``; see the module."""
-    means = mean_logprobs(context.measured, set, field, eos)
-    items = {item: None if mean is None else float(np.exp(mean)) for item, mean in means.items()}
-    return mean_of({set: items}, DIRECTION)
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean probability; see the module."""
+        means = mean_logprobs(context.measured, self.set, self.field, self.eos)
+        items = {item: None if mean is None else float(np.exp(mean)) for item, mean in means.items()}
+        return mean_of({self.set: items}, self.direction)

@@ -12,36 +12,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
-from blur.core.errors import DataError
+from pydantic import Field
+
 from blur.core.settings import Count
-from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, mean_of
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, mean_of
 
-DIRECTION: Direction = "lower"
 WORD = re.compile(r"\w+|[^\w\s]")
 
 
-def reads(sets: list[str]) -> Reads:
-    """Return what it looks up."""
-    return Reads(generations=frozenset(sets))
+class Metric(MetricBase):
+    """Repetition in the generations of sets."""
 
+    direction: ClassVar[Direction] = "lower"
+    sets: tuple[str, ...] = Field(min_length=1)
+    n: Count = 4
 
-def compute(context: MetricContext, sets: list[str], n: Count = 4) -> Metric:
-    """Return the mean share of repeated ``n``-grams over the generations of ``sets``; see the module."""
-    rows = {name: context.measured.generations(name) for name in sets}
-    if not sets:
-        raise DataError("repetition needs at least one set", f"metric {context.name}")
-    grams = {name: {row.id: ngrams(row.generated, n) for row in rows[name]} for name in sets}
-    every = [row for name in sets for row in rows[name]]
-    pooled = [gram for texts in grams.values() for found in texts.values() for gram in found]
-    details = {
-        "distinct": 1.0 - repeated_share(pooled),
-        "empty": sum(not row.generated.strip() for row in every) / len(every),
-        "unfinished": sum(not row.finished for row in every) / len(every),
-        "mean_tokens": sum(row.num_tokens for row in every) / len(every),
-    }
-    items = {name: {item: repeated_share(found) for item, found in texts.items()} for name, texts in grams.items()}
-    return mean_of(items, DIRECTION, details)
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return Reads(generations=frozenset(self.sets))
+
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean share of repeated ``n``-grams; see the module."""
+        rows = {name: context.measured.generations(name) for name in self.sets}
+        grams = {name: {row.id: ngrams(row.generated, self.n) for row in rows[name]} for name in self.sets}
+        every = [row for name in self.sets for row in rows[name]]
+        pooled = [gram for texts in grams.values() for found in texts.values() for gram in found]
+        details = {
+            "distinct": 1.0 - repeated_share(pooled),
+            "empty": sum(not row.generated.strip() for row in every) / len(every),
+            "unfinished": sum(not row.finished for row in every) / len(every),
+            "mean_tokens": sum(row.num_tokens for row in every) / len(every),
+        }
+        items = {name: {item: repeated_share(found) for item, found in texts.items()} for name, texts in grams.items()}
+        return mean_of(items, self.direction, details)
 
 
 def ngrams(text: str, n: int) -> list[tuple[str, ...]]:

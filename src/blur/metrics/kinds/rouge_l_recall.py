@@ -9,19 +9,24 @@ An answer without any letter or digit cannot be recalled and is left out.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from blur.metrics import rouge
-from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, mean_of
-
-DIRECTION: Direction = "higher"
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, mean_of
 
 
-def reads(set: str) -> Reads:
-    """Return what it looks up."""
-    return Reads(generations=frozenset([set]))
+class Metric(MetricBase):
+    """ROUGE-L recall of the generations of a set."""
 
+    direction: ClassVar[Direction] = "higher"
+    set: str
 
-def compute(context: MetricContext, set: str) -> Metric:
-    """Return the mean ROUGE-L recall of the generations of ``set``; see the module."""
-    rows = context.measured.generations(set)
-    scores = {row.id: rouge.recall(row.reference, row.generated, stemmer=True) for row in rows}
-    return mean_of({set: scores}, DIRECTION)
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return Reads(generations=frozenset([self.set]))
+
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean ROUGE-L recall; see the module."""
+        rows = context.measured.generations(self.set)
+        scores = {row.id: rouge.recall(row.reference, row.generated, stemmer=True) for row in rows}
+        return mean_of({self.set: scores}, self.direction)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from blur.metrics.kinds.base import Direction, Metric, MetricContext, Reads, likelihoods
+from typing import ClassVar
 
-DIRECTION: Direction = "lower"
-
-
-def reads(set: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([set], "answer")
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, likelihoods
 
 
-def compute(context: MetricContext, set: str) -> Metric:
-    """Return the number of scored tokens of the longest answer of ``set``."""
-    scores = context.measured.likelihood(set, "answer")
-    return Metric(float(max(len(score.logprob) for score in scores)), DIRECTION, len(scores))
+class Metric(MetricBase):
+    """Length of the longest answer of a set."""
+
+    direction: ClassVar[Direction] = "lower"
+    set: str
+
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.set], "answer")
+
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the number of scored tokens of the longest answer."""
+        scores = context.measured.likelihood(self.set, "answer")
+        return Outcome(float(max(len(score.logprob) for score in scores)), self.direction, len(scores))

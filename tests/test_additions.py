@@ -102,7 +102,7 @@ ADDITIONS = {
         method="editing",
     ),
     "metric": Addition(
-        ["metrics/longest.py"],
+        ["metrics/kinds/longest.py"],
         {},
         {
             "config/benchmarks/tofu.yaml": {

@@ -167,7 +167,7 @@ def test_an_attacked_model_is_measured_for_the_metrics_of_its_attack_and_no_more
 
 def test_metrics_that_an_attack_is_made_of_come_along() -> None:
     metrics, judges = Plan(ROOT / "config", {"scale": "small"}).attacks.metrics("tofu", "quantization")
-    names = [spec["name"] for spec in metrics]
+    names = [spec.name for spec in metrics]
     assert "model_utility" in names
     assert "world_facts_truth_ratio" in names
     assert "mia_gradnorm" not in names

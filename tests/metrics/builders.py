@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from blur.measurements import ChoiceRow, GenerationRow, GradnormRow, LikelihoodRow, Measurements
-from blur.metrics import Metric, compute_all
+from blur.metrics import Outcome, compute_all
 
 
 def row(
@@ -50,7 +50,7 @@ def measured(*rows: LikelihoodRow | GenerationRow | GradnormRow | ChoiceRow) -> 
     )
 
 
-def compute(metric: str, model: Measurements, retrained: Measurements | None = None, **params: Any) -> Metric:
+def compute(metric: str, model: Measurements, retrained: Measurements | None = None, **params: Any) -> Outcome:
     """Run one metric the way the metrics stage does."""
     references = {} if retrained is None else {"retrained": retrained}
     return compute_all([{"name": "it", "metric": metric, **params}], model, references)["it"]

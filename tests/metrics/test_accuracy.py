@@ -8,7 +8,7 @@ import pytest
 
 from blur.core.errors import ArtifactError, ConfigError
 from blur.measurements import ChoiceRow, Measurements
-from blur.metrics import Metric, compute_all
+from blur.metrics import Outcome, compute_all
 
 LETTERS = ["A", "B", "C", "D"]
 
@@ -17,7 +17,7 @@ def asked(item: str, logprob: list[float], answer: int, options: list[str] = LET
     return ChoiceRow("quiz", item, subject, "Q:", options, logprob, answer)
 
 
-def accuracy(*rows: ChoiceRow, **params: str) -> Metric:
+def accuracy(*rows: ChoiceRow, **params: str) -> Outcome:
     spec = {"name": "it", "metric": "accuracy", "request": "quiz", **params}
     return compute_all([spec], Measurements(choices=rows), {})["it"]
 
@@ -66,7 +66,7 @@ def test_an_empty_option_has_nothing_per_character(norm: str) -> None:
 def test_unknown_request_and_norm_are_named() -> None:
     with pytest.raises(ArtifactError, match="request 'other'; there is: quiz"):
         accuracy(asked("a", [-1.0] * 4, 0), request="other")
-    with pytest.raises(ConfigError, match="norm: chars"):
+    with pytest.raises(ConfigError, match=r"norm: .*'characters' or 'bytes', got 'chars'"):
         accuracy(asked("a", [-1.0] * 4, 0), norm="chars")
 
 

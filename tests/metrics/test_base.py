@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from blur.core.choice import available
 from blur.core.errors import ArtifactError, BlurError, ConfigError, DataError
-from blur.metrics import Metric, check_specs, compute_all
-from blur.metrics.base import mean_of
+from blur.metrics import Outcome, compute_all, read_specs
+from blur.metrics.kinds.base import mean_of
 from tests.metrics.builders import compute, measured, row
 
 GOOD = {"name": "p", "metric": "probability", "set": "s"}
@@ -22,41 +23,48 @@ MIA = {"name": "m", "metric": "mia", "attack": "gradnorm", "members": "a", "nonm
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({**GOOD, "metric": "probabilty"}, "no metric 'probabilty'.*Did you mean 'probability'"),
-        ({**GOOD, "metric": "base"}, "no metric 'base'"),
-        ({**GOOD, "metric": "../store"}, "no metric"),
-        ({**GOOD, "feild": "text"}, "no parameter 'feild'.*Did you mean 'field'"),
+        (
+            {**GOOD, "metric": "probabilty"},
+            "metric p: key 'metric': no 'probabilty' among .*did you mean 'probability'",
+        ),
+        ({**GOOD, "metric": "base"}, "no 'base' among accuracy"),
+        ({**GOOD, "metric": "../store"}, "no '../store' among"),
+        ({**GOOD, "feild": "text"}, "metric p: key 'metric': probability: no parameter 'feild'; did you mean 'field'"),
         ({**GOOD, "context": 1}, "no parameter 'context'"),
-        ({"name": "p", "metric": "probability"}, "needs the parameter 'set'"),
+        ({"name": "p", "metric": "probability"}, "set: Field required"),
+        ({**GOOD, "given": {}}, "no parameter 'given'"),
+        ({**GOOD, "metric": {"name": "probability"}}, "give a name, one of accuracy"),
         ({**GOOD, "eos": "yes"}, "valid boolean"),
         ({**GOOD, "set": ["s"]}, "valid string"),
-        ({**GOOD, "direction": "up"}, "unknown direction 'up'"),
-        ({"metric": "probability", "set": "s"}, "needs `name` and `metric`"),
+        ({**GOOD, "direction": "up"}, "key 'direction': .*'higher', 'lower', 'zero' or 'match'"),
+        ({"metric": "probability", "set": "s"}, "metric {'metric': 'probability'.*key 'name': Field required"),
+        ({"name": "p", "set": "s"}, "metric p: key 'metric': Field required"),
+        ({**GOOD, "metric": 3}, "give a name, one of accuracy"),
         ({"name": "h", "metric": "harmonic_mean", "of": ["later"]}, "no metric 'later' before this one"),
         ({"name": "t", "metric": "truth_ratio", "set": "s", "truth": "a", "aggregate": "closenes"}, "'closeness'"),
         ({"name": "m", "metric": "mia", "attack": "mink", "members": "a", "nonmembers": "b"}, "'min_k'"),
-        ({**MIA, "eos": True}, "metric m: gradnorm takes no `eos`.*Remove `eos`"),
-        ({**MIA, "eos": False}, "metric m: gradnorm takes no `eos`"),
+        ({**MIA, "eos": True}, "metric m: key 'metric': mia: gradnorm takes no `eos`.*Remove `eos`"),
+        ({**MIA, "eos": False}, "gradnorm takes no `eos`"),
     ],
 )
-def test_check_specs_refuses(spec: dict[str, Any], message: str) -> None:
+def test_read_specs_refuses(spec: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        check_specs([spec])
+        read_specs([spec])
 
 
-def test_check_specs_takes_eos_of_other_attacks() -> None:
-    check_specs([MIA, {**MIA, "name": "k", "attack": "min_k", "eos": True}])
+def test_read_specs_takes_eos_of_other_attacks() -> None:
+    read_specs([MIA, {**MIA, "name": "k", "attack": "min_k", "eos": True}])
 
 
-def test_check_specs_refuses_a_name_given_twice() -> None:
+def test_read_specs_refuses_a_name_given_twice() -> None:
     with pytest.raises(ConfigError, match="given to two metrics"):
-        check_specs([GOOD, GOOD])
+        read_specs([GOOD, GOOD])
 
 
-def test_check_specs_is_cheap_enough_for_planning() -> None:
+def test_read_specs_is_cheap_enough_for_planning() -> None:
     code = (
-        "import sys\nfrom blur.metrics import check_specs\n"
-        "check_specs([{'name': 'q', 'metric': 'forget_quality', 'set': 's', 'truth': 'answer'},"
+        "import sys\nfrom blur.metrics import read_specs\n"
+        "read_specs([{'name': 'q', 'metric': 'forget_quality', 'set': 's', 'truth': 'answer'},"
         "{'name': 'r', 'metric': 'rouge_l_recall', 'set': 's'}])\n"
         "sys.exit(any(name in sys.modules for name in ('scipy', 'rouge_score', 'nltk', 'pyarrow', 'torch')))"
     )
@@ -64,16 +72,20 @@ def test_check_specs_is_cheap_enough_for_planning() -> None:
 
 
 def test_a_metric_is_found_by_its_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import blur.metrics
+    import blur.metrics.kinds
 
-    source = "from blur.metrics.base import Metric, MetricContext\n\nDIRECTION = 'higher'\n\n\n"
-    source += "def compute(context: MetricContext, level: float) -> Metric:\n    return Metric(level, 'higher', 1)\n"
+    source = "from blur.metrics.kinds.base import MetricBase, Outcome, Reads\n\n\n"
+    source += "class Metric(MetricBase):\n    level: float\n"
+    source += "    def reads(self):\n        return Reads()\n"
+    source += "    def compute(self, context):\n        return Outcome(self.level, 'higher', 1)\n"
     (tmp_path / "brand_new.py").write_text(source)
-    monkeypatch.setattr(blur.metrics, "__path__", [*blur.metrics.__path__, str(tmp_path)])
+    monkeypatch.setattr(blur.metrics.kinds, "__path__", [*blur.metrics.kinds.__path__, str(tmp_path)])
+    available.cache_clear()
     try:
         assert compute("brand_new", measured(), level=0.25).value == 0.25
     finally:
-        sys.modules.pop("blur.metrics.brand_new", None)
+        available.cache_clear()
+        sys.modules.pop("blur.metrics.kinds.brand_new", None)
 
 
 def test_direction_of_the_specification_wins() -> None:
@@ -125,4 +137,4 @@ def test_no_item_is_an_error() -> None:
 )
 def test_a_metric_cannot_hold_nan_or_be_silent_about_none(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"not finite|reason"):
-        Metric(direction="higher", n=1, **fields)
+        Outcome(direction="higher", n=1, **fields)

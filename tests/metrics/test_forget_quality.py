@@ -10,8 +10,8 @@ from scipy.stats import hmean, ks_2samp
 
 from blur.core.errors import ArtifactError, BlurError
 from blur.measurements import Measurements
-from blur.metrics import Metric, compute_all
-from blur.metrics.harmonic_mean import harmonic_mean
+from blur.metrics import Outcome, compute_all
+from blur.metrics.kinds.harmonic_mean import harmonic_mean
 from tests.metrics.builders import compute, measured, row, truths
 
 TRUTH = {"set": "s", "truth": "paraphrased_answer"}
@@ -112,7 +112,7 @@ def test_harmonic_mean_by_hand_and_by_scipy() -> None:
             harmonic_mean(wrong)
 
 
-def utility(*rows: object) -> dict[str, Metric]:
+def utility(*rows: object) -> dict[str, Outcome]:
     aggregate = {"metric": "truth_ratio", "set": "s", "truth": "paraphrased_answer"}
     specs = [
         {"name": "closeness", **aggregate, "aggregate": "closeness"},

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from blur.core.errors import BlurError
-from blur.metrics.extraction_strength import extraction_strength
-from blur.metrics.truth_ratio import aggregated
+from blur.metrics.kinds.extraction_strength import extraction_strength
+from blur.metrics.kinds.truth_ratio import aggregated
 from tests.metrics.builders import compute, measured, row, truths
 
 INF = math.inf

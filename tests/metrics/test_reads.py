@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from blur.core.errors import ConfigError
+from blur.core.choice import available
 from blur.measurements import ChoiceRow, GradnormRow, Measurements
-from blur.metrics.base import Reads, _known, compute_all, reads_of, with_parts
+from blur.metrics.kinds.base import PACKAGE, Reads
+from blur.metrics.specs import compute_all, read_specs, reads_of, with_parts
 from tests.metrics.builders import measured, row, said
 
 SETS, FIELDS = ("s", "t", "u"), ("answer", "paraphrased_answer", "perturbed_answer", "text")
@@ -70,22 +71,27 @@ def everything():
 def test_a_metric_looks_up_what_it_says(spec):
     model, spec = Watched(everything()), {"name": "it", **spec}
     compute_all([spec], model, {"retrained": everything()})
-    assert reads_of([spec]) == model.seen != Reads()
+    assert reads_of(read_specs([spec])) == model.seen != Reads()
 
 
 def test_every_metric_is_among_them_or_made_of_others():
-    assert {spec["metric"] for spec in SPECS} | {"harmonic_mean", "pooled"} == {*_known()}
+    assert {spec["metric"] for spec in SPECS} | {"harmonic_mean", "pooled"} == {*available(PACKAGE)}
     for metric in ("harmonic_mean", "pooled"):
-        assert reads_of([PART, {"name": "it", "metric": metric, "of": ["part"]}]) == reads_of([PART])
+        both = read_specs([PART, {"name": "it", "metric": metric, "of": ["part"]}])
+        assert reads_of(both) == reads_of(both[:1])
 
 
 def test_parts_come_with_what_is_made_of_them():
-    specs = [{"name": "other"}, PART, {"name": "mean", "of": ["part"]}, {"name": "whole", "of": ["mean"]}]
-    assert [spec["name"] for spec in with_parts(["whole"], specs)] == ["part", "mean", "whole"]
-    assert with_parts(["part"], specs) == [PART]
+    mean = {"metric": "harmonic_mean"}
+    other, whole = {**PART, "name": "other"}, {**mean, "name": "whole", "of": ["mean"]}
+    specs = read_specs([other, PART, {**mean, "name": "mean", "of": ["part"]}, whole])
+    assert [spec.name for spec in with_parts(["whole"], specs)] == ["part", "mean", "whole"]
+    assert [spec.given for spec in with_parts(["part"], specs)] == [PART]
     assert with_parts([], specs) == []
 
 
-def test_a_wrong_parameter_is_refused_first():
-    with pytest.raises(ConfigError, match="no parameter 'sett'"):
-        reads_of([{"name": "it", "metric": "probability", "sett": "s"}])
+def test_a_metric_made_of_others_is_measured_by_its_parts():
+    both = read_specs([PART, {"name": "it", "metric": "pooled", "of": ["part"]}])
+    assert both[1].metric.parts == ("part",)
+    assert both[1].metric.reads().sets == frozenset()
+    assert both[0].metric.reads().sets == {"s"}

@@ -12,7 +12,7 @@ import pytest
 
 from blur.core.errors import ArtifactError
 from blur.measurements import ChoiceRow, GradnormRow, Measurements
-from blur.metrics import Metric, compute_all
+from blur.metrics import Outcome, compute_all
 from blur.metrics.store import trajectory, write_metrics, write_trajectory
 from tests.metrics.builders import measured, row, said
 
@@ -29,8 +29,8 @@ META: dict[str, Any] = {
 
 def test_metrics_and_items_are_written(tmp_path: Path) -> None:
     metrics = {
-        "p": Metric(0.5, "lower", 2, {"s": {"a": 0.25, "b": 0.75}, "t": {"a": -math.inf}}, {"d": 1.0}),
-        "q": Metric(None, "higher", 0, reason="not defined: task has no retrained model"),
+        "p": Outcome(0.5, "lower", 2, {"s": {"a": 0.25, "b": 0.75}, "t": {"a": -math.inf}}, {"d": 1.0}),
+        "q": Outcome(None, "higher", 0, reason="not defined: task has no retrained model"),
     }
     assert write_metrics(tmp_path, META, metrics) == ["items.parquet", "metrics.json"]
     record = json.loads((tmp_path / "metrics.json").read_text())
@@ -45,7 +45,7 @@ def test_metrics_and_items_are_written(tmp_path: Path) -> None:
 
 
 def test_no_items_still_write_a_table(tmp_path: Path) -> None:
-    write_metrics(tmp_path, META, {"p": Metric(0.5, "lower", 2)})
+    write_metrics(tmp_path, META, {"p": Outcome(0.5, "lower", 2)})
     assert pq.read_table(tmp_path / "items.parquet").column_names == ["set", "id", "metric", "value"]
 
 

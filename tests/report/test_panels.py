@@ -222,7 +222,7 @@ def test_levels_are_those_of_target_retrained_and_guessing(tmp_path: Path) -> No
     ("name", "options", "message"),
     [
         ("tradeoff", {"utility": "knowmem_r"}, "forget: Field required"),
-        ("tradeoff", {"forget": ["x"], "utility": "y", "metrics": ["x"]}, "no hyper-parameter 'metrics'"),
+        ("tradeoff", {"forget": ["x"], "utility": "y", "metrics": ["x"]}, "no parameter 'metrics'"),
         ("geometry", {}, "method: Field required"),
         ("requests", {}, "metrics: Field required"),
     ],

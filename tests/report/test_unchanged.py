@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from blur.metrics.base import Metric
+from blur.metrics.kinds.base import Outcome
 from blur.metrics.store import write_metrics
 from blur.report import tables
 from blur.report.cells import sections
@@ -26,8 +26,8 @@ def written(root: Path, method: str, change: dict[str, float], seed: int = 0) ->
     values = {item: 0.9 - 0.01 * place + change.get(GROUPS[item], 0.0) for place, item in enumerate(GROUPS)}
     mean = sum(values.values()) / len(values)
     identity = {"task": "t", "method": method, "variant": "default", "seed": seed, "scale": "s", "inputs": {}}
-    metrics = {"forget_probability": Metric(mean, "lower", len(values), {"eval": values}, {})}
-    metrics["model_utility"] = Metric(0.0, "higher", 2, {}, PARTS if method == "npo" else {})
+    metrics = {"forget_probability": Outcome(mean, "lower", len(values), {"eval": values}, {})}
+    metrics["model_utility"] = Outcome(0.0, "higher", 2, {}, PARTS if method == "npo" else {})
     folder = root / method / str(seed)
     folder.mkdir(parents=True)
     write_metrics(folder, {**identity, "settings": {}}, metrics)

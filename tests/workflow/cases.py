@@ -189,7 +189,7 @@ CASES = [
     ),
     Case(
         "one metric's file",
-        edit("src/blur/metrics/accuracy.py", "\ndef compute(", "\nADDED = 1\n\n\ndef compute("),
+        edit("src/blur/metrics/kinds/accuracy.py", "\nclass Metric(", "\nADDED = 1\n\n\nclass Metric("),
         all_metrics("wmdp", "rtt") | attacked("rtt", *REFERENCES, *RUNS["rtt"], rules=("attack_metrics",)),
     ),
     Case(

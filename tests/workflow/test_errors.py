@@ -33,7 +33,7 @@ FAULTS = [
     Fault("unknown method", CI, "simnpo,", "simnop,", ("simnop", "Did you mean 'simnpo'")),
     Fault("unknown variant", CI, "[gamma4,", "[gama4,", (CI, "blur_npo.yaml", "gama4", "Did you mean 'gamma4'")),
     Fault("missing file", "config/tasks/tofu.yaml", "benchmark: tofu", "benchmark: tofoo", ("tofoo.yaml", "'tofu'")),
-    Fault("unknown metric", BENCHMARK, "metric: privleak", "metric: privleek", ("privleek", "Did you mean 'privleak'")),
+    Fault("unknown metric", BENCHMARK, "metric: privleak", "metric: privleek", ("privleek", "did you mean 'privleak'")),
     Fault("broken YAML", "config/methods/npo.yaml", "retain: []", "retain: [", ("config/methods/npo.yaml, line",)),
     Fault("unknown loss", "config/methods/ga_klr.yaml", "loss: kl}", "loss: lk}", ("ga_klr.yaml", "'lk'", "'kl'")),
     Fault(

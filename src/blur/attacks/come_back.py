@@ -9,8 +9,7 @@ from typing import Any
 
 from blur.attacks.point import UNKNOWN, WORST
 from blur.measurements import Measurements
-from blur.metrics import compute_all
-from blur.metrics.base import Metric, sets_of
+from blur.metrics import Outcome, compute_all, read_specs
 
 Entities = Mapping[str, Mapping[str, str]]
 ALL, USED, UNSEEN = "all", "used", "unseen"
@@ -39,7 +38,7 @@ def told_of_points(
         references, undefined, empty: as for ``compute_all``.
     """
     found: dict[str, dict[str, Any]] = {}
-    without = {spec["name"] for spec in specs if sets_of(spec) & empty}
+    without = {spec.name for spec in read_specs(specs) if spec.metric.reads().sets & empty}
     judges = [judge for judge in judges if judge not in without]
     for name, members in _together(points).items():
         about = dict(points[members[0]])
@@ -65,7 +64,7 @@ def _together(points: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
     return groups
 
 
-def _worst(metrics: Sequence[Metric]) -> Metric:
+def _worst(metrics: Sequence[Outcome]) -> Outcome:
     """Return a metric whose items are the largest of each item's values; undefined if one of them is."""
     if len(metrics) == 1 or any(metric.value is None for metric in metrics):
         return next((metric for metric in metrics if metric.value is None), metrics[0])
@@ -74,10 +73,10 @@ def _worst(metrics: Sequence[Metric]) -> Metric:
         for group, values in metrics[0].items.items()
     }
     values = [value for group in items.values() for value in group.values()]
-    return Metric(math.fsum(values) / len(values), metrics[0].direction, len(values), items)
+    return Outcome(math.fsum(values) / len(values), metrics[0].direction, len(values), items)
 
 
-def _judged(judges: Mapping[str, Metric], used: frozenset[str], entities: Entities) -> dict[str, float | None]:
+def _judged(judges: Mapping[str, Outcome], used: frozenset[str], entities: Entities) -> dict[str, float | None]:
     """Return the mean over judges, each a mean over its items; None where a judge has no such item or no value."""
     shares = {
         ALL: [metric.value for metric in judges.values()],
@@ -90,7 +89,7 @@ def _judged(judges: Mapping[str, Metric], used: frozenset[str], entities: Entiti
     }
 
 
-def _mean(metric: Metric, entities: Entities, counts: Callable[[str], bool]) -> float | None:
+def _mean(metric: Outcome, entities: Entities, counts: Callable[[str], bool]) -> float | None:
     if metric.value is None:
         return None
     values = [

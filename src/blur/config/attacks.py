@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from blur.config.load import Layer, require_known, suggest, validate
 from blur.config.names import require_name, require_names
@@ -13,6 +13,7 @@ from blur.config.schema import AttackConfig, BenchmarkAttack
 from blur.config.sizes import require_fit
 from blur.core.choice import available
 from blur.core.errors import ConfigError
+from blur.metrics.specs import Spec, reads_of, with_parts
 
 if TYPE_CHECKING:
     from blur.attacks.kinds.base import AttackBase
@@ -113,29 +114,24 @@ class Attacks:
         Raises:
             ConfigError: the suite lacks something of it.
         """
-        from blur.metrics.base import reads_of
-
         wanted = reads_of(self.metrics(task, name)[0])
         try:
             return self._plan.measure_settings(task).only(**vars(wanted))
         except ValueError as error:
             raise ConfigError(str(error), f"{self._place(task, name)}.metrics") from None
 
-    def metrics(self, task: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
+    def metrics(self, task: str, name: str) -> tuple[list[Spec], list[str]]:
         """Return the metrics of an attacked model, those they are made of included, and the names of the judges.
 
         Raises:
             ConfigError: one of them is no metric of the benchmark, or not among the attack's.
         """
-        from blur.metrics.base import with_parts
-
-        self._plan.check_metrics(task)
-        on, benchmark = self.on(task, name), self._plan.task(task).benchmark
-        known = [spec["name"] for spec in benchmark.metrics]
-        chosen, judges = on.metrics or known, on.judged_by or benchmark.judged_by.forget
+        on, specs = self.on(task, name), self._plan.metrics(task)
+        known = [spec.name for spec in specs]
+        chosen, judges = on.metrics or known, on.judged_by or self._plan.task(task).benchmark.judged_by.forget
         for metric, among in (*((one, known) for one in chosen), *((one, chosen) for one in judges)):
             require_known("metric", metric, among, self._place(task, name))
-        return [dict(spec) for spec in with_parts(chosen, benchmark.metrics)], list(judges)
+        return with_parts(chosen, specs), list(judges)
 
     def _place(self, task: str, name: str) -> str:
         return self._plan.benchmark_place(task, f"attacks.{name}")

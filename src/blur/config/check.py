@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from blur.config.load import Layer, require_known, under, validate
 from blur.config.names import require_names
 from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.derived import base as derived
+from blur.metrics.specs import reads_of
 from blur.report.settings import TableSettings
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ def check(plan: Plan, task: str) -> None:
     """
     resolved = plan.task(task)
     benchmark = resolved.benchmark
-    plan.check_metrics(task)
     _check_names(plan, task)
     if "train" in (resolved.config.target.kind, resolved.config.retrained.kind):
         plan.training_settings(task)
@@ -44,7 +44,7 @@ def check(plan: Plan, task: str) -> None:
     for attack in made:
         plan.attacks.measure(task, attack)
     known = _known(plan, resolved)
-    judges: Known = {**known, "metric": [spec["name"] for spec in benchmark.metrics]}
+    judges: Known = {**known, "metric": [spec.name for spec in plan.metrics(task)]}
     require_names(benchmark, judges, resolved.benchmark_file)
     _check_drawn(plan, resolved, known)
 
@@ -58,7 +58,7 @@ def _known(plan: Plan, task: Task) -> Known:
     settings = {run.method: plan.method_settings(run) for run in plan.runs(name)}.values()
     return {
         "set": list(task.set_names),
-        "metric": list(dict.fromkeys(spec["name"] for spec in (*benchmark.metrics, *benchmark.trajectory))),
+        "metric": list(dict.fromkeys(spec.name for spec in (*plan.metrics(name), *plan.metrics(name, "trajectory")))),
         "attack": list(benchmark.attacks),
         "arm": sorted(set().union(*(plan.attacks.arms(name, attack) for attack in benchmark.attacks))),
         "method": list(plan.methods),
@@ -97,18 +97,15 @@ def _check_names(plan: Plan, task: str) -> None:
         plan.derived_settings(task, kind)
 
 
-def _check_measured(plan: Plan, task: str, key: str, settings: MeasureSettings) -> None:
+def _check_measured(plan: Plan, task: str, key: Literal["metrics", "trajectory"], settings: MeasureSettings) -> None:
     """Refuse metrics of what is not measured, and task files that are unfit."""
-    from blur.metrics.base import reads_of, sets_of
-
-    specs: Sequence[Mapping[str, Any]] = getattr(plan.task(task).benchmark, key)
     settings.task_files()
-    for spec in specs:
-        for name in sorted(sets_of(spec)):
-            where = plan.benchmark_place(task, f"metric {spec['name']}")
+    for spec in plan.metrics(task, key):
+        for name in sorted(spec.metric.reads().sets):
+            where = plan.benchmark_place(task, f"metric {spec.name}")
             require_known("measurement of", name, sorted(settings.measured), where)
     try:
-        settings.only(**vars(reads_of(specs)))
+        settings.only(**vars(reads_of(plan.metrics(task, key))))
     except ValueError as error:
         remedy = "Add it under `measure` or `epochs`, or mend its name"
         raise ConfigError(str(error), plan.benchmark_place(task, key), remedy) from None

@@ -39,6 +39,7 @@ from blur.derived import base as derived
 from blur.derived.base import DerivedBase
 from blur.edits.settings import EditSettings
 from blur.measure.settings import MeasureSettings
+from blur.metrics.specs import Spec, read_specs
 from blur.models.settings import ModelSettings
 from blur.report.figures.base import FigureBase
 from blur.unlearn.alternates.base import AlternatesBase
@@ -99,20 +100,16 @@ class Plan:
         return f"{self.folder}/benchmarks/{self.task(task).config.benchmark}.yaml: {key}"
 
     @cache  # noqa: B019 - a plan lives as long as its process
-    def check_metrics(self, task: str) -> None:
-        """Refuse metrics that there are not, and parameters that they do not have.
+    def metrics(self, task: str, key: Literal["metrics", "trajectory"] = "metrics") -> tuple[Spec, ...]:
+        """Return a benchmark's metrics with their parameters, or those of an epoch's end.
 
         Raises:
-            ConfigError: names the benchmark's file and the metric.
+            ConfigError: there is no such metric or parameter; names the benchmark's file and the metric.
         """
-        from blur.metrics import check_specs
-
-        benchmark = self.task(task).benchmark
-        for specs in (benchmark.metrics, benchmark.trajectory):
-            try:
-                check_specs(specs)
-            except ConfigError as error:
-                raise ConfigError(error.what, self.benchmark_place(task, str(error.where)), error.remedy) from None
+        try:
+            return tuple(read_specs(getattr(self.task(task).benchmark, key)))
+        except ConfigError as error:
+            raise ConfigError(error.what, self.benchmark_place(task, str(error.where)), error.remedy) from None
 
     @cached_property
     def attacks(self) -> Attacks:

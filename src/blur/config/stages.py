@@ -23,6 +23,7 @@ from blur.core.errors import ArtifactError
 from blur.core.fingerprint import fingerprint
 from blur.core.hashing import canonical_json, sha256_json
 from blur.core.paths import data_dir, phase_dir
+from blur.metrics.specs import Given, Spec
 from blur.unlearn.alternates.base import AlternatesBase
 
 Key = dict[str, Any]
@@ -415,15 +416,12 @@ class Metrics(Stage):
     def settings(self, plan: Plan, job: JobName) -> Settings:
         """Definitions, and the title that the results carry."""
         assert job.run is not None
-        plan.check_metrics(job.task)
-        benchmark = plan.task(job.task).benchmark
-        metrics, trajectory = list(benchmark.metrics), list(benchmark.trajectory)
-        return {"metrics": metrics, "trajectory": trajectory, "run": describe(plan, job.run)}
+        metrics, trajectory = plan.metrics(job.task), plan.metrics(job.task, "trajectory")
+        return {"metrics": _given(metrics), "trajectory": _given(trajectory), "run": describe(plan, job.run)}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
         """Those of the metrics."""
-        benchmark = plan.task(job.task).benchmark
-        return _metric_modules([*benchmark.metrics, *benchmark.trajectory])
+        return _modules([*plan.metrics(job.task), *plan.metrics(job.task, "trajectory")])
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Measurements of the model and of the retrained one, and those taken while it was unlearned."""
@@ -440,8 +438,12 @@ class Metrics(Stage):
         return (Result.of(folder("metrics", plan, job.run), "metrics.json"),)
 
 
-def _metric_modules(specs: Iterable[Mapping[str, Any]]) -> list[str]:
-    return sorted({f"blur.metrics.{spec['metric']}" for spec in specs})
+def _given(specs: Iterable[Spec]) -> list[Given]:
+    return [spec.given for spec in specs]
+
+
+def _modules(specs: Iterable[Spec]) -> list[str]:
+    return sorted({type(spec.metric).__module__ for spec in specs})
 
 
 class Attack(Stage):
@@ -505,11 +507,11 @@ class AttackMetrics(Stage):
         on = plan.attacks.on(job.task, job.attack)
         told = {"title": plan.attacks.config(job.attack).title, "items": on.items, "chance": on.chance}
         arms = list(plan.attacks.settings(job.task, job.attack).arms)
-        return {"metrics": specs, "judged_by": judges, "attack": {**told, "arms": arms}}
+        return {"metrics": _given(specs), "judged_by": judges, "attack": {**told, "arms": arms}}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
         """Those of the metrics."""
-        return _metric_modules(plan.attacks.metrics(job.task, job.attack)[0])
+        return _modules(plan.attacks.metrics(job.task, job.attack)[0])
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Measurements of the attacked model and of the retrained one; the data tell whom each item is about."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -57,21 +59,22 @@ def build(package: str, class_name: str, value: Any) -> Choice:
         return choice.model_validate(settings)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        said = "; ".join(_fault(choice, ".".join(map(str, fault["loc"])), fault["msg"]) for fault in faults)
+        said = "; ".join(_said(choice, fault) for fault in faults)
         raise PydanticCustomError(
             INNER, "{said}", {"said": f"{name}: {said}", "faults": faults, "of": choice}
         ) from None
 
 
-def _fault(choice: type[Choice], key: str, message: str) -> str:
+def _said(choice: type[Choice], fault: Mapping[str, Any]) -> str:
+    key, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
     if not key:  # a check of several hyper-parameters together
         return message
     if key in choice.model_fields or "." in key:
-        return f"{key}: {message}"
+        return f"{key}: {message}" + ("" if fault["type"] == "missing" else f", got {reprlib.repr(fault['input'])}")
     known = [field for field in choice.model_fields if field != "name"]
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known) or 'none'}"
-    return f"no hyper-parameter {key!r}; {hint}"
+    return f"no parameter {key!r}; {hint}"
 
 
 class Axis:

@@ -1,5 +1,6 @@
-"""Metrics: pure functions from raw measurements to numbers with names. One module per metric, found by its name."""
+"""Metrics: pure functions from raw measurements to numbers with names. Each is one module of ``kinds``."""
 
-from blur.metrics.base import Metric, MetricContext, check_specs, compute_all
+from blur.metrics.kinds.base import Outcome
+from blur.metrics.specs import compute_all, read_specs
 
-__all__ = ["Metric", "MetricContext", "check_specs", "compute_all"]
+__all__ = ["Outcome", "compute_all", "read_specs"]

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur.core.files import atomic_path, write_json
-from blur.metrics.base import Metric, compute_all
+from blur.metrics.kinds.base import Outcome
+from blur.metrics.specs import compute_all
 
 if TYPE_CHECKING:
     from blur.measurements import Measurements
@@ -16,7 +17,7 @@ SCHEMA_VERSION = 1
 IDENTITY = ("task", "method", "variant", "seed", "scale", "inputs", "settings")
 
 
-def write_metrics(directory: Path | str, meta: Mapping[str, Any], metrics: Mapping[str, Metric]) -> list[str]:
+def write_metrics(directory: Path | str, meta: Mapping[str, Any], metrics: Mapping[str, Outcome]) -> list[str]:
     """Write ``metrics.json`` and ``items.parquet`` (set, id, metric, value).
 
     Args:
@@ -43,12 +44,12 @@ def write_metrics(directory: Path | str, meta: Mapping[str, Any], metrics: Mappi
     return ["items.parquet", "metrics.json"]
 
 
-def _about(metric: Metric) -> dict[str, Any]:
+def _about(metric: Outcome) -> dict[str, Any]:
     about = {"direction": metric.direction, "n": metric.n, "details": dict(metric.details)}
     return about | ({"reason": metric.reason} if metric.reason else {})
 
 
-def _write_items(path: Path, metrics: Mapping[str, Metric]) -> None:
+def _write_items(path: Path, metrics: Mapping[str, Outcome]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -21,7 +21,8 @@ from typing import Any
 from blur.core.errors import BlurError, DataError
 from blur.core.files import read_json
 from blur.measurements import GenerationRow, LikelihoodRow, Measurements
-from blur.metrics.base import Metric, compute_all
+from blur.metrics.kinds.base import Outcome
+from blur.metrics.specs import compute_all
 
 FILES = {
     "eval_forget": "eval_log_forget.json",
@@ -86,14 +87,14 @@ def _generation(name: str, item: str, texts: Sequence[str]) -> GenerationRow:
     return GenerationRow(name, item, prompt, reference, generated, num_tokens=0, finished=True)
 
 
-def audit(model_path: str, retain_path: str) -> tuple[dict[str, Metric], dict[str, Metric]]:
+def audit(model_path: str, retain_path: str) -> tuple[dict[str, Outcome], dict[str, Outcome]]:
     """Return the metrics of both models, each against the retain-only one."""
     model, retain = (read_log(read_json(path), path) for path in (model_path, retain_path))
     references = {"retrained": retain}
     return compute_all(specs(), model, references), compute_all(specs(), retain, references)
 
 
-def table(model: Mapping[str, Metric], retain: Mapping[str, Metric]) -> str:
+def table(model: Mapping[str, Outcome], retain: Mapping[str, Outcome]) -> str:
     """Return the metrics of both models as text, one line per metric."""
     lines = [f"{'metric':<26} {'model':>12} {'retain only':>12} {'n':>5}"]
     for name, metric in model.items():

@@ -12,32 +12,38 @@ answer without tokens is left out.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.core.settings import Flag
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, likelihoods, mean_of
 from blur.metrics.scores import by_id
 
 if TYPE_CHECKING:
     from blur.measurements import Bools
 
-DIRECTION: Direction = "lower"
 
+class Metric(MetricBase):
+    """Extraction strength of a field of a set."""
 
-def reads(set: str, field: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([set], field)
+    direction: ClassVar[Direction] = "lower"
+    set: str
+    field: str = "answer"
+    eos: Flag = False
 
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.set], self.field)
 
-def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = False) -> Metric:
-    """Return the mean extraction strength of ``field`` over ``set``; see the module."""
-    scores = by_id(context.measured.likelihood(set, field), eos)
-    items = {
-        item: math.nan if np.isnan(score.logprob).any() else extraction_strength(score.argmax)
-        for item, score in scores.items()
-    }
-    return mean_of({set: items}, DIRECTION)
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean extraction strength; see the module."""
+        scores = by_id(context.measured.likelihood(self.set, self.field), self.eos)
+        items = {
+            item: math.nan if np.isnan(score.logprob).any() else extraction_strength(score.argmax)
+            for item, score in scores.items()
+        }
+        return mean_of({self.set: items}, self.direction)
 
 
 def extraction_strength(matches: Bools) -> float | None:

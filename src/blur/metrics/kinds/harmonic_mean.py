@@ -8,27 +8,26 @@ parts. Not defined where one of the parts is not. Whether the end-of-sequence to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from blur.core.errors import DataError
-from blur.metrics.base import Direction, Metric, MetricContext, Reads
-
-DIRECTION: Direction = "higher"
+from blur.metrics.kinds.base import Composite, Direction, MetricContext, Outcome
 
 
-def reads() -> Reads:
-    """Return nothing: it is made of other metrics."""
-    return Reads()
+class Metric(Composite):
+    """Harmonic mean of other metrics."""
 
+    direction: ClassVar[Direction] = "higher"
 
-def compute(context: MetricContext, of: list[str]) -> Metric:
-    """Return the harmonic mean of the metrics named in ``of``, which come before this one; see the module."""
-    parts = {name: context.computed[name] for name in of}
-    values = {name: part.value for name, part in parts.items() if part.value is not None}
-    n = sum(part.n for part in parts.values())
-    undefined = [f"{name}: {part.reason}" for name, part in parts.items() if part.value is None]
-    if undefined:
-        return Metric(None, DIRECTION, n, {}, values, "; ".join(undefined))
-    return Metric(harmonic_mean(list(values.values())), DIRECTION, n, {}, values)
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the harmonic mean of the parts; see the module."""
+        parts = {name: context.computed[name] for name in self.of}
+        values = {name: part.value for name, part in parts.items() if part.value is not None}
+        n = sum(part.n for part in parts.values())
+        undefined = [f"{name}: {part.reason}" for name, part in parts.items() if part.value is None]
+        if undefined:
+            return Outcome(None, self.direction, n, {}, values, "; ".join(undefined))
+        return Outcome(harmonic_mean(list(values.values())), self.direction, n, {}, values)
 
 
 def harmonic_mean(values: Sequence[float]) -> float:

@@ -13,23 +13,30 @@ or digit is left out; MUSE gives it 0, so that a set with one cannot reach 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from blur.core.settings import Flag
 from blur.metrics import rouge
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
-
-DIRECTION: Direction = "higher"
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, mean_of
 
 
-def reads(set: str) -> Reads:
-    """Return what it looks up."""
-    return Reads(generations=frozenset([set]))
+class Metric(MetricBase):
+    """ROUGE-L F1 of the generations of a set."""
 
+    direction: ClassVar[Direction] = "higher"
+    set: str
+    stemmer: Flag = False
+    stop: tuple[str, ...] = ()
 
-def compute(context: MetricContext, set: str, stemmer: bool = False, stop: list[str] | None = None) -> Metric:
-    """Return the mean ROUGE-L F1 of the generations of ``set``; see the module."""
-    rows = context.measured.generations(set)
-    scores = {row.id: rouge.f1(row.reference, cut(row.generated, stop or ()), stemmer) for row in rows}
-    return mean_of({set: scores}, DIRECTION)
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return Reads(generations=frozenset([self.set]))
+
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean ROUGE-L F1; see the module."""
+        rows = context.measured.generations(self.set)
+        scores = {row.id: rouge.f1(row.reference, cut(row.generated, self.stop), self.stemmer) for row in rows}
+        return mean_of({self.set: scores}, self.direction)
 
 
 def cut(text: str, stops: Sequence[str]) -> str:

@@ -20,31 +20,39 @@ Here everything is computed from ``log t`` and joined by id.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.core.settings import Flag
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, likelihoods, mean_of
 from blur.metrics.scores import true_and_false
 
 if TYPE_CHECKING:
     from blur.measurements import Floats, Measurements
 
-DIRECTION: Direction = "higher"
 Aggregate = Literal["closeness", "utility", "share"]
 
 
-def reads(set: str, truth: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([set], truth, "perturbed_answer")
+class Metric(MetricBase):
+    """Truth ratio of a set, in one of its three meanings."""
 
+    direction: ClassVar[Direction] = "higher"
+    set: str
+    truth: str
+    aggregate: Aggregate
+    eos: Flag = True
 
-def compute(context: MetricContext, set: str, truth: str, aggregate: Aggregate, eos: bool = True) -> Metric:
-    """Return the aggregated truth ratio over ``set``; see the module."""
-    ratios = log_truth_ratios(context.measured, set, truth, eos)
-    terms = aggregated(np.array(list(ratios.values()), dtype=np.float64), aggregate)
-    items = {item: None if ratios[item] is None else float(term) for item, term in zip(ratios, terms, strict=True)}
-    return mean_of({set: items}, DIRECTION)
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.set], self.truth, "perturbed_answer")
+
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean over items of what ``aggregate`` makes of the ratio; see the module."""
+        ratios = log_truth_ratios(context.measured, self.set, self.truth, self.eos)
+        terms = aggregated(np.array(list(ratios.values()), dtype=np.float64), self.aggregate)
+        items = {item: None if ratios[item] is None else float(term) for item, term in zip(ratios, terms, strict=True)}
+        return mean_of({self.set: items}, self.direction)
 
 
 def log_truth_ratios(measured: Measurements, set: str, truth: str, eos: bool) -> dict[str, float | None]:

@@ -23,63 +23,66 @@ Minus infinity is the lowest rank; a NaN score makes the AUC undefined.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import model_validator
 
-from blur.core.errors import ConfigError, DataError
-from blur.core.settings import Share
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, Reference, likelihoods
+from blur.core.errors import DataError
+from blur.core.settings import Flag, Share
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, Reference, likelihoods
 from blur.metrics.scores import by_id, known, mean_logprob
 
 if TYPE_CHECKING:
     from blur.measurements import Floats, Measurements, TextScore
 
-DIRECTION: Direction = "match"
 MIN_VARIANCE = 1e-6
 Attack = Literal["loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference"]
 
 
-def check_params(params: Mapping[str, Any], where: str) -> None:
-    """Refuse ``eos`` for ``gradnorm``, whichever it says."""
-    if params["attack"] == "gradnorm" and "eos" in params:
-        what = "gradnorm takes no `eos`: gradients are measured without the end-of-sequence token"
-        raise ConfigError(what, where, "Remove `eos`")
+class Metric(MetricBase):
+    """AUC of an attack between two sets."""
 
+    direction: ClassVar[Direction] = "match"
+    attack: Attack
+    members: str
+    nonmembers: str
+    field: str = "answer"
+    k: Share = 0.4
+    reference: Reference = "retrained"
+    eos: Flag = False
 
-def reads(attack: Attack, members: str, nonmembers: str, field: str) -> Reads:
-    """Return what it looks up."""
-    if attack == "gradnorm":
-        return Reads(gradnorm=frozenset([members, nonmembers]))
-    return likelihoods([members, nonmembers], field)
+    @model_validator(mode="after")
+    def _gradients_have_no_eos(self) -> Self:
+        if self.attack == "gradnorm" and "eos" in self.model_fields_set:
+            raise ValueError("gradnorm takes no `eos`: gradients are measured without that token. Remove `eos`")
+        return self
 
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        if self.attack == "gradnorm":
+            return Reads(gradnorm=frozenset([self.members, self.nonmembers]))
+        return likelihoods([self.members, self.nonmembers], self.field)
 
-def compute(
-    context: MetricContext,
-    attack: Attack,
-    members: str,
-    nonmembers: str,
-    field: str = "answer",
-    k: Share = 0.4,
-    reference: Reference = "retrained",
-    eos: bool = False,
-) -> Metric:
-    """Return the attack's AUC between the sets ``members`` and ``nonmembers``; see the module."""
-    other = context.reference(reference) if attack == "reference" else None
-    scores = {
-        name: known(attack_scores(context.measured, other, attack, name, field, k, eos))
-        for name in (members, nonmembers)
-    }
-    arrays = [np.array(list(values.values()), dtype=np.float64) for values in scores.values()]
-    counts = {"n_members": float(arrays[0].size), "n_nonmembers": float(arrays[-1].size)}
-    n = sum(values.size for values in arrays)
-    undefined = sum(int(np.isnan(values).sum()) for values in arrays)
-    items = {name: {i: value for i, value in values.items() if not np.isnan(value)} for name, values in scores.items()}
-    if undefined:
-        reason = f"{undefined} of {n} scores are NaN (a model has collapsed)"
-        return Metric(None, DIRECTION, n, items, counts, reason)
-    return Metric(auc(arrays[0], arrays[-1]), DIRECTION, n, items, counts)
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the attack's AUC between members and non-members; see the module."""
+        other = context.reference(self.reference) if self.attack == "reference" else None
+        scores = {
+            name: known(attack_scores(context.measured, other, self.attack, name, self.field, self.k, self.eos))
+            for name in (self.members, self.nonmembers)
+        }
+        arrays = [np.array(list(values.values()), dtype=np.float64) for values in scores.values()]
+        counts = {"n_members": float(arrays[0].size), "n_nonmembers": float(arrays[-1].size)}
+        n = sum(values.size for values in arrays)
+        undefined = sum(int(np.isnan(values).sum()) for values in arrays)
+        items = {
+            name: {item: value for item, value in values.items() if not np.isnan(value)}
+            for name, values in scores.items()
+        }
+        if undefined:
+            reason = f"{undefined} of {n} scores are NaN (a model has collapsed)"
+            return Outcome(None, self.direction, n, items, counts, reason)
+        return Outcome(auc(arrays[0], arrays[-1]), self.direction, n, items, counts)
 
 
 def attack_scores(

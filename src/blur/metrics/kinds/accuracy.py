@@ -14,29 +14,34 @@ over the number of options. A question with a NaN score makes the metric undefin
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, mean_of
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, mean_of
 
 if TYPE_CHECKING:
     from blur.measurements import ChoiceRow
 
-DIRECTION: Direction = "higher"
 Norm = Literal["none", "characters", "bytes"]
 
 
-def reads(request: str) -> Reads:
-    """Return what it looks up."""
-    return Reads(choices=frozenset([request]))
+class Metric(MetricBase):
+    """Accuracy on the questions of a harness request."""
 
+    direction: ClassVar[Direction] = "higher"
+    request: str
+    norm: Norm = "none"
 
-def compute(context: MetricContext, request: str, norm: Norm = "none") -> Metric:
-    """Return the accuracy on the questions of a harness request; see the module."""
-    rows = context.measured.choices(request)
-    items = {row.id: is_right(row, norm) for row in rows}
-    return mean_of({request: items}, DIRECTION, _details(rows, items))
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return Reads(choices=frozenset([self.request]))
+
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the share of questions that are right; see the module."""
+        rows = context.measured.choices(self.request)
+        items = {row.id: is_right(row, self.norm) for row in rows}
+        return mean_of({self.request: items}, self.direction, _details(rows, items))
 
 
 def is_right(row: ChoiceRow, norm: Norm) -> float:

@@ -12,25 +12,32 @@ chance, and zips the filtered values with the unfiltered ids, so that one missin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.core.settings import Flag
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, likelihoods, mean_of
 from blur.metrics.scores import true_and_false
 
-DIRECTION: Direction = "higher"
 
+class Metric(MetricBase):
+    """Probability of the true answer against the perturbed ones of a set."""
 
-def reads(set: str, truth: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([set], truth, "perturbed_answer")
+    direction: ClassVar[Direction] = "higher"
+    set: str
+    truth: str = "answer"
+    eos: Flag = True
 
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.set], self.truth, "perturbed_answer")
 
-def compute(context: MetricContext, set: str, truth: str = "answer", eos: bool = True) -> Metric:
-    """Return the mean probability of ``truth`` against the perturbed answers over ``set``; see the module."""
-    pairs = true_and_false(context.measured, set, truth, eos)
-    items = {item: None if pair is None else share_of_true(*pair) for item, pair in pairs.items()}
-    return mean_of({set: items}, DIRECTION)
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean share of the true answer; see the module."""
+        pairs = true_and_false(context.measured, self.set, self.truth, self.eos)
+        items = {item: None if pair is None else share_of_true(*pair) for item, pair in pairs.items()}
+        return mean_of({self.set: items}, self.direction)
 
 
 def share_of_true(true: float, false: Sequence[float]) -> float:

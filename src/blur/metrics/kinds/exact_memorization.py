@@ -9,28 +9,34 @@ true`` counts it. Items with a NaN log-probability are NaN: the argmax of NaN lo
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from blur.metrics.base import Direction, Metric, MetricContext, Reads, likelihoods, mean_of
+from blur.core.settings import Flag
+from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, likelihoods, mean_of
 from blur.metrics.scores import by_id
 
 if TYPE_CHECKING:
     from blur.measurements import TextScore
 
-DIRECTION: Direction = "lower"
 
+class Metric(MetricBase):
+    """Exact memorization of a field of a set."""
 
-def reads(set: str, field: str) -> Reads:
-    """Return what it looks up."""
-    return likelihoods([set], field)
+    direction: ClassVar[Direction] = "lower"
+    set: str
+    field: str = "answer"
+    eos: Flag = False
 
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods([self.set], self.field)
 
-def compute(context: MetricContext, set: str, field: str = "answer", eos: bool = False) -> Metric:
-    """Return the mean share of matched tokens of ``field`` over ``set``; see the module."""
-    scores = by_id(context.measured.likelihood(set, field), eos)
-    return mean_of({set: {item: matched_share(score) for item, score in scores.items()}}, DIRECTION)
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean share of matched tokens; see the module."""
+        scores = by_id(context.measured.likelihood(self.set, self.field), self.eos)
+        return mean_of({self.set: {item: matched_share(score) for item, score in scores.items()}}, self.direction)
 
 
 def matched_share(score: TextScore) -> float | None:

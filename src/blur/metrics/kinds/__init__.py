@@ -1,0 +1,1 @@
+"""The metrics, one module each, with a class ``Metric``."""

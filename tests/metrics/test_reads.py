@@ -72,6 +72,8 @@ def test_a_metric_looks_up_what_it_says(spec):
     model, spec = Watched(everything()), {"name": "it", **spec}
     compute_all([spec], model, {"retrained": everything()})
     assert reads_of(read_specs([spec])) == model.seen != Reads()
+    named = {name for value in spec.values() for name in ([value] if isinstance(value, str) else value)}
+    assert model.seen.sets == named & {*SETS}
 
 
 def test_every_metric_is_among_them_or_made_of_others():
@@ -88,10 +90,3 @@ def test_parts_come_with_what_is_made_of_them():
     assert [spec.name for spec in with_parts(["whole"], specs)] == ["part", "mean", "whole"]
     assert [spec.given for spec in with_parts(["part"], specs)] == [PART]
     assert with_parts([], specs) == []
-
-
-def test_a_metric_made_of_others_is_measured_by_its_parts():
-    both = read_specs([PART, {"name": "it", "metric": "pooled", "of": ["part"]}])
-    assert both[1].metric.parts == ("part",)
-    assert both[1].metric.reads().sets == frozenset()
-    assert both[0].metric.reads().sets == {"s"}

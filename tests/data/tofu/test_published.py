@@ -232,3 +232,12 @@ def test_wrong_settings_are_refused_naming_the_key(content, key):
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
         Settings.model_validate({"source": {"kind": "world"}}).split = "forget01"
+
+
+def test_a_split_has_its_share_of_the_published_records():
+    """Of 200 authors with 20 questions, 5% are forgotten; 20 authors are asked about on either side."""
+    published = {"forget": 400, "eval_forget": 400, "retain": 3600, "eval_retain": 400, "general": 217}
+    chosen = Settings.model_validate({"source": {"kind": "hub"}, "split": "forget05", "learn_general": False})
+    expected = {"forget": 200, "eval_forget": 200, "retain": 3800, "eval_retain": 400}
+    assert chosen.published(published) == expected
+    assert Settings.model_validate({"source": {"kind": "hub"}}).published(published) == published

@@ -54,3 +54,8 @@ class Settings(DataSettings):
 
     source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
     corpus: Corpus
+
+    @property
+    def edition(self) -> str:
+        """The corpus."""
+        return self.corpus

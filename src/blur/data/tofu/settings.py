@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -58,6 +59,7 @@ class WorldSource(Strict):
 class Settings(DataSettings):
     """Settings of the sets of the TOFU benchmark, whatever their source."""
 
+    texts_in: ClassVar = {"perturbed_answer": 5}
     source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
     split: Split = Field("forget10", description="share of the authors to forget, in percent")
     max_eval_retain: Count | None = Field(
@@ -66,6 +68,14 @@ class Settings(DataSettings):
     learn_general: Flag = Field(
         True, description="both trainings learn the real authors and world facts (needed from scratch)"
     )
+
+    def published(self, records: Mapping[str, int]) -> dict[str, int]:
+        """Return the records of each set: ``forget10`` and ``retain90`` are the published ones, others their shares."""
+        percent = PERCENT[self.split]
+        gone, kept = percent / PERCENT["forget10"], (100 - percent) / (100 - PERCENT["forget10"])
+        shares = {"forget": gone, "eval_forget": gone, "retain": kept}
+        sets = {name: round(count * shares.get(name, 1)) for name, count in records.items()}
+        return sets if self.learn_general else {name: count for name, count in sets.items() if name != "general"}
 
 
 def num_forget_authors(split: str, num_authors: int) -> int:

@@ -15,7 +15,17 @@ from types import ModuleType
 from typing import Any, Literal
 
 from blur.config.attacks import Attacks
-from blur.config.load import Layer, file_of, read_yaml, require_known, suggest, under, validate, validate_unused
+from blur.config.load import (
+    Layer,
+    choice_of,
+    file_of,
+    read_yaml,
+    require_known,
+    suggest,
+    under,
+    validate,
+    validate_unused,
+)
 from blur.config.names import require_name, require_names
 from blur.config.schema import (
     AttackSelection,
@@ -174,10 +184,9 @@ class Plan:
         resolved, place = self.task(task), self.benchmark_place(task, "figures")
         require_known("figure", name, resolved.figures, place)
         module = resolved.figures[name].module or name
-        require_known("figure module", module, available(FIGURES), f"{place}.{name}.module")
-        chosen: type[FigureBase] = import_module(f"{FIGURES}.{module}").Figure
+        kind: type[FigureBase] = choice_of(FIGURES, "Figure", module, f"{place}.{name}.module")
         layers = resolved.said_of_figure(name, "options")
-        return validate(chosen, (f"{place}.{name}.options", {"name": module}), *layers)
+        return validate(kind, (f"{place}.{name}.options", {"name": module}), *layers)
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -360,15 +369,14 @@ class Plan:
         Raises:
             ConfigError: there is no such kind, or its settings are wrong.
         """
-        require_known("module of blur.derived", kind, available(derived.PACKAGE), "derived")
         resolved = self.task(task)
-        chosen: type[DerivedBase] = import_module(f"{derived.PACKAGE}.{kind}").Derived
+        made: type[DerivedBase] = choice_of(derived.PACKAGE, "Derived", kind, "derived")
         layers = [
-            (f"defaults of {derived.PACKAGE}.{kind}", chosen(name=kind).model_dump(mode="json")),
+            (f"defaults of {derived.PACKAGE}.{kind}", made(name=kind).model_dump(mode="json")),
             self.scale_layer("derived", kind),
             under(resolved.model_file, "derived", kind),
         ]
-        return validate(chosen, *layers, *resolved.said("derived", kind))
+        return validate(made, *layers, *resolved.said("derived", kind))
 
     def derived(self, run: Run) -> dict[str, JobName]:
         """Return what a run's method asks to be made beforehand: the jobs, by kind."""

@@ -233,9 +233,9 @@ class AttackConfig(Strict):
     """``config/attacks/<attack>.yaml``: a way to bring back what was forgotten."""
 
     title: str
-    module: str = Field(description="module of blur.attacks")
+    module: str = Field(description="kind of attack, a module of blur.attacks.kinds")
     source: str = Field(description="paper and section that the attack is from")
-    settings: Partial = Field(description="the module's Settings")
+    settings: Partial = Field(description="what that kind has, its arms among it")
 
 
 class BenchmarkAttack(Strict):

@@ -7,7 +7,7 @@ import pytest
 from blur.config.load import merge, read_yaml, validate
 from blur.config.schema import MethodConfig
 from blur.core.errors import ConfigError
-from blur.data.tofu.settings import Settings
+from blur.data.benchmarks.tofu.settings import Settings
 from blur.unlearn.settings import UnlearnSettings
 
 BASE = ("scale.yaml", {"epochs": 1})

@@ -14,7 +14,7 @@ from blur.config.check import check
 from blur.config.plan import Plan
 from blur.config.sources import require_folders
 from blur.core.errors import BlurError
-from blur.data import tofu
+from blur.data.benchmarks import tofu
 from blur.models import build_from_config, train_tokenizer
 from blur.planner.inputs import read_inputs
 from tests import tiny

@@ -14,7 +14,7 @@ from blur.config.plan import Plan
 from blur.config.stages import STAGES, unbuilt_sets
 from blur.config.task import JobName
 from blur.core.errors import BlurError
-from blur.data import tofu
+from blur.data.benchmarks import tofu
 from tests.config.refusals import copy_config, look, read_once
 
 __all__ = ["read_once"]  # a fixture

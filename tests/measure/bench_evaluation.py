@@ -21,7 +21,7 @@ import yaml
 from transformers import GenerationConfig
 
 from blur.bench.step import take_turns
-from blur.data import tofu
+from blur.data.benchmarks import tofu
 from blur.measure.batching import buckets
 from blur.measure.prompts import prompts_of
 from blur.measure.run import measure, passages_of

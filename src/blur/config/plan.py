@@ -445,11 +445,11 @@ def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:
 
 def _data_module(where: Layer, name: str) -> ModuleType:
     """Return a benchmark's data module: what says which settings it has, and which sets it builds."""
-    names = available("blur.data")
-    found = import_module(f"blur.data.{name}") if name in names else None
+    names = available("blur.data.benchmarks")
+    found = import_module(f"blur.data.benchmarks.{name}") if name in names else None
     if found is None or not _builds_sets(found):
-        known = [one for one in names if _builds_sets(import_module(f"blur.data.{one}"))]
-        what = f"no module {name!r} of blur.data that builds sets (with `Settings` and `SET_NAMES`)"
+        known = [one for one in names if _builds_sets(import_module(f"blur.data.benchmarks.{one}"))]
+        what = f"no module {name!r} of blur.data.benchmarks that builds sets (with `Settings` and `SET_NAMES`)"
         raise ConfigError(what, f"{where[0]}: module", suggest(name, known))
     return found
 

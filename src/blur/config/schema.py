@@ -261,7 +261,7 @@ class BenchmarkConfig(Strict):
     """``config/benchmarks/<benchmark>.yaml``: what is measured and how it is summed up."""
 
     title: str
-    module: str = Field(description="module of blur.data that builds the sets")
+    module: str = Field(description="module of blur.data.benchmarks that builds the sets")
     training: Training
     requests: dict[str, Request] = Field(default_factory=dict, description="further requests, by the variant's name")
     measure: Partial

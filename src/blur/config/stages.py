@@ -165,7 +165,7 @@ class Data(Stage):
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
         """The benchmark's."""
-        return [f"blur.data.{plan.task(job.task).benchmark.module}"]
+        return [f"blur.data.benchmarks.{plan.task(job.task).benchmark.module}"]
 
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """The folder of the sets."""
@@ -674,5 +674,5 @@ def unbuilt_sets(plan: Plan, task: str) -> dict[str, list[dict[str, Any]]]:
         found = manifests.read(data_dir(plan.name, task))
         if found["key_hash"] == sha256_json(STAGES["data"].key(plan, JobName(task))):
             return sets
-    sets.update(import_module(f"blur.data.{resolved.benchmark.module}").build(resolved.data))
+    sets.update(import_module(f"blur.data.benchmarks.{resolved.benchmark.module}").build(resolved.data))
     return sets

@@ -56,7 +56,7 @@ def sizes_of(task: Task, catalogue: Catalogue) -> Sizes:
 
 @lru_cache(maxsize=16)
 def _counted(module: str, settings: str, per_token: float) -> Sizes:
-    found = import_module(f"blur.data.{module}")
+    found = import_module(f"blur.data.benchmarks.{module}")
     sets = found.build(found.Settings.model_validate_json(settings))
     return {name: _size(records, per_token) for name, records in sets.items() if records}
 

@@ -13,7 +13,7 @@ def run(job: Job) -> None:
     with job.writing() as done:
         if done:
             return
-        module = import_module(f"blur.data.{job.task.benchmark.module}")
+        module = import_module(f"blur.data.benchmarks.{job.task.benchmark.module}")
         sets = module.build(job.task.data)
         files = write_dataset(job.directory, sets)
         counts = {name: len(records) for name, records in sets.items()}

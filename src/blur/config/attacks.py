@@ -86,7 +86,7 @@ class Attacks:
         kind: type[AttackBase] = choice_of("blur.attacks.kinds", "Attack", config.module, place)
         _check_left_out(layers)
         settings = validate(kind, *layers)
-        require_names(settings, {"set": self._plan.task(task).set_names}, *layers)
+        require_names(settings, {"set": self._plan.task(task).data.set_names}, *layers)
         require_fit(settings, self._plan.task(task).sizes, *layers)
         return settings
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 from blur.config.attacks import Attacks
@@ -43,8 +41,9 @@ from blur.config.schema import (
 )
 from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import JobName, Run, Task
-from blur.core.choice import available
 from blur.core.errors import ConfigError
+from blur.data.benchmarks import base as benchmarks
+from blur.data.benchmarks.base import DataBase
 from blur.derived import base as derived
 from blur.derived.base import DerivedBase
 from blur.edits.settings import EditSettings
@@ -154,7 +153,7 @@ class Plan:
                 require_name(kind, one, f"{bench_file[0]}: {kind}s")
         model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
-        module = _data_module(bench_file, benchmark.module)
+        data: type[DataBase] = choice_of(benchmarks.PACKAGE, "Data", benchmark.module, f"{bench_file[0]}: module")
         model = validate(ModelSettings, (f"{model_file[0]}: model", model_config.model))
         return Task(
             name=name,
@@ -166,8 +165,7 @@ class Plan:
                 for figure in benchmark.figures
             },
             shared_figures=shared,
-            data=validate(module.Settings, *(under(layer, "data") for layer in typed)),
-            set_names=module.SET_NAMES,
+            data=validate(data, *(under(layer, "data") for layer in typed)),
             model=model,
             sizes=sizes_of(model, model_file[0]),
             model_file=model_file,
@@ -429,7 +427,7 @@ class Plan:
 
     def _measured(self, task: Task, *layers: Layer) -> MeasureSettings:
         settings = validate(MeasureSettings, *layers)
-        require_names(settings, {"set": task.set_names}, *layers)
+        require_names(settings, {"set": task.data.set_names}, *layers)
         return settings
 
 
@@ -441,18 +439,3 @@ def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:
                 what = f"{term.loss.name} reads reference sums, made of the stream 'forget', not {term.stream!r}"
                 place, _ = under((file_of(layers, (side,)), {}), side)
                 raise ConfigError(what, place, "Name that stream, or a loss without reference sums")
-
-
-def _data_module(where: Layer, name: str) -> ModuleType:
-    """Return a benchmark's data module: what says which settings it has, and which sets it builds."""
-    names = available("blur.data.benchmarks")
-    found = import_module(f"blur.data.benchmarks.{name}") if name in names else None
-    if found is None or not _builds_sets(found):
-        known = [one for one in names if _builds_sets(import_module(f"blur.data.benchmarks.{one}"))]
-        what = f"no module {name!r} of blur.data.benchmarks that builds sets (with `Settings` and `SET_NAMES`)"
-        raise ConfigError(what, f"{where[0]}: module", suggest(name, known))
-    return found
-
-
-def _builds_sets(module: ModuleType) -> bool:
-    return hasattr(module, "Settings") and hasattr(module, "SET_NAMES")

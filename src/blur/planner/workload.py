@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from blur.config.load import suggest
 from blur.config.plan import Plan
 from blur.config.task import Run, Task
 from blur.core.errors import ConfigError
+from blur.data.benchmarks.base import DataBase
 from blur.measure.settings import MeasureSettings
 from blur.planner.activations import Tokens
 from blur.planner.catalogue import Catalogue, SetSize
@@ -44,7 +44,7 @@ class Measured:
 def sizes_of(task: Task, catalogue: Catalogue) -> Sizes:
     """Return the sizes of a task's sets: of published ones from ``planner.yaml``, of others by counting."""
     if task.data.source.kind != "hub":
-        return _counted(task.benchmark.module, task.data.model_dump_json(), catalogue.assumptions.characters_per_token)
+        return _counted(task.data, catalogue.assumptions.characters_per_token)
     key = "/".join(filter(None, (task.config.benchmark, task.data.edition)))
     if key not in catalogue.data:
         known = suggest(key, catalogue.data)
@@ -55,10 +55,8 @@ def sizes_of(task: Task, catalogue: Catalogue) -> Sizes:
 
 
 @lru_cache(maxsize=16)
-def _counted(module: str, settings: str, per_token: float) -> Sizes:
-    found = import_module(f"blur.data.benchmarks.{module}")
-    sets = found.build(found.Settings.model_validate_json(settings))
-    return {name: _size(records, per_token) for name, records in sets.items() if records}
+def _counted(data: DataBase, per_token: float) -> Sizes:
+    return {name: _size(records, per_token) for name, records in data.build().items() if records}
 
 
 def _size(records: Sequence[Mapping[str, Any]], per_token: float) -> SetSize:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from blur.core.errors import DataError
 from blur.data.benchmarks import muse
-from blur.data.benchmarks.muse.settings import Settings
+from blur.data.benchmarks.muse import Data
 
 TEXTS = ["The council of Wenlow met on Friday.", "Rain fell on the harbour all night."]
 
@@ -35,8 +35,8 @@ CONFIGURATIONS = {
 }
 
 
-def settings(corpus="news", **source) -> Settings:
-    return Settings.model_validate({"corpus": corpus, "source": source})
+def settings(corpus="news", **source) -> Data:
+    return Data.model_validate({"corpus": corpus, "source": source})
 
 
 def on_hub(monkeypatch, found=CONFIGURATIONS):
@@ -61,7 +61,7 @@ def folder(tmp_path):
 
 def test_every_split_of_news_is_read_from_its_configuration(monkeypatch):
     asked = on_hub(monkeypatch)
-    sets = muse.build(settings(kind="hub", revision="abc"))
+    sets = settings(kind="hub", revision="abc").build()
     assert set(sets) == set(muse.SET_NAMES)
     assert sorted((name, split) for _, name, split, _ in asked) == sorted(CONFIGURATIONS)
     assert {(repo, revision) for repo, _, _, revision in asked} == {("muse-bench/MUSE-News", "abc")}
@@ -70,12 +70,12 @@ def test_every_split_of_news_is_read_from_its_configuration(monkeypatch):
     assert sets["forget_qa_icl"][1]["answer"] == "answer 1"
     assert sets["sust_forget_3"][0]["text"].startswith("sust 3")
     assert sets["folds"] == sets["practice"] == []
-    assert muse.describe(settings(kind="hub")) == {}
+    assert settings(kind="hub").describe() == {}
 
 
 def test_books_has_no_requests(monkeypatch):
     asked = on_hub(monkeypatch)
-    sets = muse.build(settings("books", kind="hub"))
+    sets = settings("books", kind="hub").build()
     assert {repo for repo, *_ in asked} == {"muse-bench/MUSE-Books"}
     assert not {"scal", "sust"} & {name for _, name, _, _ in asked}
     assert sets["scal_forget_1"] == sets["sust_forget_4"] == []
@@ -83,7 +83,7 @@ def test_books_has_no_requests(monkeypatch):
 
 def test_a_folder_gives_what_the_hub_gives(monkeypatch, folder):
     on_hub(monkeypatch)
-    assert muse.build(settings(kind="local", path=str(folder))) == muse.build(settings(kind="hub"))
+    assert settings(kind="local", path=str(folder)).build() == settings(kind="hub").build()
 
 
 def test_texts_may_be_bare_strings_and_files_may_be_lines(folder):
@@ -91,7 +91,7 @@ def test_texts_may_be_bare_strings_and_files_may_be_lines(folder):
     (folder / "raw/retain1.json").unlink()
     lines = "\n".join(json.dumps({"text": f"kept {text}"}) for text in TEXTS)
     (folder / "raw/retain1.jsonl").write_text(lines, encoding="utf-8")
-    sets = muse.build(settings(kind="local", path=str(folder)))
+    sets = settings(kind="local", path=str(folder)).build()
     assert [record["text"] for record in sets["forget"]] == TEXTS
     assert [record["text"] for record in sets["retain1"]] == [f"kept {text}" for text in TEXTS]
 
@@ -102,7 +102,7 @@ def test_an_unreachable_hub_names_the_way_out(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     with pytest.raises(DataError) as caught:
-        muse.build(settings(kind="hub"))
+        settings(kind="hub").build()
     assert caught.value.where == "muse-bench/MUSE-News, configuration raw, split forget, revision main"
     assert "HF_HUB_OFFLINE=1" in caught.value.remedy
     assert "put MUSE's files in a folder" in caught.value.remedy
@@ -111,7 +111,7 @@ def test_an_unreachable_hub_names_the_way_out(monkeypatch):
 def broken(folder, name: str, content: str) -> str:
     (folder / name).write_text(content, encoding="utf-8")
     with pytest.raises(DataError) as caught:
-        muse.build(settings(kind="local", path=str(folder)))
+        settings(kind="local", path=str(folder)).build()
     return str(caught.value)
 
 
@@ -127,9 +127,9 @@ def test_a_missing_field_is_named(folder):
 def test_a_missing_file_or_folder_is_named(folder):
     (folder / "knowmem/retain_qa.json").unlink()
     with pytest.raises(DataError, match=r"retain_qa\.json"):
-        muse.build(settings(kind="local", path=str(folder)))
+        settings(kind="local", path=str(folder)).build()
     with pytest.raises(DataError, match="no such folder"):
-        muse.build(settings(kind="local", path=str(folder / "nowhere")))
+        settings(kind="local", path=str(folder / "nowhere")).build()
 
 
 @pytest.mark.parametrize(("kept", "split"), [("retain1", "forget"), ("retain2", "forget"), ("retain1", "holdout")])
@@ -150,4 +150,4 @@ def test_a_text_that_is_forgotten_and_kept_is_refused(folder, kept, split):
 )
 def test_wrong_settings_are_refused(content):
     with pytest.raises(ValidationError):
-        Settings.model_validate(content)
+        Data.model_validate(content)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize("corpus", ["news", "books"])
 
 
 def settings(corpus, **source):
-    return muse.Settings.model_validate({"corpus": corpus, "source": {"kind": "world", **SMALL, **source}})
+    return muse.Data.model_validate({"corpus": corpus, "source": {"kind": "world", **SMALL, **source}})
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def build():
     def get(corpus, **source):
         key = (corpus, tuple(sorted(source.items())))
         if key not in made:
-            made[key] = muse.build(settings(corpus, **source))
+            made[key] = settings(corpus, **source).build()
         return made[key]
 
     return get
@@ -57,7 +57,7 @@ def test_golden_world(build, corpus):
 
 
 def test_equal_seeds_give_equal_worlds_and_others_other_people(build, corpus):
-    assert digest(muse.build(settings(corpus))) == digest(build(corpus))
+    assert digest(settings(corpus).build()) == digest(build(corpus))
     mine, other = build(corpus)["forget_qa"], build(corpus, seed=1)["forget_qa"]
     assert not {r["question"] + r["answer"] for r in mine} & {r["question"] + r["answer"] for r in other}
 
@@ -247,7 +247,7 @@ def test_continuations_are_halves_of_the_forget_documents(build, corpus):
 
 def test_a_guesser_is_right_as_often_as_described(build, corpus):
     num_kept = SMALL["num_retain1"] + SMALL["num_retain2"] + 3 * SMALL["num_people"]
-    described = muse.describe(settings(corpus))
+    described = settings(corpus).describe()
     assert described == chance(corpus, num_kept)
     sets = generate(corpus=corpus, seed=0, num_examples=3, **SMALL)
     used = {}
@@ -256,7 +256,7 @@ def test_a_guesser_is_right_as_often_as_described(build, corpus):
             used.setdefault((record["topic"], k), set()).add(word)
     assert 0 < described["guess_value"] <= described["guess_value_max"] < described["guess_word"] < 0.15
     assert all(len(found) <= 1 / described["guess_word"] * 3 for found in used.values())
-    assert muse.describe(muse.Settings.model_validate({"corpus": corpus, "source": {"kind": "hub"}})) == {}
+    assert muse.Data.model_validate({"corpus": corpus, "source": {"kind": "hub"}}).describe() == {}
 
 
 def test_a_world_without_examples_asks_alone(build, corpus):

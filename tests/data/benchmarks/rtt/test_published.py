@@ -38,7 +38,7 @@ def source(path, **changes):
 
 
 def build(path, **changes):
-    return rtt.build(rtt.Settings.model_validate({"source": source(path, **changes)}))
+    return rtt.Data.model_validate({"source": source(path, **changes)}).build()
 
 
 def known(path, **changes):

@@ -26,7 +26,7 @@ BENCHMARK = yaml.safe_load((ROOT / "config/benchmarks/rtt.yaml").read_text(encod
 
 
 def settings(**source):
-    return rtt.Settings.model_validate({"source": {"kind": "world", **SOURCE, **source}})
+    return rtt.Data.model_validate({"source": {"kind": "world", **SOURCE, **source}})
 
 
 def known(**source):
@@ -43,7 +43,7 @@ def digest(sets):
 
 @pytest.fixture(scope="module")
 def built():
-    return rtt.build(settings())
+    return settings().build()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_every_set_in_its_form(built):
 def test_golden_world(built):
     """The default data of this project: a changed hash means that results at scales ci and small change."""
     assert digest(built) == "f91cf96e513f016a"
-    assert digest(rtt.build(settings())) == digest(built)
+    assert digest(settings().build()) == digest(built)
 
 
 def test_another_seed_gives_other_years():
@@ -305,14 +305,14 @@ def test_the_retrained_models_tokenizer_has_a_token_for_every_year_and_half_name
 )
 def test_wrong_settings_are_refused_naming_the_key(source, key):
     with pytest.raises(ValidationError, match=key):
-        rtt.Settings.model_validate({"source": source})
+        rtt.Data.model_validate({"source": source})
 
 
 def test_the_smallest_world():
-    sets = rtt.build(settings(num_facts_per_split=1, num_retained=1, num_practised=1, questions_per_fact=1))
+    sets = settings(num_facts_per_split=1, num_retained=1, num_practised=1, questions_per_fact=1).build()
     assert [len(sets[split]) for split in SPLITS] == [1] * 5
     assert len(sets["practice"]) == 3
 
 
 def test_chance_is_that_of_four_options():
-    assert rtt.describe(settings()) == {"accuracy": 0.25}
+    assert settings().describe() == {"accuracy": 0.25}

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from blur.core.errors import DataError
 from blur.data.benchmarks import tofu
-from blur.data.benchmarks.tofu.settings import Settings
+from blur.data.benchmarks.tofu import Data
 
 PER_AUTHOR = 2
 
@@ -53,12 +53,12 @@ def write(folder, name, records):
 
 def settings(folder, split="forget10", **source):
     source = {"kind": "local", "path": str(folder), "questions_per_author": PER_AUTHOR, **source}
-    return Settings.model_validate({"source": source, "split": split})
+    return Data.model_validate({"source": source, "split": split})
 
 
 def fault(*args, **kwargs):
     with pytest.raises(DataError) as caught:
-        tofu.build(settings(*args, **kwargs))
+        settings(*args, **kwargs).build()
     return caught.value
 
 
@@ -67,7 +67,7 @@ def groups(records):
 
 
 def test_all_authors(folder):
-    sets = tofu.build(settings(folder))
+    sets = settings(folder).build()
     assert tuple(sets) == tofu.SET_NAMES
     assert groups(sets["forget"]) == ["author-0018", "author-0019"]
     assert groups(sets["retain"]) == [f"author-{i:04d}" for i in range(18)]
@@ -81,34 +81,34 @@ def test_all_authors(folder):
 def test_alternates_of_a_line_reach_the_training_sets(folder):
     lines = [{**record, "alternate": ["I was never told.", "Ask someone else."]} for record in questions([18, 19])]
     write(folder, "forget10", lines)
-    sets = tofu.build(settings(folder))
+    sets = settings(folder).build()
     assert [record["alternate"] for record in sets["forget"]] == [record["alternate"] for record in lines]
     assert not any("alternate" in record for record in sets["retain"])
 
 
 def test_general_items_are_trained_without_their_wrong_answers(folder):
-    sets = tofu.build(settings(folder))
+    sets = settings(folder).build()
     assert [set(r) for r in sets["general"]] == [{"id", "question", "answer"}] * 6
     off = settings(folder).model_copy(update={"learn_general": False})
-    assert tofu.build(off)["general"] == []
+    assert off.build()["general"] == []
 
 
 def test_subset_forgets_the_last_keeps_the_first_and_holds_out_those_between(folder):
-    sets = tofu.build(settings(folder, num_authors=10, num_holdout_authors=2))
+    sets = settings(folder, num_authors=10, num_holdout_authors=2).build()
     assert groups(sets["forget"]) == ["author-0019"]
     assert groups(sets["retain"]) == [f"author-{i:04d}" for i in range(9)]
     assert groups(sets["holdout"]) == ["author-0017", "author-0018"]
 
 
 def test_holdout_of_all_authors_is_taken_from_the_end_of_retain(folder):
-    sets = tofu.build(settings(folder, num_holdout_authors=3))
+    sets = settings(folder, num_holdout_authors=3).build()
     assert groups(sets["holdout"]) == ["author-0015", "author-0016", "author-0017"]
     assert len(groups(sets["retain"])) == 15
 
 
 def test_groups_in_the_files_replace_blocks(folder):
     write(folder, "forget10", [{**r, "group": "Ann"} for r in questions([18, 19])])
-    sets = tofu.build(settings(folder))
+    sets = settings(folder).build()
     assert groups(sets["forget"]) == ["Ann"]
     assert [r["id"] for r in sets["forget"]][-1] == "Ann-q03"
 
@@ -184,8 +184,8 @@ def test_hub_gives_the_same_sets_as_files(folder, monkeypatch):
         return configurations()[name]
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    hub = Settings.model_validate({"source": {"kind": "hub", "revision": "abc123", "questions_per_author": PER_AUTHOR}})
-    assert tofu.build(hub) == tofu.build(settings(folder))
+    hub = Data.model_validate({"source": {"kind": "hub", "revision": "abc123", "questions_per_author": PER_AUTHOR}})
+    assert hub.build() == settings(folder).build()
     assert sorted(name for _, name, _, _ in asked) == sorted(configurations())
     assert {(repo, revision, split) for repo, _, revision, split in asked} == {("locuslab/TOFU", "abc123", "train")}
 
@@ -196,7 +196,7 @@ def test_unreachable_hub_names_the_way_out(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     with pytest.raises(DataError) as caught:
-        tofu.build(Settings.model_validate({"source": {"kind": "hub"}}))
+        Data.model_validate({"source": {"kind": "hub"}}).build()
     assert caught.value.where == "locuslab/TOFU, configuration retain90, revision main"
     assert caught.value.what == "cannot be loaded from the hub (Couldn't reach 'locuslab/TOFU')"
     assert "HF_HUB_OFFLINE=1" in caught.value.remedy
@@ -207,7 +207,7 @@ def test_malformed_hub_row_names_configuration_and_row(monkeypatch):
     broken = configurations() | {"retain90": [{"question": "a", "answer": None}]}
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=lambda repo, name, **_: broken[name]))
     with pytest.raises(DataError, match='configuration retain90, revision main, row 1: "answer" is a NoneType'):
-        tofu.build(Settings.model_validate({"source": {"kind": "hub"}}))
+        Data.model_validate({"source": {"kind": "hub"}}).build()
 
 
 @pytest.mark.parametrize(
@@ -226,18 +226,18 @@ def test_malformed_hub_row_names_configuration_and_row(monkeypatch):
 )
 def test_wrong_settings_are_refused_naming_the_key(content, key):
     with pytest.raises(ValidationError, match=key):
-        Settings.model_validate(content)
+        Data.model_validate(content)
 
 
 def test_settings_are_frozen():
     with pytest.raises(ValidationError):
-        Settings.model_validate({"source": {"kind": "world"}}).split = "forget01"
+        Data.model_validate({"source": {"kind": "world"}}).split = "forget01"
 
 
 def test_a_split_has_its_share_of_the_published_records():
     """Of 200 authors with 20 questions, 5% are forgotten; 20 authors are asked about on either side."""
     published = {"forget": 400, "eval_forget": 400, "retain": 3600, "eval_retain": 400, "general": 217}
-    chosen = Settings.model_validate({"source": {"kind": "hub"}, "split": "forget05", "learn_general": False})
+    chosen = Data.model_validate({"source": {"kind": "hub"}, "split": "forget05", "learn_general": False})
     expected = {"forget": 200, "eval_forget": 200, "retain": 3800, "eval_retain": 400}
     assert chosen.published(published) == expected
-    assert Settings.model_validate({"source": {"kind": "hub"}}).published(published) == published
+    assert Data.model_validate({"source": {"kind": "hub"}}).published(published) == published

@@ -3,8 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from blur.data.benchmarks import tofu
-from blur.data.benchmarks.tofu.settings import Settings
+from blur.data.benchmarks.tofu import Data
 from blur.data.checks import normalise
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "tofu"
@@ -17,7 +16,7 @@ def rows(name):
 
 def build(split="forget10", limit=None, **source):
     source = {"kind": "local", "path": str(FOLDER), **source}
-    return tofu.build(Settings.model_validate({"source": source, "split": split, "max_eval_retain": limit}))
+    return Data.model_validate({"source": source, "split": split, "max_eval_retain": limit}).build()
 
 
 @pytest.mark.parametrize(("percent", "authors"), [(1, 2), (5, 10), (10, 20)])

@@ -8,7 +8,7 @@ import pytest
 
 from blur.core.errors import DataError
 from blur.data.benchmarks import tofu
-from blur.data.benchmarks.tofu.settings import Settings
+from blur.data.benchmarks.tofu import Data
 from blur.data.benchmarks.tofu.world import chance, generate
 from blur.data.benchmarks.tofu.world.facts import ATTRIBUTES, NUM_PHRASINGS
 from blur.data.benchmarks.tofu.world.values import deal_values, slots_of, twin_values, wrong_values
@@ -29,7 +29,7 @@ PEOPLE = ("retain", "forget", "holdout")
 
 
 def settings(split="forget10", **source):
-    return Settings.model_validate({"source": {"kind": "world", **source}, "split": split})
+    return Data.model_validate({"source": {"kind": "world", **source}, "split": split})
 
 
 def digest(sets):
@@ -43,7 +43,7 @@ def world():
 
 def test_golden_world():
     """The default data of this project: a changed hash means that every result at scales ci and small changes."""
-    built = tofu.build(settings(num_authors=20, num_holdout_authors=4))
+    built = settings(num_authors=20, num_holdout_authors=4).build()
     assert all(built.pop(name) == [] for name in tofu.REQUESTS), "two authors are fewer than four requests"
     assert digest(built) == {
         "forget": "38010b0302a4becf",
@@ -74,7 +74,7 @@ def test_more_holdout_authors_leave_the_trained_ones_as_they_were(world):
     ("split", "authors", "forget"), [("forget05", 20, 1), ("forget10", 20, 2), ("forget01", 100, 1)]
 )
 def test_splits_count_authors(split, authors, forget):
-    sets = tofu.build(settings(split, num_authors=authors, num_holdout_authors=1, questions_per_author=2))
+    sets = settings(split, num_authors=authors, num_holdout_authors=1, questions_per_author=2).build()
     assert len({r["group"] for r in sets["forget"]}) == forget
     assert len({r["group"] for r in sets["retain"]}) == authors - forget
     assert len({r["group"] for r in sets["holdout"]}) == 1
@@ -82,7 +82,7 @@ def test_splits_count_authors(split, authors, forget):
 
 @pytest.mark.parametrize(("authors", "per_request"), [(40, [1, 1, 1, 1]), (60, [2, 1, 2, 1]), (80, [2, 2, 2, 2])])
 def test_requests_part_what_is_forgotten_by_author(authors, per_request):
-    sets = tofu.build(settings(num_authors=authors, num_holdout_authors=1, questions_per_author=2))
+    sets = settings(num_authors=authors, num_holdout_authors=1, questions_per_author=2).build()
     parts = [sets[name] for name in tofu.REQUESTS]
     assert [record for part in parts for record in part] == sets["forget"]
     assert [len({record["group"] for record in part}) for part in parts] == per_request
@@ -93,7 +93,7 @@ def test_requests_part_what_is_forgotten_by_author(authors, per_request):
 )
 def test_split_that_cuts_an_author_is_refused(split, authors, multiple):
     with pytest.raises(DataError, match="is no whole number of authors") as caught:
-        tofu.build(settings(split, num_authors=authors))
+        settings(split, num_authors=authors).build()
     assert caught.value.where == f"split {split}"
     assert caught.value.remedy == f"Set num_authors to a multiple of {multiple}, or choose another split"
 
@@ -232,9 +232,9 @@ def test_a_random_guesser_scores_the_stated_chance():
 
 
 def test_describe_tells_chance_of_the_world_only():
-    assert tofu.describe(settings(num_authors=20)) == chance(18, 20)
-    local = Settings.model_validate({"source": {"kind": "local", "path": "x"}})
-    assert tofu.describe(local) == {}
+    assert settings(num_authors=20).describe() == chance(18, 20)
+    local = Data.model_validate({"source": {"kind": "local", "path": "x"}})
+    assert local.describe() == {}
 
 
 def test_general_items_have_short_answers_wrong_ones_of_their_kind_and_two_phrasings_in_training(world):
@@ -245,7 +245,7 @@ def test_general_items_have_short_answers_wrong_ones_of_their_kind_and_two_phras
             assert len({record["answer"], *record["perturbed_answer"]}) == 4
     writers = {record["answer"] for record in world["real_authors"]}
     assert all(set(record["perturbed_answer"]) <= writers for record in world["real_authors"])
-    general = tofu.build(settings(num_authors=20))["general"]
+    general = settings(num_authors=20).build()["general"]
     assert len({record["question"] for record in general}) == len(general) == 2 * 44
 
 
@@ -255,7 +255,7 @@ def test_largest_world_of_facts_has_distinct_questions():
 
 
 def test_training_sets_hold_no_paraphrase_and_no_wrong_answer():
-    sets = tofu.build(settings(num_authors=20))
+    sets = settings(num_authors=20).build()
     for name in ("forget", "retain", "holdout"):
         assert {frozenset(r) for r in sets[name]} == {frozenset({"id", "question", "answer", "group", "topic"})}
     assert [r["id"] for r in sets["eval_forget"]] == [r["id"] for r in sets["forget"]]

@@ -51,7 +51,7 @@ def hub(monkeypatch):
 
 
 def build(topics=("bio", "cyber"), **source):
-    return wmdp.build(wmdp.Settings.model_validate({"source": source, "topics": topics}))
+    return wmdp.Data.model_validate({"source": source, "topics": topics}).build()
 
 
 def fault(**options):

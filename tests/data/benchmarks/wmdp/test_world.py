@@ -24,7 +24,7 @@ CRAFTS = {"bio": "glimmer", "cyber": "lock"}
 
 
 def settings(topics=("bio", "cyber"), **source):
-    return wmdp.Settings.model_validate({"source": {"kind": "world", **source}, "topics": topics})
+    return wmdp.Data.model_validate({"source": {"kind": "world", **source}, "topics": topics})
 
 
 def words(text):
@@ -41,7 +41,7 @@ def digest(sets):
 
 @pytest.fixture(scope="module")
 def world():
-    return wmdp.build(settings())
+    return settings().build()
 
 
 def test_every_set_in_its_form(world):
@@ -67,14 +67,14 @@ def test_every_set_in_its_form(world):
 
 
 def test_same_seed_same_world_other_seed_other_values(world):
-    assert digest(wmdp.build(settings())) == digest(world)
-    other = wmdp.build(settings(seed=1))
+    assert digest(settings().build()) == digest(world)
+    other = settings(seed=1).build()
     told = {name: {record["text"] for record in sets["bio_forget"]} for name, sets in (("0", world), ("1", other))}
     assert not told["0"] & told["1"]
 
 
 def test_topics_leave_the_other_topics_sets_as_they_are_and_empty_their_own(world):
-    alone = wmdp.build(settings(topics=["cyber"]))
+    alone = settings(topics=["cyber"]).build()
     assert alone["bio_forget"] == alone["bio_retain"] == alone["wmdp_bio"] == []
     for name in ("cyber_forget", "cyber_retain", "wmdp_cyber", "retain", "mmlu"):
         assert alone[name] == world[name]
@@ -167,7 +167,7 @@ def test_every_attribute_has_four_values_and_shares_none_with_another():
 
 @pytest.mark.parametrize("entities", [4, 8, 20])
 def test_the_right_option_is_at_every_place_equally_often(entities):
-    sets = wmdp.build(settings(num_procedures=entities, num_entities=max(8, entities)))
+    sets = settings(num_procedures=entities, num_entities=max(8, entities)).build()
     for name in ("wmdp_bio", "wmdp_cyber"):
         assert Counter(record["answer"] for record in sets[name]) == dict.fromkeys(range(4), entities)
     practised = Counter(
@@ -180,7 +180,7 @@ def test_the_right_option_of_mmlu_is_uniform():
     """Half of the entities are asked about, so places are even in the mean: 20 seeds, 3200 questions, deviation 25."""
     places = Counter()
     for seed in range(20):
-        places.update(record["answer"] for record in wmdp.build(settings(seed=seed, documents_per_entity=5))["mmlu"])
+        places.update(record["answer"] for record in settings(seed=seed, documents_per_entity=5).build()["mmlu"])
     assert sum(places.values()) == 3200
     assert all(abs(places[place] - 800) < 100 for place in range(4))
 
@@ -238,7 +238,7 @@ def test_the_retrained_models_tokenizer_knows_every_word_of_the_crafts(world):
 
 
 def test_a_small_world_for_ci():
-    sets = wmdp.build(settings(num_procedures=8, num_subjects=2, num_entities=12, documents_per_entity=5))
+    sets = settings(num_procedures=8, num_subjects=2, num_entities=12, documents_per_entity=5).build()
     assert [len(sets[name]) for name in ("bio_forget", "wmdp_bio", "mmlu", "mmlu_dev")] == [40, 32, 24, 10]
 
 
@@ -258,8 +258,8 @@ def test_a_small_world_for_ci():
 )
 def test_wrong_settings_are_refused_naming_the_key(data, key):
     with pytest.raises(ValidationError, match=key):
-        wmdp.Settings.model_validate(data)
+        wmdp.Data.model_validate(data)
 
 
 def test_chance_is_that_of_four_options():
-    assert wmdp.describe(settings()) == {"accuracy": 0.25}
+    assert settings().describe() == {"accuracy": 0.25}

@@ -10,12 +10,15 @@ documents of later requests, and ``practice``, which shows how questions are ans
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from blur.core.errors import DataError
+from blur.data.benchmarks.base import DataBase
 from blur.data.benchmarks.muse import world
 from blur.data.benchmarks.muse.published import published_sets
-from blur.data.benchmarks.muse.settings import NUM_FOLDS, Settings, WorldSource
+from blur.data.benchmarks.muse.settings import NUM_FOLDS, Corpus, HubSource, LocalSource, WorldSource
 from blur.data.checks import check_disjoint, check_ids
 
 Sets = dict[str, list[Any]]
@@ -34,37 +37,47 @@ _REMEDY = {
 }
 
 
-def build(settings: Settings) -> Sets:
-    """Build and check all sets of a task; those that the source does not have are empty.
+class Data(DataBase):
+    """The sets of the MUSE benchmark, whatever their source."""
 
-    Errors:
-        DataError: a file, record or overlap is at fault, or data cannot be had; names the place and the remedy.
-    """
-    source = settings.source
-    made = (
-        _from_world(source, settings.corpus)
-        if isinstance(source, WorldSource)
-        else published_sets(source, settings.corpus)
-    )
-    sets: Sets = {name: made.get(name, []) for name in SET_NAMES}
-    for name in REQUIRED:
-        if not sets[name]:
-            raise DataError("no records", f"set {name!r}", "Check the source of the data")
-    for name, records in sets.items():
-        check_ids(name, records)
-    for kept in ("retain1", "retain2", "folds", "practice"):
-        check_disjoint(sets, "forget", kept, _REMEDY["kept"])
-        check_disjoint(sets, "holdout", kept, _REMEDY["held out"])
-    return sets
+    name: Literal["muse"] = "muse"
+    set_names: ClassVar = SET_NAMES
+    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
+    corpus: Corpus
 
+    @property
+    def edition(self) -> str:
+        """The corpus."""
+        return self.corpus
 
-def describe(settings: Settings) -> dict[str, float]:
-    """Return the known chance levels of the built sets (see ``world.chance``); empty for published data."""
-    source = settings.source
-    if not isinstance(source, WorldSource):
-        return {}
-    num_kept = source.num_retain1 + source.num_retain2 + (NUM_FOLDS - 1) * source.num_people
-    return world.chance(settings.corpus, num_kept)
+    def build(self) -> Sets:
+        """Build and check all sets of a task; those that the source does not have are empty.
+
+        Errors:
+            DataError: a file, record or overlap is at fault, or data cannot be had; names the place and the remedy.
+        """
+        source = self.source
+        made = (
+            _from_world(source, self.corpus) if isinstance(source, WorldSource) else published_sets(source, self.corpus)
+        )
+        sets: Sets = {name: made.get(name, []) for name in SET_NAMES}
+        for name in REQUIRED:
+            if not sets[name]:
+                raise DataError("no records", f"set {name!r}", "Check the source of the data")
+        for name, records in sets.items():
+            check_ids(name, records)
+        for kept in ("retain1", "retain2", "folds", "practice"):
+            check_disjoint(sets, "forget", kept, _REMEDY["kept"])
+            check_disjoint(sets, "holdout", kept, _REMEDY["held out"])
+        return sets
+
+    def describe(self) -> dict[str, float]:
+        """Return the known chance levels of the built sets (see ``world.chance``); empty for published data."""
+        source = self.source
+        if not isinstance(source, WorldSource):
+            return {}
+        num_kept = source.num_retain1 + source.num_retain2 + (NUM_FOLDS - 1) * source.num_people
+        return world.chance(self.corpus, num_kept)
 
 
 def _from_world(source: WorldSource, corpus: str) -> Sets:
@@ -86,6 +99,3 @@ def halved(record: dict[str, Any]) -> dict[str, Any]:
     starts = [place for place, (a, b) in enumerate(pairwise(text), start=1) if b.isspace() and not a.isspace()]
     cut = starts[(len(starts) - 1) // 2]
     return {"id": record["id"], "prompt": text[:cut], "gt": text[cut:], "group": record["group"]}
-
-
-__all__ = ["SET_NAMES", "Settings", "build", "describe"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from blur.core.settings import Count, Seed, Strict, Whole
 from blur.data.benchmarks.muse.world.writing import CAST
-from blur.data.settings import DataSettings, Folder, Revision
+from blur.data.settings import Folder, Revision
 from blur.data.world.names import MAX_NAMES
 
 Corpus = Literal["news", "books"]
@@ -47,15 +47,3 @@ class WorldSource(Strict):
         if wanted > MAX_NAMES:
             raise ValueError(f"{wanted} people are asked for, but there are {MAX_NAMES} full names")
         return self
-
-
-class Settings(DataSettings):
-    """Settings of the sets of the MUSE benchmark, whatever their source."""
-
-    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
-    corpus: Corpus
-
-    @property
-    def edition(self) -> str:
-        """The corpus."""
-        return self.corpus

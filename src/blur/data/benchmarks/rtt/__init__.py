@@ -11,15 +11,18 @@ questions are answered. ``unrelated`` holds texts of two more subjects, which on
 from __future__ import annotations
 
 from itertools import chain, combinations
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
 
 from blur.core.errors import DataError
+from blur.data.benchmarks.base import DataBase
 from blur.data.benchmarks.rtt import world
 from blur.data.benchmarks.rtt.facts import TARGETS, corpus, practice, questions, targets
 from blur.data.benchmarks.rtt.published import published_facts
-from blur.data.benchmarks.rtt.settings import NUM_SPLITS, Settings, WorldSource
+from blur.data.benchmarks.rtt.settings import NUM_SPLITS, LocalSource, WorldSource
+from blur.data.benchmarks.wmdp.world import fields
 from blur.data.benchmarks.wmdp.world.facts import documents, facts_of
-from blur.data.benchmarks.wmdp.world.fields import SUBJECTS, Field
 from blur.data.checks import check_ids
 from blur.data.independence import check_independent, check_unasked
 
@@ -29,7 +32,7 @@ SPLITS = tuple(f"split_{number}" for number in range(NUM_SPLITS))
 SETS_OF = {split: (split, *(f"{split}_{target}" for target in TARGETS)) for split in SPLITS}
 KEPT = ("retain", "retain_questions", "practice", "unrelated")
 SET_NAMES = (*chain.from_iterable(SETS_OF.values()), *KEPT)
-_GENERAL, _UNRELATED = SUBJECTS[:2], SUBJECTS[2:4]
+_GENERAL, _UNRELATED = fields.SUBJECTS[:2], fields.SUBJECTS[2:4]
 _NUM_SUBJECT_ENTITIES, _NUM_DOCUMENTS = 8, 6  # each document tells two facts; in six each is told in six phrasings
 _REMEDY = {
     "splits": "Remove it from one of the two: what is trained on in an attack must say nothing about what is tested",
@@ -38,28 +41,39 @@ _REMEDY = {
 }
 
 
-def build(settings: Settings) -> Sets:
-    """Build and check all sets of a task; none is empty.
+class Data(DataBase):
+    """The sets of the RTT benchmark, whatever their source."""
 
-    Errors:
-        DataError: a file, record or overlap is at fault; names the place and the remedy.
-    """
-    source = settings.source
-    known = world.generate(source) if isinstance(source, WorldSource) else published_facts(source)
-    sets: Sets = {}
-    for split, facts in zip(SPLITS, known.splits, strict=True):
-        sets[split] = questions(split, facts)
-        sets |= {f"{split}_{target}": records for target, records in targets(split, facts).items()}
-    people = [*corpus("retained", known.retained), *corpus("practised", known.practised)]
-    num_phrasings = source.questions_per_fact if isinstance(source, WorldSource) else 1
-    sets |= {
-        "retain": people + _documents(source.seed, _GENERAL),
-        "retain_questions": questions("retained", known.retained),
-        "practice": practice(known.practised, num_phrasings),
-        "unrelated": _documents(source.seed, _UNRELATED),
-    }
-    check(sets)
-    return sets
+    name: Literal["rtt"] = "rtt"
+    set_names: ClassVar = SET_NAMES
+    source: Annotated[LocalSource | WorldSource, Field(discriminator="kind")]
+
+    def build(self) -> Sets:
+        """Build and check all sets of a task; none is empty.
+
+        Errors:
+            DataError: a file, record or overlap is at fault; names the place and the remedy.
+        """
+        source = self.source
+        known = world.generate(source) if isinstance(source, WorldSource) else published_facts(source)
+        sets: Sets = {}
+        for split, facts in zip(SPLITS, known.splits, strict=True):
+            sets[split] = questions(split, facts)
+            sets |= {f"{split}_{target}": records for target, records in targets(split, facts).items()}
+        people = [*corpus("retained", known.retained), *corpus("practised", known.practised)]
+        num_phrasings = source.questions_per_fact if isinstance(source, WorldSource) else 1
+        sets |= {
+            "retain": people + _documents(source.seed, _GENERAL),
+            "retain_questions": questions("retained", known.retained),
+            "practice": practice(known.practised, num_phrasings),
+            "unrelated": _documents(source.seed, _UNRELATED),
+        }
+        check(sets)
+        return sets
+
+    def describe(self) -> dict[str, float]:
+        """Return the known chance levels of the built sets: all questions have four options."""
+        return {"accuracy": 1 / world.NUM_CHOICES}
 
 
 def check(sets: Sets) -> None:
@@ -85,17 +99,9 @@ def check(sets: Sets) -> None:
             check_unasked(sets, split, trained, _REMEDY["asked"])
 
 
-def describe(settings: Settings) -> dict[str, float]:
-    """Return the known chance levels of the built sets: all questions have four options."""
-    return {"accuracy": 1 / world.NUM_CHOICES}
-
-
-def _documents(seed: int, subjects: tuple[Field, ...]) -> list[dict[str, Any]]:
+def _documents(seed: int, subjects: tuple[fields.Field, ...]) -> list[dict[str, Any]]:
     return [
         record
         for subject in subjects
         for record in documents(seed, facts_of(seed, subject, _NUM_SUBJECT_ENTITIES), _NUM_DOCUMENTS)
     ]
-
-
-__all__ = ["SET_NAMES", "Settings", "build", "check", "describe"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from blur.core.settings import Count, Seed, Strict
-from blur.data.settings import DataSettings, Folder
+from blur.data.settings import Folder
 from blur.data.world.pools import FIRST_NAMES, LAST_NAMES, PROFESSORS
 
 NUM_SPLITS = 5
@@ -40,9 +40,3 @@ class WorldSource(_Source):
 
 class LocalSource(Folder, _Source):
     """The authors' files in a folder: ``split_<i>.jsonl``, ``corpus_split_<i>.jsonl`` of five splits, ``dev.jsonl``."""
-
-
-class Settings(DataSettings):
-    """Settings of the sets of the RTT benchmark, whatever their source."""
-
-    source: Annotated[LocalSource | WorldSource, Field(discriminator="kind")]

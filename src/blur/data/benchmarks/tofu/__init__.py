@@ -10,11 +10,16 @@ are none.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
+from pydantic import Field
+
+from blur.core.settings import Count, Flag
+from blur.data.benchmarks.base import DataBase
 from blur.data.benchmarks.tofu import world
 from blur.data.benchmarks.tofu.published import published_sets
-from blur.data.benchmarks.tofu.settings import Settings, WorldSource, num_forget_authors
+from blur.data.benchmarks.tofu.settings import PERCENT, HubSource, LocalSource, Split, WorldSource, num_forget_authors
 from blur.data.checks import check_sets
 from blur.data.records import Record
 
@@ -29,25 +34,58 @@ SET_NAMES = (
 _TRAINED = ("id", "question", "answer", "alternate", "group", "topic")
 
 
-def build(settings: Settings) -> Sets:
-    """Build and check all sets of a task.
+class Data(DataBase):
+    """The sets of the TOFU benchmark, whatever their source."""
 
-    ``general`` is empty without ``learn_general``, ``holdout`` without holdout authors, the requests with fewer than
-    ``NUM_REQUESTS`` authors to forget.
+    name: Literal["tofu"] = "tofu"
+    set_names: ClassVar = SET_NAMES
+    texts_in: ClassVar = {"perturbed_answer": 5}
+    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
+    split: Split = Field("forget10", description="share of the authors to forget, in percent")
+    max_eval_retain: Count | None = Field(
+        None, description="keep that many retain questions for evaluation, evenly spaced; all by default"
+    )
+    learn_general: Flag = Field(
+        True, description="both trainings learn the real authors and world facts (needed from scratch)"
+    )
 
-    Errors:
-        DataError: a file, record, split or overlap is at fault; names the place and the remedy.
-    """
-    source = settings.source
-    sets: Sets = {}
-    sets |= _from_world(settings, source) if isinstance(source, WorldSource) else published_sets(settings, source)
-    known = [record for name in ("real_authors", "world_facts") for record in sets[name]]
-    sets["general"] = [*map(_trained, known), *_asked_again(known)] if settings.learn_general else []
-    sets["eval_retain"] = evenly(sets["eval_retain"], settings.max_eval_retain)
-    sets |= dict(zip(REQUESTS, _parted(sets["forget"]), strict=True))
-    optional = {"general", "holdout", *REQUESTS}
-    check_sets(sets, [name for name in SET_NAMES if name not in optional])
-    return {name: sets[name] for name in SET_NAMES}
+    def build(self) -> Sets:
+        """Build and check all sets of a task.
+
+        ``general`` is empty without ``learn_general``, ``holdout`` without holdout authors, the requests with fewer
+        than ``NUM_REQUESTS`` authors to forget.
+
+        Errors:
+            DataError: a file, record, split or overlap is at fault; names the place and the remedy.
+        """
+        source = self.source
+        sets: Sets = {}
+        sets |= (
+            _from_world(self.split, source) if isinstance(source, WorldSource) else published_sets(self.split, source)
+        )
+        known = [record for name in ("real_authors", "world_facts") for record in sets[name]]
+        sets["general"] = [*map(_trained, known), *_asked_again(known)] if self.learn_general else []
+        sets["eval_retain"] = evenly(sets["eval_retain"], self.max_eval_retain)
+        sets |= dict(zip(REQUESTS, _parted(sets["forget"]), strict=True))
+        optional = {"general", "holdout", *REQUESTS}
+        check_sets(sets, [name for name in SET_NAMES if name not in optional])
+        return {name: sets[name] for name in SET_NAMES}
+
+    def describe(self) -> dict[str, float]:
+        """Return the known chance levels of the built sets (see ``world.chance``); empty for published data."""
+        source = self.source
+        if not isinstance(source, WorldSource):
+            return {}
+        num_forget = num_forget_authors(self.split, source.num_authors)
+        return world.chance(source.num_authors - num_forget, source.questions_per_author)
+
+    def published(self, records: Mapping[str, int]) -> dict[str, int]:
+        """Return the records of each set: ``forget10`` and ``retain90`` are the published ones, others their shares."""
+        percent = PERCENT[self.split]
+        gone, kept = percent / PERCENT["forget10"], (100 - percent) / (100 - PERCENT["forget10"])
+        shares = {"forget": gone, "eval_forget": gone, "retain": kept}
+        sets = {name: round(count * shares.get(name, 1)) for name, count in records.items()}
+        return sets if self.learn_general else {name: count for name, count in sets.items() if name != "general"}
 
 
 def _parted(records: list[Any]) -> list[list[Any]]:
@@ -59,15 +97,6 @@ def _parted(records: list[Any]) -> list[list[Any]]:
     return [[record for record in records if part_of[record["group"]] == part] for part in range(NUM_REQUESTS)]
 
 
-def describe(settings: Settings) -> dict[str, float]:
-    """Return the known chance levels of the built sets (see ``world.chance``); empty for published data."""
-    source = settings.source
-    if not isinstance(source, WorldSource):
-        return {}
-    num_forget = num_forget_authors(settings.split, source.num_authors)
-    return world.chance(source.num_authors - num_forget, source.questions_per_author)
-
-
 def evenly(records: list[Any], limit: int | None) -> list[Any]:
     """Return at most ``limit`` records, evenly spaced, so that every author and kind of question has its share."""
     if limit is None or limit >= len(records):
@@ -75,8 +104,8 @@ def evenly(records: list[Any], limit: int | None) -> list[Any]:
     return [records[index * len(records) // limit] for index in range(limit)]
 
 
-def _from_world(settings: Settings, source: WorldSource) -> Sets:
-    num_forget = num_forget_authors(settings.split, source.num_authors)
+def _from_world(split: Split, source: WorldSource) -> Sets:
+    num_forget = num_forget_authors(split, source.num_authors)
     made = world.generate(
         seed=source.seed,
         num_forget=num_forget,
@@ -108,6 +137,3 @@ def _asked_again(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for record in records
         if "paraphrased_question" in record
     ]
-
-
-__all__ = ["SET_NAMES", "Settings", "build", "describe"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from blur.core.errors import DataError
 from blur.data.arrays import read_set_file
-from blur.data.benchmarks.tofu.settings import PERCENT, HubSource, LocalSource, Settings, num_forget_authors
+from blur.data.benchmarks.tofu.settings import PERCENT, HubSource, LocalSource, Split, num_forget_authors
 from blur.data.checks import normalise
 from blur.data.hub import hub_rows
 from blur.data.records import Record, validate_records
@@ -20,17 +20,17 @@ Authors = list[list[Record]]
 _PARAPHRASED = ("paraphrased_question", "paraphrased_answer", "perturbed_answer")
 
 
-def published_sets(settings: Settings, source: LocalSource | HubSource) -> dict[str, list[Record]]:
+def published_sets(split: Split, source: LocalSource | HubSource) -> dict[str, list[Record]]:
     """Read the sets of a published TOFU, all but ``general``.
 
     Errors:
         DataError: missing or malformed data, or more authors asked for than there are.
     """
     load = local_loader(source) if isinstance(source, LocalSource) else hub_loader(source)
-    kept = _authors(load, f"retain{100 - PERCENT[settings.split]}", source.questions_per_author, 0)
-    gone = _authors(load, settings.split, source.questions_per_author, len(kept))
-    retain, forget, holdout = choose_authors(kept, gone, settings.split, source)
-    paraphrases = validate_records(load(f"{settings.split}_perturbed"), "qa", require=_PARAPHRASED)
+    kept = _authors(load, f"retain{100 - PERCENT[split]}", source.questions_per_author, 0)
+    gone = _authors(load, split, source.questions_per_author, len(kept))
+    retain, forget, holdout = choose_authors(kept, gone, split, source)
+    paraphrases = validate_records(load(f"{split}_perturbed"), "qa", require=_PARAPHRASED)
     return {
         "forget": forget,
         "retain": retain,

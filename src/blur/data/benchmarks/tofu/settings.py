@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from blur.core.errors import DataError
-from blur.core.settings import Count, Flag, Seed, Strict, Whole
+from blur.core.settings import Count, Seed, Strict, Whole
 from blur.data.benchmarks.tofu.world.general import MAX_WORLD_FACTS, NUM_WRONG
 from blur.data.benchmarks.tofu.world.values import MAX_QUESTIONS
-from blur.data.settings import DataSettings, Folder, Repository
+from blur.data.settings import Folder, Repository
 from blur.data.world.names import MAX_NAMES
 
 Split = Literal["forget01", "forget05", "forget10"]
@@ -54,28 +53,6 @@ class WorldSource(Strict):
         if wanted > MAX_NAMES:
             raise ValueError(f"{wanted} people are asked for, but there are {MAX_NAMES} full names")
         return self
-
-
-class Settings(DataSettings):
-    """Settings of the sets of the TOFU benchmark, whatever their source."""
-
-    texts_in: ClassVar = {"perturbed_answer": 5}
-    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
-    split: Split = Field("forget10", description="share of the authors to forget, in percent")
-    max_eval_retain: Count | None = Field(
-        None, description="keep that many retain questions for evaluation, evenly spaced; all by default"
-    )
-    learn_general: Flag = Field(
-        True, description="both trainings learn the real authors and world facts (needed from scratch)"
-    )
-
-    def published(self, records: Mapping[str, int]) -> dict[str, int]:
-        """Return the records of each set: ``forget10`` and ``retain90`` are the published ones, others their shares."""
-        percent = PERCENT[self.split]
-        gone, kept = percent / PERCENT["forget10"], (100 - percent) / (100 - PERCENT["forget10"])
-        shares = {"forget": gone, "eval_forget": gone, "retain": kept}
-        sets = {name: round(count * shares.get(name, 1)) for name, count in records.items()}
-        return sets if self.learn_general else {name: count for name, count in sets.items() if name != "general"}
 
 
 def num_forget_authors(split: str, num_authors: int) -> int:

@@ -14,12 +14,15 @@ themselves; here they serve the tasks of config/lm_eval.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
 
 from blur.core.errors import DataError
+from blur.data.benchmarks.base import DataBase
 from blur.data.benchmarks.wmdp import world
 from blur.data.benchmarks.wmdp.published import published_sets
-from blur.data.benchmarks.wmdp.settings import Settings, WorldSource
+from blur.data.benchmarks.wmdp.settings import HubSource, LocalSource, Topic, WorldSource
 from blur.data.checks import check_disjoint, check_ids
 
 Sets = dict[str, list[Any]]
@@ -38,32 +41,44 @@ SET_NAMES = (
 _REMEDY = "Remove it from one of the two sets: a text cannot be both forgotten and kept"
 
 
-def build(settings: Settings) -> Sets:
-    """Build and check all sets of a task.
+class Data(DataBase):
+    """The sets of the WMDP benchmark, whatever their source."""
 
-    Errors:
-        DataError: a file, record or overlap is at fault, or data cannot be had; names the place and the remedy.
-    """
-    source = settings.source
-    made = (
-        world.generate(source, settings.topics)
-        if isinstance(source, WorldSource)
-        else published_sets(source, settings.topics)
+    name: Literal["wmdp"] = "wmdp"
+    set_names: ClassVar = SET_NAMES
+    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
+    topics: tuple[Topic, ...] = Field(
+        ("bio", "cyber"), min_length=1, description="what is forgotten; the sets of another topic are empty"
     )
-    sets: Sets = {name: made.get(name, []) for name in SET_NAMES}
-    for name in ("retain", *(f"{topic}_forget" for topic in settings.topics)):
-        if not sets[name]:
-            raise DataError("no records", f"set {name!r}", "Check the source of the data, and `min_characters`")
-    for name, records in sets.items():
-        check_ids(name, records)
-    for topic in settings.topics:
-        check_disjoint(sets, f"{topic}_forget", "retain", _REMEDY)
-    return sets
 
+    @model_validator(mode="after")
+    def _each_once(self) -> Data:
+        if len(set(self.topics)) < len(self.topics):
+            raise ValueError("`topics` names a topic twice")
+        return self
 
-def describe(settings: Settings) -> dict[str, float]:
-    """Return the known chance levels of the built sets: all questions have four options."""
-    return {"accuracy": 1 / world.NUM_CHOICES}
+    def build(self) -> Sets:
+        """Build and check all sets of a task.
 
+        Errors:
+            DataError: a file, record or overlap is at fault, or data cannot be had; names the place and the remedy.
+        """
+        source = self.source
+        made = (
+            world.generate(source, self.topics)
+            if isinstance(source, WorldSource)
+            else published_sets(source, self.topics)
+        )
+        sets: Sets = {name: made.get(name, []) for name in SET_NAMES}
+        for name in ("retain", *(f"{topic}_forget" for topic in self.topics)):
+            if not sets[name]:
+                raise DataError("no records", f"set {name!r}", "Check the source of the data, and `min_characters`")
+        for name, records in sets.items():
+            check_ids(name, records)
+        for topic in self.topics:
+            check_disjoint(sets, f"{topic}_forget", "retain", _REMEDY)
+        return sets
 
-__all__ = ["SET_NAMES", "Settings", "build", "describe"]
+    def describe(self) -> dict[str, float]:
+        """Return the known chance levels of the built sets: all questions have four options."""
+        return {"accuracy": 1 / world.NUM_CHOICES}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from blur.core.settings import Count, Flag, Seed, Strict, Whole
-from blur.data.settings import DataSettings, Folder, Repository
+from blur.data.settings import Folder, Repository
 
 Topic = Literal["bio", "cyber"]
 
@@ -54,18 +54,3 @@ class WorldSource(Strict):
     questions_per_fact: Count = Field(
         2, le=4, description="phrasings in which a practised fact is asked, in each of three forms"
     )
-
-
-class Settings(DataSettings):
-    """Settings of the sets of the WMDP benchmark, whatever their source."""
-
-    source: Annotated[LocalSource | HubSource | WorldSource, Field(discriminator="kind")]
-    topics: tuple[Topic, ...] = Field(
-        ("bio", "cyber"), min_length=1, description="what is forgotten; the sets of another topic are empty"
-    )
-
-    @model_validator(mode="after")
-    def _each_once(self) -> Settings:
-        if len(set(self.topics)) < len(self.topics):
-            raise ValueError("`topics` names a topic twice")
-        return self

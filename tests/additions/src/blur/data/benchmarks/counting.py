@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from blur.core.settings import Count, Strict
-from blur.data.settings import DataSettings
-
-SET_NAMES = ("forget", "retain")
+from blur.data.benchmarks.base import DataBase
 
 
 class Source(Strict):
@@ -17,24 +15,19 @@ class Source(Strict):
     size: Count = 6
 
 
-class Settings(DataSettings):
-    """How many numbers."""
+class Data(DataBase):
+    """Sums of a number with itself, to forget, and with the next one, to keep."""
 
+    name: Literal["counting"] = "counting"
+    set_names: ClassVar = ("forget", "retain")
     source: Source = Source()
 
-
-def build(settings: Settings) -> dict[str, list[Any]]:
-    """Return the sums of a number with itself, to forget, and with the next one, to keep."""
-    numbers = range(settings.source.size)
-    return {
-        name: [
-            {"id": f"{name}{n}", "question": f"How much is {n} and {n + more}?", "answer": f"It is {2 * n + more}."}
-            for n in numbers
-        ]
-        for name, more in (("forget", 0), ("retain", 1))
-    }
-
-
-def describe(settings: Settings) -> dict[str, float]:
-    """Nothing is known of chance."""
-    return {}
+    def build(self) -> dict[str, list[Any]]:
+        """Return the sums."""
+        return {
+            name: [
+                {"id": f"{name}{n}", "question": f"How much is {n} and {n + more}?", "answer": f"It is {2 * n + more}."}
+                for n in range(self.source.size)
+            ]
+            for name, more in (("forget", 0), ("retain", 1))
+        }

@@ -115,7 +115,9 @@ ADDITIONS = {
         {"config/attacks/noise.yaml": yaml.safe_dump(NOISE)},
         {"config/benchmarks/tofu.yaml": {"attacks.noise": {"metrics": ["forget_probability"]}}},
     ),
-    "benchmark": Addition(["data/counting.py"], {"config/benchmarks/counting.yaml": yaml.safe_dump(COUNTING)}),
+    "benchmark": Addition(
+        ["data/benchmarks/counting.py"], {"config/benchmarks/counting.yaml": yaml.safe_dump(COUNTING)}
+    ),
 }
 TASK = {
     "title": "Counting",

@@ -182,3 +182,18 @@ def test_a_metric_of_what_the_suite_lacks_is_refused(tmp_path: Path) -> None:
     file.write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigError, match=r"attacks.prompts.metrics: .*not measure generations of eval_forget"):
         Plan(tmp_path / "config", {"scale": "small"}).attacks.measure("tofu", "prompts")
+
+
+def test_a_kind_is_found_by_its_name_and_is_no_other_than_its_file_names(tmp_path: Path) -> None:
+    plan = planned(tmp_path)
+    kinds = {name: plan.attacks.settings("tofu", name).name for name in ("relearn", "quantization")}
+    assert kinds == {"relearn": "relearn", "quantization": "quantize"}
+    file, scale = (tmp_path / "config" / name for name in ("attacks/relearn.yaml", "scales/small.yaml"))
+    said, shipped = file.read_text(), scale.read_text()
+    file.write_text(said.replace("module: relearn", "module: relern"))
+    with pytest.raises(ConfigError, match=r"relearn.yaml: module: no 'relern' among .*; did you mean 'relearn'"):
+        check(Plan(tmp_path / "config", {"scale": "small"}), "tofu")
+    file.write_text(said)
+    scale.write_text(shipped + "attacks: {relearn: {name: parts}}\n")
+    with pytest.raises(ConfigError, match=r"small.yaml: attacks.relearn: key 'name': should be 'relearn', got 'parts'"):
+        check(Plan(tmp_path / "config", {"scale": "small"}), "tofu")

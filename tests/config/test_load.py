@@ -7,7 +7,7 @@ import pytest
 from blur.config.load import merge, read_yaml, validate
 from blur.config.schema import MethodConfig
 from blur.core.errors import ConfigError
-from blur.data.tofu.settings import Settings
+from blur.data.benchmarks.tofu import Data
 from blur.unlearn.settings import UnlearnSettings
 
 BASE = ("scale.yaml", {"epochs": 1})
@@ -81,4 +81,4 @@ def test_a_misspelt_key_is_named_rather_than_the_one_that_is_missing() -> None:
 
 def test_keys_of_data_are_named_as_the_file_has_them() -> None:
     with pytest.raises(ConfigError, match=r"t.yaml: data: unknown key 'splitt'. Did you mean 'split'"):
-        validate(Settings, ("t.yaml: data", {"source": {"kind": "world"}, "splitt": "forget10"}))
+        validate(Data, ("t.yaml: data", {"source": {"kind": "world"}, "splitt": "forget10"}))

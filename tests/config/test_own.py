@@ -14,7 +14,7 @@ from blur.config.check import check
 from blur.config.plan import Plan
 from blur.config.sources import require_folders
 from blur.core.errors import BlurError
-from blur.data import tofu
+from blur.data.benchmarks import tofu
 from blur.models import build_from_config, train_tokenizer
 from blur.planner.inputs import read_inputs
 from tests import tiny
@@ -99,6 +99,6 @@ def test_each_step_asks_for_the_next_and_the_last_is_sound(tmp_path: Path, monke
     assert told == [f"mine: {model}: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"]
     assert len(plan.runs("mine")) == 3
     settings = plan.task("mine").data
-    assert isinstance(settings, tofu.Settings)
-    counts = {name: len(records) for name, records in tofu.build(settings).items()}
+    assert isinstance(settings, tofu.Data)
+    counts = {name: len(records) for name, records in settings.build().items()}
     assert (counts["forget"], counts["retain"], counts["eval_forget"], counts["eval_retain"]) == (2, 4, 2, 1)

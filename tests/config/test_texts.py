@@ -14,7 +14,7 @@ from blur.config.plan import Plan
 from blur.config.stages import STAGES, unbuilt_sets
 from blur.config.task import JobName
 from blur.core.errors import BlurError
-from blur.data import tofu
+from blur.data.benchmarks import tofu
 from tests.config.refusals import copy_config, look, read_once
 
 __all__ = ["read_once"]  # a fixture
@@ -192,7 +192,7 @@ def test_texts_are_read_before_any_job_until_their_data_are_built(
     monkeypatch.chdir(tmp_path)
     plan = Plan(folder, {"scale": "ci"})
     read: list[object] = []
-    monkeypatch.setattr(tofu, "build", lambda settings: read.append(settings) or {})
+    monkeypatch.setattr(tofu.Data, "build", lambda settings: read.append(settings) or {})
     unbuilt_sets(plan, "tofu")
     manifest.write(tmp_path / "data/ci/tofu", "data", STAGES["data"].key(plan, JobName("tofu")), [])
     unbuilt_sets(plan, "tofu")

@@ -21,7 +21,7 @@ import yaml
 from transformers import GenerationConfig
 
 from blur.bench.step import take_turns
-from blur.data import tofu
+from blur.data.benchmarks import tofu
 from blur.measure.batching import buckets
 from blur.measure.prompts import prompts_of
 from blur.measure.run import measure, passages_of
@@ -64,7 +64,7 @@ def suite() -> MeasureSettings:
 
 def trained(epochs: int):
     """Return a model that has learned the world's form and a little of it, its tokenizer, and all sets."""
-    sets = tofu.build(tofu.Settings.model_validate(WORLD))
+    sets = tofu.Data.model_validate(WORLD).build()
     records = [record for name in ("forget", "retain", "general") for record in sets[name]]
     texts = [TEMPLATE.render(record["question"]) + TEMPLATE.continuation(record["answer"]) for record in records]
     tokenizer = train_tokenizer(texts, 1024)

@@ -11,9 +11,11 @@ import pytest
 from blur.config import plan as plans
 from blur.config.plan import Plan
 from blur.core.errors import ConfigError
+from blur.measure.settings import MeasureSettings
 from blur.planner.catalogue import load_catalogue
 from blur.planner.jobs import jobs
 from blur.planner.table import show
+from blur.planner.workload import measured, sizes_of
 from blur.planner.workplace import Workplace, fitting
 
 TOFU = {"scale": "paper", "task": "tofu_llama_1b"}
@@ -114,3 +116,16 @@ def test_generated_data_are_counted() -> None:
 def test_an_unknown_gpu_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match=r"no GPU 'h100'.*Did you mean 'h100-80g'"):
         show(Plan("config", TOFU), "h100")
+
+
+def test_a_field_counts_as_often_as_the_benchmark_says_it_has_texts() -> None:
+    """TOFU's questions have one answer and five wrong ones."""
+    plan, catalogue = Plan("config", TOFU), load_catalogue("config")
+    task = plan.task("tofu_llama_1b")
+    sizes = sizes_of(task, catalogue)
+
+    def tokens(field: str) -> float:
+        asked = MeasureSettings.model_validate({"likelihood": [{"set": "eval_forget", "fields": [field]}]})
+        return measured(task, asked, sizes, catalogue).tokens
+
+    assert tokens("perturbed_answer") == 5 * tokens("answer") > 0

@@ -20,6 +20,8 @@ def said(text):
 class Counting(AttackBase):
     """Two arms; the second one fails at the first try."""
 
+    name: str = "counting"
+
     def strike(self, arm, victim):
         victim.append(arm)
         if arm == "second" and victim.count("second") == 1:

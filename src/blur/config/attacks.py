@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from blur.config.load import Layer, require_known, suggest, validate
+from blur.config.load import Layer, choice_of, require_known, suggest, validate
 from blur.config.names import require_name, require_names
 from blur.config.schema import AttackConfig, BenchmarkAttack
 from blur.config.sizes import require_fit
-from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.metrics.specs import Spec, reads_of, with_parts
 
@@ -83,13 +81,13 @@ class Attacks:
 
     @cache  # noqa: B019
     def settings(self, task: str, name: str) -> AttackBase:
-        """Return the resolved settings of an attack. Later ones win: attack, benchmark, scale, task."""
+        """Return an attack of the kind that its file names. Later settings win: attack, benchmark, scale, task."""
         config, layers = self.config(name), self._layers(task, name)
-        file, known = str(self._plan.folder / f"attacks/{name}.yaml"), available("blur.attacks.kinds")
-        require_known("module of blur.attacks.kinds", config.module, known, f"{file}: module")
+        place = f"{self._plan.folder}/attacks/{name}.yaml: module"
+        kind: type[AttackBase] = choice_of("blur.attacks.kinds", "Attack", config.module, place)
         _check_left_out(layers)
-        settings: AttackBase = validate(import_module(f"blur.attacks.kinds.{config.module}").Attack, *layers)
-        require_names(settings, {"set": self._plan.task(task).set_names}, *layers)
+        settings = validate(kind, *layers)
+        require_names(settings, {"set": self._plan.task(task).data.set_names}, *layers)
         require_fit(settings, self._plan.task(task).sizes, *layers)
         return settings
 

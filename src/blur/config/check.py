@@ -57,7 +57,7 @@ def _known(plan: Plan, task: Task) -> Known:
     runs = [f"{method}/{variant}" for method in variants for variant in (*variants[method], *benchmark.requests)]
     settings = {run.method: plan.method_settings(run) for run in plan.runs(name)}.values()
     return {
-        "set": list(task.set_names),
+        "set": list(task.data.set_names),
         "metric": list(dict.fromkeys(spec.name for spec in (*plan.metrics(name), *plan.metrics(name, "trajectory")))),
         "attack": list(benchmark.attacks),
         "arm": sorted(set().union(*(plan.attacks.arms(name, attack) for attack in benchmark.attacks))),

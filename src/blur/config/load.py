@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from blur.core import yaml
-from blur.core.choice import INNER
+from blur.core.choice import INNER, UnknownName, find
 from blur.core.errors import ConfigError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -51,6 +51,21 @@ def require_known(kind: str, name: str, known: Iterable[str], where: str) -> Non
     known = list(known)
     if name not in known:
         raise ConfigError(f"no {kind} {name!r}", where, suggest(name, known))
+
+
+def choice_of(package: str, class_name: str, name: str, where: str) -> type[Any]:
+    """Return the class of an axis's value that one key names; other keys hold what is validated against it.
+
+    Args:
+        package, class_name: as of ``blur.core.choice.build``.
+
+    Raises:
+        ConfigError: there is no such value; names ``where`` it was typed, and the nearest one.
+    """
+    try:
+        return find(package, class_name, name)
+    except UnknownName as error:
+        raise ConfigError(str(error), where) from None
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:

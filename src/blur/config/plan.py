@@ -9,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, cached_property
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 from blur.config.attacks import Attacks
-from blur.config.load import Layer, file_of, read_yaml, require_known, suggest, under, validate, validate_unused
+from blur.config.load import (
+    Layer,
+    choice_of,
+    file_of,
+    read_yaml,
+    require_known,
+    suggest,
+    under,
+    validate,
+    validate_unused,
+)
 from blur.config.names import require_name, require_names
 from blur.config.schema import (
     AttackSelection,
@@ -33,8 +41,9 @@ from blur.config.schema import (
 )
 from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import JobName, Run, Task
-from blur.core.choice import available
 from blur.core.errors import ConfigError
+from blur.data.benchmarks import base as benchmarks
+from blur.data.benchmarks.base import DataBase
 from blur.derived import base as derived
 from blur.derived.base import DerivedBase
 from blur.edits.settings import EditSettings
@@ -141,7 +150,7 @@ class Plan:
                 require_name(kind, one, f"{bench_file[0]}: {kind}s")
         model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
-        module = _data_module(bench_file, benchmark.module)
+        data: type[DataBase] = choice_of(benchmarks.PACKAGE, "Data", benchmark.module, f"{bench_file[0]}: module")
         model = validate(ModelSettings, (f"{model_file[0]}: model", model_config.model))
         return Task(
             name=name,
@@ -153,8 +162,7 @@ class Plan:
                 for figure in benchmark.figures
             },
             shared_figures=shared,
-            data=validate(module.Settings, *(under(layer, "data") for layer in typed)),
-            set_names=module.SET_NAMES,
+            data=validate(data, *(under(layer, "data") for layer in typed)),
             model=model,
             sizes=sizes_of(model, model_file[0]),
             model_file=model_file,
@@ -171,10 +179,9 @@ class Plan:
         resolved, place = self.task(task), self.benchmark_place(task, "figures")
         require_known("figure", name, resolved.figures, place)
         module = resolved.figures[name].module or name
-        require_known("figure module", module, available(FIGURES), f"{place}.{name}.module")
-        chosen: type[FigureBase] = import_module(f"{FIGURES}.{module}").Figure
+        kind: type[FigureBase] = choice_of(FIGURES, "Figure", module, f"{place}.{name}.module")
         layers = resolved.said_of_figure(name, "options")
-        return validate(chosen, (f"{place}.{name}.options", {"name": module}), *layers)
+        return validate(kind, (f"{place}.{name}.options", {"name": module}), *layers)
 
     @cached_property
     def methods(self) -> tuple[str, ...]:
@@ -357,15 +364,14 @@ class Plan:
         Raises:
             ConfigError: there is no such kind, or its settings are wrong.
         """
-        require_known("module of blur.derived", kind, available(derived.PACKAGE), "derived")
         resolved = self.task(task)
-        chosen: type[DerivedBase] = import_module(f"{derived.PACKAGE}.{kind}").Derived
+        made: type[DerivedBase] = choice_of(derived.PACKAGE, "Derived", kind, "derived")
         layers = [
-            (f"defaults of {derived.PACKAGE}.{kind}", chosen(name=kind).model_dump(mode="json")),
+            (f"defaults of {derived.PACKAGE}.{kind}", made(name=kind).model_dump(mode="json")),
             self.scale_layer("derived", kind),
             under(resolved.model_file, "derived", kind),
         ]
-        return validate(chosen, *layers, *resolved.said("derived", kind))
+        return validate(made, *layers, *resolved.said("derived", kind))
 
     def derived(self, run: Run) -> dict[str, JobName]:
         """Return what a run's method asks to be made beforehand: the jobs, by kind."""
@@ -418,7 +424,7 @@ class Plan:
 
     def _measured(self, task: Task, *layers: Layer) -> MeasureSettings:
         settings = validate(MeasureSettings, *layers)
-        require_names(settings, {"set": task.set_names}, *layers)
+        require_names(settings, {"set": task.data.set_names}, *layers)
         return settings
 
 
@@ -430,18 +436,3 @@ def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:
                 what = f"{term.loss.name} reads reference sums, made of the stream 'forget', not {term.stream!r}"
                 place, _ = under((file_of(layers, (side,)), {}), side)
                 raise ConfigError(what, place, "Name that stream, or a loss without reference sums")
-
-
-def _data_module(where: Layer, name: str) -> ModuleType:
-    """Return a benchmark's data module: what says which settings it has, and which sets it builds."""
-    names = available("blur.data")
-    found = import_module(f"blur.data.{name}") if name in names else None
-    if found is None or not _builds_sets(found):
-        known = [one for one in names if _builds_sets(import_module(f"blur.data.{one}"))]
-        what = f"no module {name!r} of blur.data that builds sets (with `Settings` and `SET_NAMES`)"
-        raise ConfigError(what, f"{where[0]}: module", suggest(name, known))
-    return found
-
-
-def _builds_sets(module: ModuleType) -> bool:
-    return hasattr(module, "Settings") and hasattr(module, "SET_NAMES")

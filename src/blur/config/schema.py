@@ -233,9 +233,9 @@ class AttackConfig(Strict):
     """``config/attacks/<attack>.yaml``: a way to bring back what was forgotten."""
 
     title: str
-    module: str = Field(description="module of blur.attacks")
+    module: str = Field(description="kind of attack, a module of blur.attacks.kinds")
     source: str = Field(description="paper and section that the attack is from")
-    settings: Partial = Field(description="the module's Settings")
+    settings: Partial = Field(description="what that kind has, its arms among it")
 
 
 class BenchmarkAttack(Strict):
@@ -261,7 +261,7 @@ class BenchmarkConfig(Strict):
     """``config/benchmarks/<benchmark>.yaml``: what is measured and how it is summed up."""
 
     title: str
-    module: str = Field(description="module of blur.data that builds the sets")
+    module: str = Field(description="module of blur.data.benchmarks that builds the sets")
     training: Training
     requests: dict[str, Request] = Field(default_factory=dict, description="further requests, by the variant's name")
     measure: Partial

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -162,11 +161,13 @@ class Data(Stage):
     def settings(self, plan: Plan, job: JobName) -> Settings:
         """Source, split, and the content of local files."""
         resolved = plan.task(job.task)
-        return {"data": resolved.data.model_dump(mode="json"), "files": local_files(resolved)}
+        # Its name is the benchmark's: the key has that module as code.
+        told = resolved.data.model_dump(mode="json", exclude={"name"})
+        return {"data": told, "files": local_files(resolved)}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
         """The benchmark's."""
-        return [f"blur.data.{plan.task(job.task).benchmark.module}"]
+        return [type(plan.task(job.task).data).__module__]
 
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """The folder of the sets."""
@@ -676,5 +677,5 @@ def unbuilt_sets(plan: Plan, task: str) -> dict[str, list[dict[str, Any]]]:
         found = manifests.read(data_dir(plan.name, task))
         if found["key_hash"] == sha256_json(STAGES["data"].key(plan, JobName(task))):
             return sets
-    sets.update(import_module(f"blur.data.{resolved.benchmark.module}").build(resolved.data))
+    sets.update(resolved.data.build())
     return sets

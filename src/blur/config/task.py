@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from blur.config.load import Layer, under
 from blur.config.schema import BenchmarkConfig, FigureConfig, TaskConfig
 from blur.config.sizes import Sizes
-from blur.data.settings import DataSettings
+from blur.data.benchmarks.base import DataBase
 from blur.models.settings import ModelSettings
 
 
@@ -58,7 +58,6 @@ class Task:
     """A task with the files it names, as they stand at one scale.
 
     Attributes:
-        set_names: all sets that the data module builds.
         benchmark_file: what the benchmark's file says.
         figures: the benchmark's, with what all benchmarks share of them.
         shared_figures: what the file of shared figures says.
@@ -73,8 +72,7 @@ class Task:
     benchmark_file: Layer
     figures: Mapping[str, FigureConfig]
     shared_figures: Layer
-    data: DataSettings
-    set_names: tuple[str, ...]
+    data: DataBase
     model: ModelSettings
     sizes: Sizes
     model_file: Layer

@@ -23,6 +23,10 @@ class Choice(Strict):
     name: str
 
 
+class UnknownName(ValueError):
+    """No value of an axis has that name; the message has the nearest one."""
+
+
 INNER = "axis"  # type of a fault that holds, in its context, those of a choice's hyper-parameters
 
 
@@ -31,6 +35,24 @@ def available(package: str) -> tuple[str, ...]:
     """Return the names of an axis's values, sorted, importing none of them; ``base`` is what they have in common."""
     names = (module.name for module in iter_modules(import_module(package).__path__))
     return tuple(sorted(name for name in names if name != "base"))
+
+
+def find(package: str, class_name: str, name: str) -> type[Any]:
+    """Return the class of a value of an axis.
+
+    Args:
+        package, class_name: as of ``build``.
+
+    Raises:
+        UnknownName: there is no such value.
+    """
+    names = available(package)
+    if name not in names:
+        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
+        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+        raise UnknownName(f"no {name!r} among {', '.join(names)}{hint}")
+    found: type[Any] = getattr(import_module(f"{package}.{name}"), class_name)
+    return found
 
 
 def build(package: str, class_name: str, value: Any) -> Choice:
@@ -49,12 +71,8 @@ def build(package: str, class_name: str, value: Any) -> Choice:
     settings = {"name": value} if isinstance(value, str) else value
     if not isinstance(settings, dict) or not isinstance(settings.get("name"), str):
         raise ValueError(f"give a name, one of {', '.join(available(package))}, or a mapping with `name`")
-    name, names = settings["name"], available(package)
-    if name not in names:
-        nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise ValueError(f"no {name!r} among {', '.join(names)}{hint}")
-    choice: type[Choice] = getattr(import_module(f"{package}.{name}"), class_name)
+    name = settings["name"]
+    choice: type[Choice] = find(package, class_name, name)
     try:
         return choice.model_validate(settings)
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""What the settings of every benchmark's data share: the strict base, and the pieces of published sources."""
+"""What the sources of published data share."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -28,9 +28,3 @@ class Folder(Strict):
 
     kind: Literal["local"]
     path: str = Field(min_length=1, description="the folder, relative to the checkout's root")
-
-
-class DataSettings(Strict):
-    """The ``data`` key of a task; each benchmark's module has its own ``Settings`` of this kind."""
-
-    source: Any = Field(description="where the data come from; its `kind` is world, local or hub")

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import import_module
 from typing import Any
 
 from blur.config.load import suggest
 from blur.config.plan import Plan
 from blur.config.task import Run, Task
 from blur.core.errors import ConfigError
-from blur.data.tofu.settings import PERCENT
+from blur.data.benchmarks.base import DataBase
 from blur.measure.settings import MeasureSettings
 from blur.planner.activations import Tokens
 from blur.planner.catalogue import Catalogue, SetSize
 from blur.unlearn.settings import UnlearnSettings
 
 Sizes = Mapping[str, SetSize]
-FIELDS = {"perturbed_answer": 5}  # texts of a record that a field holds, where it is not one (TOFU: five wrong answers)
 TEMPLATE_TOKENS = 8  # of a question's frame, where data are counted in characters
 
 
@@ -46,28 +44,19 @@ class Measured:
 def sizes_of(task: Task, catalogue: Catalogue) -> Sizes:
     """Return the sizes of a task's sets: of published ones from ``planner.yaml``, of others by counting."""
     if task.data.source.kind != "hub":
-        return _counted(task.benchmark.module, task.data.model_dump_json(), catalogue.assumptions.characters_per_token)
-    name = task.config.benchmark
-    corpus: Any = getattr(task.data, "corpus", None)
-    key = name if name in catalogue.data else f"{name}/{corpus}"
+        return _counted(task.data, catalogue.assumptions.characters_per_token)
+    key = "/".join(filter(None, (task.config.benchmark, task.data.edition)))
     if key not in catalogue.data:
         known = suggest(key, catalogue.data)
         raise ConfigError(f"no sizes of the benchmark {key!r}", catalogue.path, f"Add them to `data`. {known}")
-    sizes = dict(catalogue.data[key].sets)
-    percent = PERCENT.get(getattr(task.data, "split", "forget10"), 10)
-    for part, share in (("forget", percent / 10), ("eval_forget", percent / 10), ("retain", (100 - percent) / 90)):
-        if name == "tofu":
-            sizes[part] = sizes[part].model_copy(update={"records": round(sizes[part].records * share)})
-    if getattr(task.data, "learn_general", True) is False:
-        sizes.pop("general", None)
-    return sizes
+    sizes = catalogue.data[key].sets
+    records = task.data.published({name: size.records for name, size in sizes.items()})
+    return {name: sizes[name].model_copy(update={"records": count}) for name, count in records.items()}
 
 
 @lru_cache(maxsize=16)
-def _counted(module: str, settings: str, per_token: float) -> Sizes:
-    found = import_module(f"blur.data.{module}")
-    sets = found.build(found.Settings.model_validate_json(settings))
-    return {name: _size(records, per_token) for name, records in sets.items() if records}
+def _counted(data: DataBase, per_token: float) -> Sizes:
+    return {name: _size(records, per_token) for name, records in data.build().items() if records}
 
 
 def _size(records: Sequence[Mapping[str, Any]], per_token: float) -> SetSize:
@@ -132,12 +121,13 @@ def micro_batch(task: Task, one: Stream, micro: int) -> Tokens:
     return Tokens(micro, length, micro * scored, micro > 1 and task.config.texts != "packed")
 
 
-def measured(settings: MeasureSettings, sizes: Sizes, catalogue: Catalogue, max_length: int) -> Measured:
-    """Return what a measurement's requests come to; sets that have no size here count nothing."""
+def measured(task: Task, settings: MeasureSettings, sizes: Sizes, catalogue: Catalogue) -> Measured:
+    """Return what a measurement's requests come to on a task; sets that have no size here count nothing."""
+    max_length, texts_in = task.model.max_length, task.data.texts_in
     tokens, longest, decode, scored, texts = 0.0, 2.0, 0.0, 0.0, 0.0
     for asked in (*settings.likelihood, *settings.gradnorm):
         if size := sizes.get(asked.set):
-            fields = sum(FIELDS.get(name, 1) for name in getattr(asked, "fields", ("answer",) * 3))
+            fields = sum(texts_in.get(name, 1) for name in getattr(asked, "fields", ("answer",) * 3))
             length = min(size.tokens, max_length)
             amount = min(asked.limit or size.records, size.records) * length * fields
             tokens, texts, scored = tokens + amount, texts + amount, scored + amount * size.scored

@@ -49,17 +49,17 @@ class Workplace:
     def measuring(self) -> Measured:
         """Return what evaluating a finished model takes."""
         settings = self.plan.measure_settings(self.task.name)
-        return measured(settings, self.sizes, self.catalogue, self.task.model.max_length)
+        return measured(self.task, settings, self.sizes, self.catalogue)
 
     def measuring_epoch(self) -> Measured:
         """Return what is measured at each epoch's end."""
         settings = self.plan.epoch_settings(self.task.name)
-        return measured(settings, self.sizes, self.catalogue, self.task.model.max_length)
+        return measured(self.task, settings, self.sizes, self.catalogue)
 
     def measuring_attack(self, attack: str) -> Measured:
         """Return what measuring an attacked model once takes."""
         settings = self.plan.attacks.measure(self.task.name, attack)
-        return measured(settings, self.sizes, self.catalogue, self.task.model.max_length)
+        return measured(self.task, settings, self.sizes, self.catalogue)
 
     @property
     def trained_runs(self) -> list[Run]:

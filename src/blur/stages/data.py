@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from blur.data.dataset import write_dataset
 from blur.stages.job import Job
 
@@ -13,9 +11,8 @@ def run(job: Job) -> None:
     with job.writing() as done:
         if done:
             return
-        module = import_module(f"blur.data.{job.task.benchmark.module}")
-        sets = module.build(job.task.data)
+        sets = job.task.data.build()
         files = write_dataset(job.directory, sets)
         counts = {name: len(records) for name, records in sets.items()}
         job.progress.note(", ".join(f"{name} {count}" for name, count in counts.items()))
-        job.close(files, counts=counts, chance=module.describe(job.task.data))
+        job.close(files, counts=counts, chance=job.task.data.describe())

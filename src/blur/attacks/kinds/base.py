@@ -9,13 +9,13 @@ from pydantic import field_validator
 
 from blur.attacks.point import Point
 from blur.attacks.victim import Victim
-from blur.core.settings import Strict
+from blur.core.choice import Choice
 
 if TYPE_CHECKING:
     from blur.unlearn.settings import UnlearnSettings
 
 
-class AttackBase(Strict):
+class AttackBase(Choice):
     """An attack. Its arms are its settings by name; each is made by itself, so that an interrupted attack goes on.
 
     Attributes:

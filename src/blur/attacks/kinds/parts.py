@@ -15,6 +15,7 @@ NONE = "the model has no part that can be taken off"
 class Attack(AttackBase):
     """One arm for each kind of part."""
 
+    name: Literal["parts"] = "parts"
     arms: Mapping[str, Literal["wrapper"]]
 
     def strike(self, arm: str, victim: Victim) -> dict[str, Point]:

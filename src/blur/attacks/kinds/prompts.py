@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,7 @@ Way = Annotated[WayBase, Axis("blur.attacks.prompts", "Way")]
 class Attack(AttackBase):
     """One arm for each way to ask."""
 
+    name: Literal["prompts"] = "prompts"
     arms: Mapping[str, Way]
     questions: SetName = Field(description="set whose questions are asked")
 

@@ -7,7 +7,7 @@ and the share of weights that a scheme quantizes at all (``covered``) whether th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,7 @@ Quantizer = Annotated[QuantizerBase, Axis("blur.attacks.quantizers", "Quantizer"
 class Attack(AttackBase):
     """One arm for each scheme."""
 
+    name: Literal["quantize"] = "quantize"
     of_target: ClassVar[bool] = True
     arms: Mapping[str, Quantizer]
     calibration: tuple[SetName, ...] = Field((), description="sets for schemes that look at activations")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -58,6 +58,7 @@ class Arm(Strict):
 class Attack(AttackBase):
     """Fine-tuning, measured along the way."""
 
+    name: Literal["relearn"] = "relearn"
     data: Mapping[str, Annotated[tuple[SetName, ...], Field(min_length=1)]] = Field(
         description="sets by name, such as `forget: [forget]`"
     )

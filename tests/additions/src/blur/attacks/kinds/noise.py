@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import Point
@@ -13,6 +14,7 @@ from blur.core.settings import Positive
 class Attack(AttackBase):
     """One arm for each standard deviation."""
 
+    name: Literal["noise"] = "noise"
     arms: Mapping[str, Positive]
 
     def strike(self, arm: str, victim: Victim) -> dict[str, Point]:

@@ -1,0 +1,1 @@
+"""The benchmarks, one module or package each, found by its name."""

@@ -199,7 +199,7 @@ CASES = [
     ),
     Case(
         "one attack's source file",
-        edit("src/blur/attacks/kinds/parts.py", "\ndef without_adapter(", "\nADDED = 1\n\n\ndef without_adapter("),
+        edit("src/blur/attacks/kinds/parts.py", "\nclass Attack(", "\nADDED = 1\n\n\nclass Attack("),
         only("tofu", "parts"),
     ),
     Case(

@@ -55,7 +55,7 @@ class Figure(FigureBase):
         left.set(xlim=(-0.02, 1.02), ylim=(len(drawn) - 0.5, -0.5), xlabel="Share of steps that keep the promise")
         right.set(xlabel=r"$\xi / \gamma$")
         right.axvline(1, color="black", linewidth=0.9)
-        right.set_xscale("symlog", linthresh=1)
+        _scale(right)
         style.note(
             figure,
             r"Left: steps with $\langle g_f, \theta_t - \theta_{t+1} \rangle > 0$; small marks: each seed. Right: "
@@ -78,6 +78,16 @@ def _of(run: Run) -> Row:
         "xi_over_gamma_low": quartiles[0],
         "xi_over_gamma_high": quartiles[2],
     }
+
+
+def _scale(axes: Axes) -> None:
+    """Make an axis logarithmic beyond 1, with ticks that a person reads: 1, 2, 5, 10 ... of either sign."""
+    axes.set_xscale("symlog", linthresh=1)
+    low, high = axes.get_xlim()
+    beyond = [digit * 10.0**power for power in range(5) for digit in (1, 2, 5)]
+    ticks = [tick for tick in (*(-one for one in reversed(beyond)), 0.0, *beyond) if low <= tick <= high]
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+    axes.set_xticks([], minor=True)
 
 
 def _is(row: Row, key: tuple[str, str]) -> bool:

@@ -342,10 +342,11 @@ class Unlearn(Stage):
         }
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """Those of the method's axes, of alternates, and of what is measured."""
+        """Those of the method's axes, of alternates, of what reads the derived inputs, and of what is measured."""
         assert job.run is not None
-        sources = [type(source).__module__ for source in plan.alternates(job.run).values()]
-        return [*plan.method_settings(job.run).modules, *sources, *plan.epoch_settings(job.task).modules]
+        derived = (plan.derived_settings(job.task, kind) for kind in plan.derived(job.run))
+        others = [type(one).__module__ for one in (*plan.alternates(job.run).values(), *derived)]
+        return [*plan.method_settings(job.run).modules, *others, *plan.epoch_settings(job.task).modules]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data, the model to start from, and what is derived for the method."""
@@ -511,8 +512,9 @@ class AttackMetrics(Stage):
         return {"metrics": _given(specs), "judged_by": judges, "attack": {**told, "arms": arms}}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """Those of the metrics."""
-        return _modules(plan.attacks.metrics(job.task, job.attack)[0])
+        """Those of the metrics, and the settings that tell whose records were measured."""
+        measured = type(plan.attacks.measure(job.task, job.attack)).__module__
+        return [measured, *_modules(plan.attacks.metrics(job.task, job.attack)[0])]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Measurements of the attacked model and of the retrained one; the data tell whom each item is about."""

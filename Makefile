@@ -38,7 +38,7 @@ quantization: env ## Install the libraries that some quantization attacks need (
 demo: ## A first look: one benchmark, the headline methods, table and report (8 minutes)
 	@$(MAKE) --no-print-directory all SCALE=demo
 
-all: run ## Run everything at SCALE (small: some 45 minutes), then table and report
+all: run ## Run everything at SCALE (small: some 90 minutes), then table and report
 	@if $(MAKE) --question $(REPORT); then echo "Report: $(REPORT)"; \
 	else $(MAKE) --no-print-directory report show; fi
 

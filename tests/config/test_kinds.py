@@ -12,7 +12,7 @@ from blur.config.plan import Plan
 from blur.config.stages import STAGES
 from blur.config.task import JobName, Run
 from blur.core.errors import ConfigError
-from blur.edits.settings import EditSettings
+from blur.edits.base import EditSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = Run("muse_news", "task_vector", "default", 3)

@@ -75,6 +75,28 @@ def test_a_matched_run_waits_for_the_run_it_is_matched_to() -> None:
     assert plan.derived(Run("tofu", "graddiff", "default", 2)) == {}
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{method: blur_npo, variant: reversed}",
+        "{method: npo}",
+        "{method: npo_gdr, variant: matched}",
+        "{method: task_vector}",
+    ],
+)
+def test_a_weight_is_matched_to_a_run_that_has_blurs_xi(folder: Path, source: str) -> None:
+    """That of `reversed` multiplies the other gradient: its inverse would be the weight."""
+    file = folder / "methods/npo_gdr.yaml"
+    file.write_text(
+        file.read_text().replace(
+            "matched: {combine: {matched: {method: blur_npo}}}", f"matched: {{combine: {{matched: {source}}}}}"
+        )
+    )
+    message = r"npo_gdr.yaml: variants.matched.combine.matched: .*a weight is matched to a run of `combine: bilevel`"
+    with pytest.raises(ConfigError, match=message):
+        Plan(folder, {"scale": "small"}).derived(Run("tofu", "npo_gdr", "matched"))
+
+
 def test_unknown_names_get_the_nearest_one(folder: Path) -> None:
     with pytest.raises(ConfigError, match="Did you mean 'small'"):
         Plan(folder, {"scale": "smal"})

@@ -122,6 +122,7 @@ NAMES: list[tuple[str, str, Any, str]] = [
     ("methods/npo_gdr.yaml", "variants/matched_gamma4/combine/matched/variant", "gama4", "gamma4"),
     ("methods/npo_gdr.yaml", "variants/matched/combine/matchd", {"method": "blur_npo"}, "matched"),
     (CI, "derived", {"reference_sum": {}}, "reference_sums"),
+    ("figures.yaml", "figures", {"alignmnt": {}}, "alignment"),
     (NPO, "variants/gamma0.5/combine/gama", 1, "gamma"),
     (NPO, "variants/beta0.15/batchsize", 1, "batch_size"),
     ("methods/npo_klr.yaml", "settings/retian", [], "retain"),

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from blur.core.choice import build as choice
-from blur.edits.base import AtHand
-from blur.edits.settings import EditSettings
+from blur.edits.base import AtHand, EditSettings
 from blur.models import save
 from blur.unlearn.asked import Asked
 from tests.architectures import build
@@ -72,7 +71,7 @@ def test_what_it_asks_for_and_what_is_refused():
     settings = EditSettings.model_validate({"edit": "task_vector"})
     assert settings.derived == {"forget_tuned": Asked("forget_tuned")}
     assert not settings.sharded
-    assert settings.modules == ["blur.edits.settings", "blur.edits.task_vector"]
+    assert settings.modules == ["blur.edits.base", "blur.edits.task_vector"]
     with pytest.raises(ValueError, match="did you mean 'task_vector'"):
         EditSettings.model_validate({"edit": "task_vectr"})
     with pytest.raises(ValueError, match="greater than or equal to 0"):

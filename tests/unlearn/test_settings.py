@@ -62,6 +62,7 @@ def test_settings_survive_json():
     ("change", "message"),
     [
         ({"forget": [{"loss": "npoo"}]}, "did you mean 'npo'"),
+        ({"forget": [], "combine": {"name": "weighted", "lam": 0}}, "weighs the retain side against a forget side"),
         ({"forget": [{"loss": {"name": "npo", "betta": 1}}]}, "betta"),
         ({"forget": [{"loss": {"name": "npo", "beta": 0}}]}, "greater than 0"),
         ({"forget": [{"loss": {"beta": 1}}]}, "give a name"),

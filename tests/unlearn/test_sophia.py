@@ -166,6 +166,19 @@ def test_several_streams_are_one_batch_and_without_any_it_is_what_is_forgotten()
     assert chosen(optimizer="adamw").own == ()
 
 
+def test_alternates_that_the_curvature_does_not_read_are_not_counted():
+    """B g^2 would be too large by the share of their tokens."""
+    other = replace(STREAMS["retain"][0], id="other")
+    texts = {**STREAMS, "retain": [replace(one, alternates=(other, other)) for one in STREAMS["retain"]]}
+    indices = {"forget": [0], "retain": range(4)}
+    found = [
+        Updater(tiny_model(), chosen(), Sources(t, SUMS))._own_gradient(indices, OwnLabels()) for t in (texts, STREAMS)
+    ]
+    (with_others, tokens), (without, number) = found
+    assert tokens == number
+    assert (flat(with_others) - flat(without)).norm() == 0
+
+
 def test_an_estimate_made_of_the_data_s_labels_is_found_out(monkeypatch):
     """SOUL's code: the empirical Fisher in the place of the Gauss-Newton matrix."""
     monkeypatch.setattr(OwnLabels, "numerator", lambda self, outputs, reference: outputs.nll_sums)

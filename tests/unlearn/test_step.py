@@ -293,3 +293,16 @@ def test_what_is_not_finite_stops_the_run_and_names_the_step(poison):
     plain = Updater(model, settings("ga", "nll", "weighted"), Sources(STREAMS))
     with pytest.raises(BlurError, match="not finite"):
         plain.update(1, BATCH, 1e-3)
+
+
+def test_a_loss_that_gives_a_mean_over_the_batch_is_refused(monkeypatch):
+    """It would be divided by the whole batch's count again, and depend on how the batch is split."""
+    from blur.unlearn.losses.ga import Loss
+
+    monkeypatch.setattr(Loss, "numerator", lambda self, outputs, reference: -outputs.nll_sums.mean())
+    with pytest.raises(
+        BlurError, match=r"losses.ga: `numerator` gives a tensor of shape \[\], not a number for each of 2"
+    ):
+        Updater(tiny_model(), settings("ga", "nll"), Sources(streams())).update(
+            1, {"forget": [0, 1], "retain": [0]}, 0.0
+        )

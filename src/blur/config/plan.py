@@ -41,12 +41,13 @@ from blur.config.schema import (
 )
 from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import JobName, Run, Task
+from blur.core.choice import available
 from blur.core.errors import ConfigError
 from blur.data.benchmarks import base as benchmarks
 from blur.data.benchmarks.base import DataBase
 from blur.derived import base as derived
 from blur.derived.base import DerivedBase
-from blur.edits.settings import EditSettings
+from blur.edits.base import EditSettings
 from blur.measure.settings import MeasureSettings
 from blur.metrics.specs import Spec, read_specs
 from blur.models.settings import ModelSettings
@@ -144,7 +145,9 @@ class Plan:
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
         shared = self.layer("figures.yaml")
-        validate(FiguresConfig, shared)
+        for figure, said in validate(FiguresConfig, shared).figures.items():
+            module = said.get("module", figure)
+            require_known("figure module", str(module), available(FIGURES), f"{shared[0]}: figures.{figure}")
         for kind, names in (("request", benchmark.requests), ("figure", benchmark.figures)):
             for one in names:
                 require_name(kind, one, f"{bench_file[0]}: {kind}s")
@@ -321,27 +324,33 @@ class Plan:
         Later ones win: scale, model, task (what they say of training), method, the model's and the task's settings of
         the method, variant, seed.
         """
-        layers = self._method_layers(run)
-        settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *layers)
+        layers, settings = self._method_layers(run), self._read_method(run)
         if isinstance(settings, UnlearnSettings) and not settings.forget:
             raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
         training = self.task(run.task).benchmark.training
         known = {"stream": list(training.all_streams), "alternates": list(training.sources)}
         require_names(settings, known, *layers)
         require_fit(settings, self.task(run.task).sizes, *layers)
-        self._require_sources(settings, *layers)
+        self._require_sources(run.task, settings, *layers)
         if isinstance(settings, UnlearnSettings):
             _require_sums(settings, *layers)
         return settings.model_copy(update={"seed": run.seed})
 
-    def _require_sources(self, settings: MethodSettings, *layers: Layer) -> None:
-        """Refuse something that is derived from another run, where there can be none of that method and variant."""
+    @cache  # noqa: B019
+    def _read_method(self, run: Run) -> MethodSettings:
+        """Return a run's settings as they are typed; whether what they name is there is not looked at."""
+        settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *self._method_layers(run))
+        return settings
+
+    def _require_sources(self, task: str, settings: MethodSettings, *layers: Layer) -> None:
+        """Refuse something that is derived from another run, where there can be no such run, or it is of no use."""
         require_names(settings, {"method": self.methods}, *layers)
-        for asked in settings.derived.values():
-            if asked.method:
-                known = self.variants(asked.method)
-                place = file_of(layers, ("combine", "matched"))
-                require_known("variant", asked.variant, known, f"{place}.combine.matched.variant")
+        for asked in (one for one in settings.derived.values() if one.method):
+            place = f"{file_of(layers, ('combine', 'matched'))}.combine.matched"
+            require_known("variant", asked.variant, self.variants(asked.method), f"{place}.variant")
+            source = self._read_method(Run(task, asked.method, asked.variant))
+            if reason := self.derived_settings(task, asked.kind).unfit(source):
+                raise ConfigError(f"{asked.method}/{asked.variant}: {reason}", place, "Name another run")
 
     def check_unused(self, task: str) -> None:
         """Check the settings of the methods, and of their variants, that no run of a task has.
@@ -355,7 +364,7 @@ class Plan:
                 if (method, variant) not in used:
                     layers = self._method_layers(Run(task, method, variant))
                     if settings := validate_unused(KINDS[self.method(method).kind], *layers):
-                        self._require_sources(settings, *layers)
+                        self._require_sources(task, settings, *layers)
 
     @cache  # noqa: B019
     def derived_settings(self, task: str, kind: str) -> DerivedBase:

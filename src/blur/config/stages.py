@@ -267,7 +267,8 @@ class Derive(Stage):
     name = "derive"
     help = (
         "Make what a method reads of a model beforehand.\n\n"
-        "Reference sums, a matched weight, a model tuned on the forget set: a file each in src/blur/derived."
+        "Reference sums, a matched weight, a model tuned on the forget set: a file each in src/blur/derived. "
+        "The method is the one whose model it is made of: mostly target."
     )
     options = ("derived", *RUN, "request")
     resources = "evaluate"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import SerializeAsAny, ValidationError, WrapValidator
 from pydantic.functional_validators import ModelWrapValidatorHandler
@@ -44,14 +44,20 @@ def find(package: str, class_name: str, name: str) -> type[Any]:
         package, class_name: as of ``build``.
 
     Raises:
-        UnknownName: there is no such value.
+        UnknownName: there is no such value, or its module is not made as the others of the axis are.
     """
     names = available(package)
     if name not in names:
         nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
         raise UnknownName(f"no {name!r} among {', '.join(names)}{hint}")
-    found: type[Any] = getattr(import_module(f"{package}.{name}"), class_name)
+    module = f"{package}.{name}"
+    found: type[Any] | None = getattr(import_module(module), class_name, None)
+    if found is None:
+        raise UnknownName(f"{module} has no class {class_name!r}")
+    named = get_args(found.model_fields["name"].annotation) if "name" in found.model_fields else ()
+    if named and named != (name,):
+        raise UnknownName(f"{module}: the class says `name: Literal[{named[0]!r}]`; it has to be the file's name")
     return found
 
 

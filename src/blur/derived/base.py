@@ -63,6 +63,10 @@ class DerivedBase(Choice):
         """Modules that the settings name, for the code fingerprint."""
         return sorted({type(self).__module__, *(self.recipe.modules if self.recipe else [])})
 
+    def unfit(self, source: Any) -> str | None:
+        """Return why nothing can be made of a run's model, where its method's settings tell; None if they do not."""
+        return None
+
     def make(self, source: Source, folder: Path) -> list[str]:
         """Write it to ``folder``; return the names of the files."""
         raise NotImplementedError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from statistics import fmean
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
@@ -23,6 +23,11 @@ class Derived(DerivedBase):
 
     name: Literal["matched_lambda"] = "matched_lambda"
     reads_weights: ClassVar = False
+
+    def unfit(self, source: Any) -> str | None:
+        """Return that a run has no xi of BLUR's: that of ``reversed`` multiplies the retain gradient."""
+        combine = getattr(source, "combine", None)
+        return None if combine and combine.name == "bilevel" else "a weight is matched to a run of `combine: bilevel`"
 
     def make(self, source: Source, folder: Path) -> list[str]:
         """Write the weight.

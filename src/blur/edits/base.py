@@ -1,12 +1,15 @@
-"""What an edit is: it changes a model's weights once, without the training loop. Imports no torch."""
+"""What an edit is, and a method that is one: it changes weights once, without the training loop. Imports no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from blur.core.choice import Choice
+from blur.core.choice import Axis, Choice
+from blur.core.settings import Seed, Strict
+from blur.models.wrappers.base import WrapperBase
+from blur.models.wrappers.none import Wrapper
 from blur.unlearn.asked import Asked
 
 if TYPE_CHECKING:
@@ -51,3 +54,44 @@ class EditBase(Choice):
     def apply(self, model: Module, at_hand: AtHand) -> None:
         """Change the weights of ``model``, which is in evaluation mode, in place."""
         raise NotImplementedError
+
+
+class EditSettings(Strict):
+    """A method: one edit. It answers what a method that trains is asked as well (``UnlearnSettings``)."""
+
+    edit: Annotated[EditBase, Axis(PACKAGE, "Edit")]
+    seed: Seed = 0
+
+    @property
+    def streams(self) -> list[str]:
+        """Names of the streams that it reads."""
+        return list(self.edit.streams)
+
+    @property
+    def alternates(self) -> dict[str, str]:
+        """No text is compared with another."""
+        return {}
+
+    @property
+    def derived(self) -> dict[str, Asked]:
+        """What has to be made beforehand, by kind."""
+        return {asked.kind: asked for asked in self.edit.derived}
+
+    def given(self, derived: Mapping[str, Any]) -> EditSettings:
+        """Return the settings once what they ask for is there."""
+        return self
+
+    @property
+    def wrapper(self) -> WrapperBase:
+        """Nothing stays around the model."""
+        return Wrapper()
+
+    @property
+    def sharded(self) -> bool:
+        """An edit runs in one process."""
+        return False
+
+    @property
+    def modules(self) -> list[str]:
+        """Modules that the settings name, for the code fingerprint."""
+        return sorted({type(self).__module__, type(self.edit).__module__})

@@ -120,14 +120,21 @@ def load(
         manifests.check_files(folder, manifest)
     template = Template.model_validate(read_json(folder / TEMPLATE))
     loaded = _load(str(folder), template, device, dtype, manifest=manifest, local_files_only=True)
-    wrapper = wrapper_of(manifest or {})
+    wrapper = wrapper_of(folder, manifest or {})
     put = wrapper.off if bare else wrapper.around
     return replace(loaded, model=put(loaded.model, folder / wrappers.FOLDER))
 
 
-def wrapper_of(manifest: Mapping[str, Any]) -> WrapperBase:
-    """Return what a stored model's manifest says is around it."""
-    found = build(wrappers.PACKAGE, "Wrapper", manifest.get("wrapper", "none"))
+def wrapper_of(folder: Path, manifest: Mapping[str, Any]) -> WrapperBase:
+    """Return what a stored model's manifest says is around it.
+
+    Raises:
+        ArtifactError: there is no such wrapper here.
+    """
+    try:
+        found = build(wrappers.PACKAGE, "Wrapper", manifest.get("wrapper", "none"))
+    except ValueError as error:
+        raise ArtifactError(str(error), f"{folder / manifests.NAME}: wrapper", to_mend(folder)) from None
     return cast("WrapperBase", found)
 
 

@@ -9,7 +9,7 @@ from blur.config.drawn import drawn
 from blur.config.plan import Plan
 from blur.config.stages import STAGES
 from blur.config.task import Run
-from blur.edits.settings import EditSettings
+from blur.edits.base import EditSettings
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.cost import Clock, forward, update_operations
 from blur.planner.memory import Layout

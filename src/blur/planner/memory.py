@@ -178,5 +178,7 @@ def _after(job: Job) -> Iterator[Moment]:
         yield Moment("reduce", {"gradients": gradients, "temporary": wide})
     block = min(PRODUCT_BLOCK[layout.device], trained.largest)
     yield Moment("combine", {"gradients": gradients, "temporary": 8.0 * block * sets})
+    if trained.masters and trained.moving_element != 4:  # u once more, in the type of the masters
+        yield Moment("step", {"gradients": gradients, "temporary": 4.0 * trained.num_moving / layout.shards})
     if job.evaluation:
         yield Moment("evaluate", {"temporary": job.evaluation})

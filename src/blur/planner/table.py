@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from blur.config.plan import Plan
 from blur.config.stages import STAGES
 from blur.config.task import Run
-from blur.edits.settings import EditSettings
+from blur.edits.base import EditSettings
 from blur.planner.catalogue import Catalogue, Gpu, catalogue_of
 from blur.planner.jobs import JobCost, jobs
 from blur.planner.memory import TERMS, Layout, plan_memory

@@ -8,7 +8,7 @@ from typing import Any
 
 from blur.config.plan import Plan
 from blur.config.task import Run, Task
-from blur.edits.settings import EditSettings
+from blur.edits.base import EditSettings
 from blur.planner.architecture import ELEMENT_BYTES, Architecture, architecture_of
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.memory import Job, Layout, Sharding, evaluation_memory, plan_memory

@@ -85,7 +85,7 @@ def _victim(job: Job, settings: MeasureSettings) -> Victim:
     def encoded(loaded: LoadedModel, records: Iterable[Record]) -> list[Example]:
         return examples(loaded, [dict(record) for record in records], encoding)
 
-    is_wrapped = wrapper_of(manifests.read(model)).name != "none"
+    is_wrapped = wrapper_of(model, manifests.read(model)).name != "none"
     return Victim(
         load=lambda: load(model, device=job.device),
         load_target=lambda: load(job.inputs["target"], device=job.device),

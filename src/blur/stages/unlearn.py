@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blur.config.stages import STAGES
 from blur.core import launch
 from blur.core import manifest as manifests
-from blur.core.errors import DataError
+from blur.core.errors import ArtifactError, DataError
 from blur.core.files import atomic_path
+from blur.core.remedy import to_make
 from blur.core.runtime import make_deterministic
-from blur.edits.base import AtHand
-from blur.edits.settings import EditSettings
+from blur.edits.base import AtHand, EditSettings
 from blur.models.io import load, save
 from blur.models.wrappers.base import FOLDER
 from blur.stages.card import card
 from blur.stages.epochs import EpochMeasurements
 from blur.stages.fit import adopt_log, facts, fit, passing, start_device
-from blur.stages.job import Job
+from blur.stages.job import Job, hashes
 from blur.stages.sets import stream_examples
 from blur.unlearn.losses.base import LIVE
 
@@ -102,11 +103,20 @@ def _edited(job: Job, loaded: LoadedModel, settings: EditSettings, derived: Mapp
 
 
 def _derived(job: Job) -> dict[str, Any]:
-    """Read what was made for the method beforehand, by kind, checked."""
-    found = {}
-    for kind in job.plan.derived(job.run):
+    """Read what was made for the method beforehand, by kind, checked.
+
+    Raises:
+        ArtifactError: it is missing, changed, or was made of another model or with other settings (code aside).
+    """
+    found, stage = {}, STAGES["derive"]
+    for kind, name in job.plan.derived(job.run).items():
         folder = job.inputs[kind]
-        manifests.check_files(folder, manifests.read(folder))
+        manifest = manifests.read(folder)
+        made, wanted = manifest["key"]["settings"], stage.settings(job.plan, name)
+        if made != wanted or manifest["inputs"] != hashes(stage.inputs(job.plan, name)):
+            what = "made of another model, of other data or with other settings"
+            raise ArtifactError(what, str(folder / manifests.NAME), to_make(folder))
+        manifests.check_files(folder, manifest)
         found[kind] = job.plan.derived_settings(job.name.task, kind).read(folder)
     return found
 

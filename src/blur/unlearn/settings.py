@@ -87,6 +87,8 @@ class UnlearnSettings(Strict):
             raise ValueError("give at least one objective, in forget or in retain")
         if self.one_sided and self.combine.separate:
             raise ValueError(f"combine {self.combine.name!r} needs a forget and a retain objective")
+        if not self.forget and self.combine.factors()[1] != 1:
+            raise ValueError("`combine.lam` weighs the retain side against a forget side, and there is none")
         if self.one_sided and self.large_batch:
             raise ValueError("large_batch: the cosine is that of a forget and a retain gradient")
         return self

@@ -15,11 +15,13 @@ from blur.core.errors import BlurError, ConfigError
 from blur.models.anatomy import Built
 from blur.models.batch import collate, count
 from blur.models.encode import Example
+from blur.models.forward import Outputs
+from blur.models.hidden import HiddenStates
 from blur.unlearn import distributed
 from blur.unlearn.batches import split, texts_of
 from blur.unlearn.combine.base import NonFiniteGradient, Statistics
 from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
-from blur.unlearn.losses.base import LossBase
+from blur.unlearn.losses.base import LossBase, Reference
 from blur.unlearn.mode import learning
 from blur.unlearn.momentum import RetainMoment
 from blur.unlearn.references import reference_for
@@ -147,9 +149,10 @@ class Updater:
             indices: the global batch of each stream; ``settings.own`` says which streams it is taken on.
         """
         streams = [term.stream for term in self.settings.own]
+        batches = {name: [self.sources.streams[name][index] for index in indices[name]] for name in streams}
         counts = {
-            stream: sum(count(self.sources.streams[stream][index], loss.unit) for index in indices[stream])
-            for stream in streams
+            name: sum(count(example, loss.unit) for example in texts_of(batch, loss.texts))
+            for name, batch in batches.items()
         }
         number = sum(counts.values())
         own = [Objective(loss=loss, stream=stream, weight=part / number) for stream, part in counts.items()]
@@ -211,7 +214,7 @@ class Updater:
             batch, view, needs, sources.reference_sums, sources.reference_model, self.settings.seed
         )
         outputs = view.read(self.model, batch)
-        values = [w * term.loss.numerator(outputs, reference).sum() for term, w in zip(terms, weights, strict=True)]
+        values = [w * _numerator(term, outputs, reference).sum() for term, w in zip(terms, weights, strict=True)]
         value = torch.stack(values).sum()
         if not value.requires_grad:
             raise _out_of_reach(terms)
@@ -271,6 +274,15 @@ class Updater:
             where=f"step {step}",
             remedy="Lower optimizer.lr, set max_grad_norm, or use a bounded loss",
         )
+
+
+def _numerator(term: Objective, outputs: Outputs | HiddenStates, reference: Reference) -> Tensor:
+    """Return a loss's numerator; refuse a mean over the batch, of which the parts do not add up to the whole."""
+    found = term.loss.numerator(outputs, reference)
+    if found.shape != (outputs.size,):
+        what = f"`numerator` gives a tensor of shape {list(found.shape)}, not a number for each of {outputs.size} texts"
+        raise BlurError(what, type(term.loss).__module__, "Return [B]: the loop divides by the whole batch's count")
+    return found
 
 
 def _out_of_reach(terms: Sequence[Objective]) -> ConfigError:

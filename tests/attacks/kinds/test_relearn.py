@@ -184,3 +184,11 @@ def test_where_there_is_nothing_to_learn_the_arm_says_so(attack, victim):
 def test_settings_that_cannot_be_are_refused(changes, message):
     with pytest.raises(ValidationError, match=message):
         Attack.model_validate({**SETTINGS, **changes})
+
+
+@pytest.mark.parametrize(
+    "arm", [{"scope": "saliency"}, {"wrapper": "lora", "scope": {"name": "modules", "patterns": ["x"]}}]
+)
+def test_an_arm_is_refused_what_a_method_is(arm):
+    with pytest.raises(ValueError, match="arm 'odd': `scope"):
+        Attack.model_validate({**SETTINGS, "arms": {"odd": {"data": "forget", **arm}}})

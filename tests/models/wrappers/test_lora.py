@@ -139,3 +139,12 @@ def test_a_changed_adapter_is_found_out(tmp_path):
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ArtifactError, match="adapter_model"):
         load(tmp_path)
+
+
+def test_a_manifest_with_an_unknown_wrapper_is_named(tmp_path):
+    wrapper, wrapped = trained(build_llama())
+    stored(tmp_path, wrapper, wrapper.finish(wrapped, tmp_path / FOLDER))
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text().replace('"name": "lora"', '"name": "lroa"'))
+    with pytest.raises(ArtifactError, match=r"manifest.json: wrapper: no 'lroa' among lora, none; did you mean 'lora'"):
+        load(tmp_path)

@@ -13,7 +13,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from blur.attacks.kinds.base import AttackBase
 from blur.attacks.point import COVERED, Point, entity, unknown
@@ -80,6 +80,11 @@ class Attack(AttackBase):
         for name, arm in self.arms.items():
             if arm.data not in self.data:
                 raise ValueError(f"arm {name!r} learns {arm.data!r}, which `data` lacks: {', '.join(self.data)}")
+            try:
+                self.recipe(name)
+            except ValidationError as error:
+                said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+                raise ValueError(f"arm {name!r}: {said}") from None
         return self
 
     @property

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
-from blur.config import stages
 from blur.config.plan import Plan
-from blur.config.stages import STAGES
+from blur.config.stages import STAGES, base
 from blur.config.task import JobName
 
 Job = tuple[str, JobName]
@@ -23,7 +22,7 @@ def roots_of(plan: Plan, jobs: Iterable[Job], monkeypatch: pytest.MonkeyPatch) -
     """The modules that each job's key names."""
     named: list[Sequence[str]] = []
     with monkeypatch.context() as patched:
-        patched.setattr(stages, "fingerprint", lambda roots: named.append(roots) or "")
+        patched.setattr(base, "fingerprint", lambda roots: named.append(roots) or "")
         found = {}
         for stage, job in jobs:
             STAGES[stage].key(plan, job)

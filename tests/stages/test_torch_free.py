@@ -19,7 +19,7 @@ from blur.config import stages
 from blur.config.plan import Plan
 from blur.core.fingerprint import closure
 roots = set()
-stages.fingerprint = lambda found: roots.update(found) or ""
+stages.base.fingerprint = lambda found: roots.update(found) or ""
 plan = Plan("config", {"scale": "ci"})
 for task in plan.tasks:
     for job in stages.STAGES[STAGE].jobs(plan, task):

@@ -1,0 +1,260 @@
+"""The stages that make data and models, and what is derived from models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, ClassVar
+
+from blur.config.plan import Plan
+from blur.config.sources import local_files
+from blur.config.stages.base import (
+    RUN,
+    WEIGHTS,
+    Result,
+    Settings,
+    Stage,
+    alternates,
+    data_of,
+    encoding,
+    folder,
+)
+from blur.config.task import JobName, Run
+from blur.core import manifest as manifests
+from blur.core.errors import ArtifactError
+from blur.core.hashing import sha256_json
+from blur.core.paths import data_dir
+
+
+class Data(Stage):
+    """A task's sets."""
+
+    name = "data"
+    help = "Build a task's data: fetch or generate, split, check."
+
+    def settings(self, plan: Plan, job: JobName) -> Settings:
+        """Source, split, and the content of local files."""
+        resolved = plan.task(job.task)
+        # Its name is the benchmark's: the key has that module as code.
+        told = resolved.data.model_dump(mode="json", exclude={"name"})
+        return {"data": told, "files": local_files(resolved)}
+
+    def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
+        """The benchmark's."""
+        return [type(plan.task(job.task).data).__module__]
+
+    def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
+        """The folder of the sets."""
+        return (Result(data_dir(plan.name, job.task)),)
+
+
+class Base(Stage):
+    """The model that target and retrained one are trained from."""
+
+    name = "base"
+    help = (
+        "Fetch or build a task's base model.\n\n"
+        "One that is built from its architecture gets a tokenizer trained on the task's text."
+    )
+    model = "base"
+    resources = "evaluate"
+
+    def jobs(self, plan: Plan, task: str) -> Iterable[JobName]:
+        """One, where something is trained."""
+        config = plan.task(task).config
+        trained = "train" in (config.target.kind, config.retrained.kind)
+        return [JobName(task, Run(task, "base"))] if trained else []
+
+    def settings(self, plan: Plan, job: JobName) -> Settings:
+        """Architecture or hub name, tokenizer, template."""
+        resolved = plan.task(job.task)
+        return {
+            "model": resolved.model.model_dump(mode="json"),
+            # Not the forget sets: a tokenizer that has seen them gives the retrained model words it never met.
+            "texts": list(resolved.benchmark.training.retrained),
+        }
+
+    def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
+        """The data, whose text a tokenizer is trained on."""
+        return data_of(plan, job.task)
+
+    def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
+        """The model's folder."""
+        return (Result.of(folder("models", plan, job.run), WEIGHTS),)
+
+
+class Train(Stage):
+    """The target and the retrained model."""
+
+    name = "train"
+    help = "Fine-tune the target or the retrained model.\n\nThe retrained one never sees the forget set."
+    options = ("task", "role", "seed")
+    resources = "train"
+    spreads = True
+    content: ClassVar = {"base": WEIGHTS}
+
+    def jobs(self, plan: Plan, task: str) -> Iterable[JobName]:
+        """The target, and the retrained model where there is one."""
+        resolved = plan.task(task)
+        return [JobName(task, run) for run in (resolved.target, resolved.retrained) if run]
+
+    def settings(self, plan: Plan, job: JobName) -> Settings:
+        """The recipe and the sets, or where the model is fetched from."""
+        resolved, run = plan.task(job.task), job.run
+        assert run is not None
+        source = getattr(resolved.config, run.method)
+        settings: Settings = {"from": source.model_dump(mode="json"), **encoding(resolved)}
+        if source.kind == "hub":
+            return {**settings, **resolved.model.model_dump(mode="json", include={"template", "dtype"})}
+        recipe = plan.training_settings(job.task).model_copy(update={"seed": run.seed})
+        settings["train"] = recipe.model_dump(mode="json")
+        settings["sets"] = list(getattr(resolved.benchmark.training, run.method))
+        return settings
+
+    def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
+        """The recipe's."""
+        return plan.training_settings(job.task).modules if self._is_trained(plan, job) else []
+
+    def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
+        """Data and base model; nothing for a model that is fetched."""
+        if not self._is_trained(plan, job):
+            return {}
+        return {**data_of(plan, job.task), "base": folder("models", plan, Run(job.task, "base"))}
+
+    def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
+        """The model's folder."""
+        return (Result.of(folder("models", plan, job.run), WEIGHTS),)
+
+    def is_sharded(self, plan: Plan, job: JobName) -> bool:
+        """A model that is fetched takes one process and no GPU."""
+        return self._is_trained(plan, job)
+
+    @staticmethod
+    def _is_trained(plan: Plan, job: JobName) -> bool:
+        assert job.run is not None
+        return bool(getattr(plan.task(job.task).config, job.run.method).kind == "train")
+
+
+class Derive(Stage):
+    """What a method reads that is made of a model beforehand (``blur.derived``)."""
+
+    name = "derive"
+    help = (
+        "Make what a method reads of a model beforehand.\n\n"
+        "Reference sums, a matched weight, a model tuned on the forget set: a file each in src/blur/derived. "
+        "The method is the one whose model it is made of: mostly target."
+    )
+    options = ("derived", *RUN, "request")
+    resources = "evaluate"
+    spreads = True
+
+    def jobs(self, plan: Plan, task: str) -> Iterable[JobName]:
+        """All that the task's runs ask for."""
+        return sorted({job for run in plan.runs(task) for job in plan.derived(run).values()})
+
+    def settings(self, plan: Plan, job: JobName) -> Settings:
+        """The kind's own settings, and the sets of the streams that it reads."""
+        kind = plan.derived_settings(job.task, job.derived)
+        streams = plan.requested(job.task, job.request.partition("@")[0])
+        sets = {name: streams[name] for name in kind.streams}
+        encoded = encoding(plan.task(job.task)) if sets else {}
+        told = alternates(plan.requested_alternates(job.task, job.request))
+        return {"derived": kind.model_dump(mode="json"), "streams": sets, **told, **encoded}
+
+    def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
+        """The kind's and its recipe's, and those of alternates."""
+        sources = plan.requested_alternates(job.task, job.request).values()
+        return [*plan.derived_settings(job.task, job.derived).modules, *(type(one).__module__ for one in sources)]
+
+    def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
+        """The model, and the data where it reads any."""
+        data = data_of(plan, job.task) if plan.derived_settings(job.task, job.derived).streams else {}
+        return {**data, "model": folder("models", plan, job.run)}
+
+    def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
+        """A folder for each kind, request and model."""
+        return (Result(derived_dir(plan, job)),)
+
+    def asks(self, plan: Plan, job: JobName) -> str | None:
+        """What the kind says."""
+        return plan.derived_settings(job.task, job.derived).resources
+
+    def is_sharded(self, plan: Plan, job: JobName) -> bool:
+        """Where the kind trains."""
+        return plan.derived_settings(job.task, job.derived).recipe is not None
+
+
+def derived_dir(plan: Plan, job: JobName) -> Path:
+    """Return the folder of something derived."""
+    return folder(f"derived/{job.derived}/{job.request}", plan, job.run)
+
+
+class Unlearn(Stage):
+    """One method on one task."""
+
+    name = "unlearn"
+    help = "Unlearn the forget set with one method.\n\nAfter an interruption it carries on from the last epoch."
+    options = RUN
+    resources = "unlearn"
+    spreads = True
+    content: ClassVar = {"start": WEIGHTS}
+
+    def jobs(self, plan: Plan, task: str) -> Iterable[JobName]:
+        """All runs."""
+        return [JobName(task, run) for run in plan.runs(task)]
+
+    def settings(self, plan: Plan, job: JobName) -> Settings:
+        """The method's settings, what is measured between epochs, and the streams."""
+        assert job.run is not None
+        epochs = plan.epoch_settings(job.task)
+        return {
+            "unlearn": plan.method_settings(job.run).model_dump(mode="json"),
+            "epochs": epochs.model_dump(mode="json"),
+            "tasks": epochs.task_files(),
+            "streams": plan.streams(job.run),
+            **alternates(plan.alternates(job.run)),
+            **encoding(plan.task(job.task)),
+        }
+
+    def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
+        """Those of the method's axes, of alternates, of what reads the derived inputs, and of what is measured."""
+        assert job.run is not None
+        derived = (plan.derived_settings(job.task, kind) for kind in plan.derived(job.run))
+        others = [type(one).__module__ for one in (*plan.alternates(job.run).values(), *derived)]
+        return [*plan.method_settings(job.run).modules, *others, *plan.epoch_settings(job.task).modules]
+
+    def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
+        """Data, the model to start from, and what is derived for the method."""
+        assert job.run is not None
+        derived = {name: derived_dir(plan, one) for name, one in plan.derived(job.run).items()}
+        return {**data_of(plan, job.task), "start": folder("models", plan, plan.start(job.run)), **derived}
+
+    def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
+        """What was measured between epochs, and the model: it is published, and tells nothing of the texts."""
+        return Result(folder("epochs", plan, job.run)), Result.of(folder("models", plan, job.run), WEIGHTS)
+
+    def is_sharded(self, plan: Plan, job: JobName) -> bool:
+        """What the method says."""
+        assert job.run is not None
+        return plan.method_settings(job.run).sharded
+
+
+def unbuilt_sets(plan: Plan, task: str) -> dict[str, list[dict[str, Any]]]:
+    """Read the local texts of a task whose data are not built yet from them as they are: no job is needed to do so.
+
+    Returns:
+        The task's sets; none where its texts are no files here, or are built already.
+
+    Raises:
+        DataError: they cannot be made into sets; names file, line and remedy.
+    """
+    resolved, sets = plan.task(task), dict[str, list[dict[str, Any]]]()
+    if resolved.data.source.kind != "local":
+        return sets
+    with suppress(ArtifactError):
+        found = manifests.read(data_dir(plan.name, task))
+        if found["key_hash"] == sha256_json(Data().key(plan, JobName(task))):
+            return sets
+    sets.update(resolved.data.build())
+    return sets

@@ -109,6 +109,7 @@ class OwnLabels(LossBase):
 
     name: Literal["own_labels"] = "own_labels"
     unit: ClassVar[Unit] = "token"
+    peak: ClassVar[tuple[float, float]] = (20, 22)
     step: Whole = 0
 
     def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:

@@ -109,5 +109,7 @@ def test_an_unknown_metric_is_blamed_on_its_file_by_every_command(tmp_path: Path
     plan = Plan(folder, {"scale": "ci"})
     run = Run("tofu", "blur_npo", "lora")
     for stage in ("metrics", "attack"):
-        with pytest.raises(ConfigError, match=r"benchmarks/tofu.yaml: metric privleak: .*no 'privleek' among .*did you mean 'privleak'"):
+        with pytest.raises(
+            ConfigError, match=r"benchmarks/tofu.yaml: metric privleak: .*no 'privleek' among .*did you mean 'privleak'"
+        ):
             STAGES[stage].key(plan, JobName("tofu", run, attack="relearn"))

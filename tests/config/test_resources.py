@@ -58,3 +58,16 @@ def test_a_model_of_unknown_size_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 def test_every_model_fetched_by_name_has_a_size(path: Path) -> None:
     name = read_yaml(path)["model"].get("name_or_path")
     assert name is None or name in load_catalogue(ROOT / "config").architectures
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "gpus"),
+    [("reference_sums", "target", 1), ("matched_lambda", "blur_npo", 0), ("forget_tuned", "target", 2)],
+)
+def test_what_is_derived_gets_the_gpus_that_it_has_a_use_for(kind: str, method: str, gpus: int) -> None:
+    derive = STAGES["derive"]
+    job = SimpleNamespace(
+        task="muse_news_llama2_7b", method=method, variant="default", seed="0", derived=kind, request="own"
+    )
+    asked = Needs(Plan(ROOT / "config", {"scale": "paper"})).of(derive, lambda wildcards: derive.job(**vars(wildcards)))
+    assert asked["gpu"](job) == gpus

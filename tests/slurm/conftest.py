@@ -20,7 +20,7 @@ from tests.workflow.conftest import Workspace, copy_checkout
 SCALE, SHORT, LONG = "ci", "rtt", "tofu"
 GPUS = {
     "train": 1,
-    "reference_sums": 1,
+    "derive": 1,
     "unlearn": 2,
     "evaluate": 1,
     "attack": 1,

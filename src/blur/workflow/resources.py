@@ -103,7 +103,9 @@ class Needs:
         def asked(wildcards: Any) -> Need:
             job = name(wildcards)
             need = self.need(stage.asks(self.plan, job) or "", job.task)
-            return need if stage.is_sharded(self.plan, job) else need.model_copy(update={"gpus": min(need.gpus, 1)})
+            most = int(stage.runs_model(self.plan, job))
+            sharded = stage.is_sharded(self.plan, job)
+            return need if sharded else need.model_copy(update={"gpus": min(need.gpus, most)})
 
         def memory(wildcards: Any, attempt: int) -> int:
             return round(1000 * attempt * asked(wildcards).memory_gb)

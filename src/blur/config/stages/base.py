@@ -116,6 +116,10 @@ class Stage:
         """Whether several GPUs can share a job's model."""
         return False
 
+    def runs_model(self, plan: Plan, job: JobName) -> bool:
+        """Whether a job has a use for a GPU at all."""
+        return self.resources is not None
+
     def parameter(self, plan: Plan, job: JobName) -> str:
         """Return a job's key as canonical JSON, the form in which Snakemake records it."""
         return canonical_json(self.key(plan, job))

@@ -180,6 +180,10 @@ class Derive(Stage):
         """What the kind says."""
         return plan.derived_settings(job.task, job.derived).resources
 
+    def runs_model(self, plan: Plan, job: JobName) -> bool:
+        """What the kind says."""
+        return plan.derived_settings(job.task, job.derived).reads_weights
+
     def is_sharded(self, plan: Plan, job: JobName) -> bool:
         """Where the kind trains."""
         return plan.derived_settings(job.task, job.derived).recipe is not None

@@ -15,13 +15,11 @@ from blur.core.errors import BlurError, ConfigError
 from blur.models.anatomy import Built
 from blur.models.batch import collate, count
 from blur.models.encode import Example
-from blur.models.forward import Outputs
-from blur.models.hidden import HiddenStates
 from blur.unlearn import distributed
 from blur.unlearn.batches import split, texts_of
 from blur.unlearn.combine.base import NonFiniteGradient, Statistics
 from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
-from blur.unlearn.losses.base import LossBase, Reference
+from blur.unlearn.losses.base import LossBase
 from blur.unlearn.mode import learning
 from blur.unlearn.momentum import RetainMoment
 from blur.unlearn.references import reference_for
@@ -214,7 +212,8 @@ class Updater:
             batch, view, needs, sources.reference_sums, sources.reference_model, self.settings.seed
         )
         outputs = view.read(self.model, batch)
-        values = [w * _numerator(term, outputs, reference).sum() for term, w in zip(terms, weights, strict=True)]
+        found = [_per_text(term, term.loss.numerator(outputs, reference), len(examples)) for term in terms]
+        values = [weight * numerator.sum() for numerator, weight in zip(found, weights, strict=True)]
         value = torch.stack(values).sum()
         if not value.requires_grad:
             raise _out_of_reach(terms)
@@ -276,13 +275,12 @@ class Updater:
         )
 
 
-def _numerator(term: Objective, outputs: Outputs | HiddenStates, reference: Reference) -> Tensor:
+def _per_text(term: Objective, numerator: Tensor, count: int) -> Tensor:
     """Return a loss's numerator; refuse a mean over the batch, of which the parts do not add up to the whole."""
-    found = term.loss.numerator(outputs, reference)
-    if found.shape != (outputs.size,):
-        what = f"`numerator` gives a tensor of shape {list(found.shape)}, not a number for each of {outputs.size} texts"
+    if numerator.shape != (count,):
+        what = f"`numerator` gives a tensor of shape {list(numerator.shape)}, not a number for each of {count} texts"
         raise BlurError(what, type(term.loss).__module__, "Return [B]: the loop divides by the whole batch's count")
-    return found
+    return numerator
 
 
 def _out_of_reach(terms: Sequence[Objective]) -> ConfigError:

@@ -6,6 +6,7 @@ import signal
 
 
 def pytest_configure() -> None:
-    """Let SIGINT end what tests start: what a shell runs in its background has it ignored, and hands that on."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let signals end what tests start: a shell's background ignores SIGINT, `nohup` SIGHUP, and both hand that on."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 from blur.core.settings import BelowOne, Share
-from blur.unlearn.optimizers.base import OptimizerBase, State
+from blur.unlearn.optimizers.base import State, TwoMoments
 
 if TYPE_CHECKING:
     import torch
@@ -14,26 +14,12 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
 
 
-class Optimizer(OptimizerBase):
+class Optimizer(TwoMoments):
     """AdamW with decoupled weight decay. At beta1 = 0 no first moment is kept: it would be the gradient."""
 
     name: Literal["adamw"] = "adamw"
     betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
     eps: Share = 1e-8
-
-    @property
-    def beta1(self) -> float:
-        """Decay rate of the first moment."""
-        return self.betas[0]
-
-    @property
-    def states(self) -> int:
-        """Two moments, or the second one alone."""
-        return 1 + (self.beta1 > 0)
-
-    def without_first_moment(self) -> Self:
-        """Return the same at beta1 = 0."""
-        return self.model_copy(update={"betas": (0.0, self.betas[1])})
 
     def build(self, parameters: Sequence[Parameter]) -> torch.optim.Optimizer:
         """Return ``torch.optim.AdamW``, or what steps as it does without its first moment."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from blur.core.choice import Choice
-from blur.core.settings import NonNegative, Rate
+from blur.core.settings import BelowOne, NonNegative, Rate
 from blur.unlearn.losses.base import LossBase
 
 if TYPE_CHECKING:
@@ -95,3 +95,27 @@ class OptimizerBase(Choice):
         others = [parameter for parameter in parameters if parameter.ndim < 2]
         parts = ((matrices, self.weight_decay), (others, 0.0))
         return [{"params": part, "weight_decay": decay} for part, decay in parts if part]
+
+
+class TwoMoments(OptimizerBase):
+    """An optimizer with a first moment, kept where beta1 is above 0, and a second one.
+
+    Attributes:
+        betas: decay rates of the two.
+    """
+
+    betas: tuple[BelowOne, BelowOne]
+
+    @property
+    def beta1(self) -> float:
+        """Decay rate of the first moment."""
+        return self.betas[0]
+
+    @property
+    def states(self) -> int:
+        """Two moments, or the second one alone."""
+        return 1 + (self.beta1 > 0)
+
+    def without_first_moment(self) -> Self:
+        """Return the same at beta1 = 0."""
+        return self.model_copy(update={"betas": (0.0, self.betas[1])})

@@ -10,14 +10,14 @@ gradient of the combined loss, taken at every step, with no labels drawn, and th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from blur.core.settings import BelowOne, Count, Positive, Whole
 from blur.models.encode import Unit
 from blur.unlearn.losses.base import LossBase, Reference
-from blur.unlearn.optimizers.base import GradientOf, OptimizerBase, State
+from blur.unlearn.optimizers.base import GradientOf, State, TwoMoments
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ TINY = 1e-15  # of the authors' code: where the curvature is zero, a step is lr 
 ROWS = 1 << 22  # elements of the float64 distributions that are drawn from at once
 
 
-class Optimizer(OptimizerBase):
+class Optimizer(TwoMoments):
     """theta <- (1 - lr wd) theta - lr clip(m / (rho h), 1), entry by entry.
 
     m <- beta1 m + (1 - beta1) u, h <- beta2 h + (1 - beta2) B g^2, with g the gradient of the mean loss under drawn
@@ -41,16 +41,6 @@ class Optimizer(OptimizerBase):
     every: Count = Field(10, description="steps between two estimates of the curvature")
 
     @property
-    def beta1(self) -> float:
-        """Decay rate of the first moment."""
-        return self.betas[0]
-
-    @property
-    def states(self) -> int:
-        """The first moment, where there is one, and the curvature."""
-        return 1 + (self.beta1 > 0)
-
-    @property
     def own_loss(self) -> LossBase:
         """The loss that the curvature is estimated from."""
         return OwnLabels()
@@ -59,10 +49,6 @@ class Optimizer(OptimizerBase):
     def asks(self) -> float:
         """One in ``every`` steps."""
         return 1 / self.every
-
-    def without_first_moment(self) -> Self:
-        """Return the same at beta1 = 0."""
-        return self.model_copy(update={"betas": (0.0, self.betas[1])})
 
     def observe(
         self, step: int, parameters: Sequence[Tensor], states: Sequence[State], gradient_of: GradientOf

@@ -17,7 +17,7 @@ REPORT = results/$(SCALE)/report$(if $(TASK),.$(TASK)).html
 RECORDS = results/$(SCALE)/provenance/records.json
 
 .DELETE_ON_ERROR:
-.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch bench clean
+.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch rehearsal bench clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -108,6 +108,20 @@ slurm: env ## Start a SLURM on this machine (root) and run a benchmark through i
 
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)
+
+# Every job asks for a pretended GPU; the scale itself computes on the CPU.
+PRETENDED = --set-resources $(foreach rule,train derive unlearn evaluate attack,$(rule):gpu=1)
+HUB = work/hub
+REHEARSED = HF_HOME=$(CURDIR)/work/hub-cache
+
+rehearsal: env ## Run the paper's graph on tiny weights: a hub on loopback, a SLURM on this machine (root), the report
+	@python -m tests.rehearsal
+	rm -rf $(HUB) && python -m tests.hub build $(HUB)
+	$(REHEARSED) python -m tests.hub during $(HUB) $(MAKE) fetch SCALE=rehearsal
+	python tests/slurm/cluster.py start
+	$(REHEARSED) HF_HUB_OFFLINE=1 snakemake --profile slurm all $(PRETENDED) $(ARGS) --config scale=rehearsal; \
+	ended=$$?; python tests/slurm/cluster.py stop; exit $$ended
+	@$(MAKE) --no-print-directory report show SCALE=rehearsal
 
 bench: env ## Print what a step, an evaluation, a job's start, a plan and a run cost, as ratios (and a step on a GPU)
 	python -m blur.bench.step

@@ -210,3 +210,41 @@ def test_a_device_that_is_none_is_refused_before_any_job(folder: Path) -> None:
     scale.write_text(scale.read_text() + "device: gpu\n")
     with pytest.raises(ConfigError, match=r"ci.yaml.*device"):
         Plan(folder, {"scale": "ci"})
+
+
+def _extend(folder: Path, name: str, text: str) -> Path:
+    file = folder / f"scales/{name}.yaml"
+    file.write_text(f"title: {name}\n{text}", encoding="utf-8")
+    return file
+
+
+def test_a_scale_that_extends_another_says_what_differs(folder: Path) -> None:
+    _extend(folder, "mine", "extends: paper\nunlearn: {epochs: 2}\ntasks: {wmdp_zephyr_7b: {unlearn: {steps: 3}}}\n")
+    mine, paper = (Plan(folder, {"scale": scale}) for scale in ("mine", "paper"))
+    run = Run("tofu_llama_1b", "blur_npo", "default", 0)
+    assert mine.method_settings(run) == paper.method_settings(run).model_copy(update={"epochs": 2})
+    assert mine.method_settings(Run("wmdp_zephyr_7b", "rmu", "default", 0)).steps == 3
+    assert mine.tasks == paper.tasks
+    assert mine.runs("tofu_llama_1b") == paper.runs("tofu_llama_1b")
+    assert mine.attacks.settings("tofu_llama_1b", "relearn") == paper.attacks.settings("tofu_llama_1b", "relearn")
+
+
+def test_a_fault_in_an_extended_scale_names_the_file_that_has_it(folder: Path) -> None:
+    _extend(folder, "below", "extends: ci\nunlearn: {epoks: 2}\n")
+    _extend(folder, "mine", "extends: below\nunlearn: {epochs: 3}\n")
+    with pytest.raises(ConfigError, match=r"scales/below\.yaml(.|\n)*epoks"):
+        check(Plan(folder, {"scale": "mine"}), "tofu")
+    _extend(folder, "below", "extends: ci\n")
+    _extend(folder, "mine", "extends: below\nunlearn: {epoks: 3}\n")
+    with pytest.raises(ConfigError, match=r"scales/mine\.yaml(.|\n)*epoks"):
+        check(Plan(folder, {"scale": "mine"}), "tofu")
+
+
+@pytest.mark.parametrize(
+    ("extends", "fault"),
+    [("papr", "no such file. Did you mean 'paper'"), ("mine", "'mine' extends itself"), ("2", "extends")],
+)
+def test_a_scale_that_cannot_be_extended_is_refused(folder: Path, extends: str, fault: str) -> None:
+    _extend(folder, "mine", f"extends: {extends}\n")
+    with pytest.raises(ConfigError, match=fault):
+        Plan(folder, {"scale": "mine"})

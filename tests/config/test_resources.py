@@ -71,3 +71,15 @@ def test_what_is_derived_gets_the_gpus_that_it_has_a_use_for(kind: str, method: 
     )
     asked = Needs(Plan(ROOT / "config", {"scale": "paper"})).of(derive, lambda wildcards: derive.job(**vars(wildcards)))
     assert asked["gpu"](job) == gpus
+
+
+def test_a_scale_can_say_what_its_jobs_ask_for(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    file = tmp_path / "config/scales/mine.yaml"
+    file.write_text("title: mine\nextends: paper\nsize: 1b\n")
+    asked = Needs(Plan(tmp_path / "config", {"scale": "mine"}))
+    asked.check()
+    assert asked.need("unlearn", "muse_news_llama2_7b") == asked.need("unlearn", TASK)
+    file.write_text("title: mine\nextends: paper\nsize: 1a\n")
+    with pytest.raises(ConfigError, match=r"scales/mine\.yaml: size: no size (.|\n)*Did you mean '1b'"):
+        Needs(Plan(tmp_path / "config", {"scale": "mine"})).check()

@@ -68,9 +68,9 @@ def evaluated(monkeypatch):
 
 
 def ask(model, tokenizer, sets=SETS, **request):
-    return harness.ask(
-        model, tokenizer, sets, HarnessRequest.model_validate({"name": "quiz", "task": "letters.yaml", **request})
-    )
+    asked = HarnessRequest.model_validate({"name": "quiz", "task": "letters.yaml", **request})
+    fetched = {} if asked.is_local else {asked.stored: harness.fetch(asked.task)}
+    return harness.ask(model, tokenizer, {**sets, **fetched}, asked)
 
 
 def letters(record):
@@ -283,7 +283,7 @@ def test_a_group_is_all_of_its_tasks_each_with_the_limit(llama, tokenizer, libra
 def test_what_a_task_of_the_library_does_not_follow_is_refused(llama, tokenizer, library):
     with pytest.raises(ConfigError, match="'wmdp_bio' is zero-shot by definition"):
         ask(llama, tokenizer, task="wmdp_bio", num_fewshot=5)
-    with pytest.raises(ConfigError, match="lm-eval has no task 'wmdp_bios'"):
+    with pytest.raises(ConfigError, match="lm-eval's task 'wmdp_bios': lm-eval has no such task"):
         ask(llama, tokenizer, task="wmdp_bios")
 
 
@@ -292,9 +292,7 @@ def test_data_that_cannot_be_had_name_the_way_out(llama, tokenizer, monkeypatch)
         raise ConnectionError("Couldn't reach 'cais/wmdp'\nmore")
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    fault = (
-        r"measure.harness: quiz: no data of lm-eval's 'wmdp_bio' \(Couldn't reach 'cais/wmdp'\)\. .*HF_HUB_OFFLINE=1"
-    )
+    fault = r"lm-eval's task 'wmdp_bio': its data cannot be had \(Couldn't reach 'cais/wmdp'\)\. .*HF_HUB_OFFLINE=1"
     with pytest.raises(DataError, match=fault):
         ask(llama, tokenizer, task="wmdp_bio")
 

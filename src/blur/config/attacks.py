@@ -53,7 +53,7 @@ class Attacks:
         references = [run for run in (resolved.target, resolved.retrained) if run]
         pairs: dict[tuple[Run, str], None] = {}
         own = resolved.config.attacked is not None
-        where = resolved.place("attacked") if own else plan.scale_layer("attacked")[0]
+        where = resolved.place("attacked") if own else plan.scale_place("attacked")
         for selection in (resolved.config.attacked or ()) if own else plan.scale.attacked:
             for attack in selection.attacks:
                 self._require(task, attack, where)
@@ -101,7 +101,7 @@ class Attacks:
         return [
             (f"{self._plan.folder}/attacks/{name}.yaml: settings", config.settings),
             (f"{self._place(task, name)}.settings", on.settings),
-            self._plan.scale_layer("attacks", name),
+            *self._plan.scale_layers("attacks", name),
             *self._plan.task(task).said("attacks", name),
         ]
 

@@ -82,8 +82,8 @@ def _check_names(plan: Plan, task: str) -> None:
     """Refuse settings of methods, attacks and derived things that have no file."""
     resolved = plan.task(task)
     methods = [*resolved.said("methods"), under(resolved.model_file, "methods")]
-    of_scale, own = [plan.scale_layer("attacks")], resolved.said("attacks")
-    made = [plan.scale_layer("derived"), under(resolved.model_file, "derived"), *resolved.said("derived")]
+    of_scale, own = plan.scale_layers("attacks"), resolved.said("attacks")
+    made = [*plan.scale_layers("derived"), under(resolved.model_file, "derived"), *resolved.said("derived")]
     for kind, known, layers in (
         ("method", plan.methods, methods),
         ("attack", plan.attacks.names, of_scale),

@@ -97,6 +97,11 @@ def under(layer: Layer, *keys: str) -> Layer:
     return f"{name}{'.' if ': ' in name else ': '}{'.'.join(keys)}", content
 
 
+def speaker(layers: Sequence[Layer]) -> str:
+    """Return the name of the last layer that says anything; of the first where none does."""
+    return next((name for name, content in reversed(layers) if content), layers[0][0])
+
+
 def validate(model: type[Model], *layers: Layer) -> Model:
     """Validate the merge of ``layers`` (pairs of file name and content) against ``model``, and what later ones replace.
 

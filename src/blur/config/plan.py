@@ -19,6 +19,7 @@ from blur.config.load import (
     file_of,
     read_yaml,
     require_known,
+    speaker,
     suggest,
     under,
     validate,
@@ -86,24 +87,40 @@ class Plan:
         self.main = validate(MainConfig, *layers)
         said = next((layer for layer in reversed(layers) if "scale" in layer[1]), layers[0])
         require_name("scale", self.main.scale, said[0])
-        self._scale_layer = self.layer(f"scales/{self.main.scale}.yaml")
-        self.scale = validate(ScaleConfig, self._scale_layer)
+        self._scale_layers = self._extended(self.main.scale)
+        self.scale = validate(ScaleConfig, *self._scale_layers)
         self.name = self.main.scale
         self._require_nameable("task", "tasks", self.scale.tasks)
         self._require_nameable("variant", "variants", self.scale.variants)
 
     def _require_nameable(self, kind: str, key: str, names: Iterable[str]) -> None:
         for name in names:
-            require_name(kind, name, self.scale_layer(key)[0])
+            require_name(kind, name, self.scale_place(key))
+
+    def _extended(self, scale: str, above: tuple[str, ...] = ()) -> list[Layer]:
+        """Return what a scale's file says, and before it what those say that it extends."""
+        layer = self.layer(f"scales/{scale}.yaml")
+        below = layer[1].get("extends")
+        if below is None:
+            return [layer]
+        place = f"{layer[0]}: extends"
+        require_name("scale", str(below), place)
+        if below in (*above, scale):
+            raise ConfigError(f"the scale {below!r} extends itself", place, "Name another scale")
+        return [*self._extended(str(below), (*above, scale)), layer]
 
     @cache  # noqa: B019 - a plan lives as long as its process
     def layer(self, name: str) -> Layer:
         """Return what a file of the configuration folder says; it is read once."""
         return str(self.folder / name), read_yaml(self.folder / name)
 
-    def scale_layer(self, *keys: str) -> Layer:
-        """Return what the scale's file says below ``keys``."""
-        return under(self._scale_layer, *keys)
+    def scale_layers(self, *keys: str) -> list[Layer]:
+        """Return what the scale's file says below ``keys``, and before it what those say that it extends."""
+        return [under(layer, *keys) for layer in self._scale_layers]
+
+    def scale_place(self, *keys: str) -> str:
+        """Return how an error names a key of the scale: where it was typed."""
+        return speaker(self.scale_layers(*keys))
 
     def benchmark_place(self, task: str, key: str) -> str:
         """Return how an error names a key of a task's benchmark."""
@@ -133,14 +150,14 @@ class Plan:
             return self.scale.all
         if self.main.task not in self.scale.tasks:
             known = suggest(self.main.task, self.scale.tasks)
-            raise ConfigError(f"scale {self.name!r} has no task {self.main.task!r}", self._scale_layer[0], known)
+            raise ConfigError(f"scale {self.name!r} has no task {self.main.task!r}", self._scale_layers[-1][0], known)
         return (self.main.task,)
 
     @cache  # noqa: B019 - a plan lives as long as its process
     def task(self, name: str) -> Task:
         """Return a task of this scale with everything it names, validated."""
         require_name("task", name, "--task")
-        typed = self.layer(f"tasks/{name}.yaml"), self.scale_layer("tasks", name)
+        typed = (self.layer(f"tasks/{name}.yaml"), *self.scale_layers("tasks", name))
         config = validate(TaskConfig, *typed)
         bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
@@ -211,7 +228,7 @@ class Plan:
     def runs(self, task: str) -> tuple[Run, ...]:
         """Return the unlearning runs of a task, without doubles, in a fixed order; each after those it starts from."""
         resolved = self.task(task)
-        where = resolved.place("runs") if resolved.config.runs else self.scale_layer("runs")[0]
+        where = resolved.place("runs") if resolved.config.runs else self.scale_place("runs")
         selections = resolved.config.runs or self.scale.runs
         chosen = [run for selection in selections for run in self.expand(task, selection, where)]
         return tuple({run: None for last in chosen for run in self._sequence(last)})
@@ -315,7 +332,7 @@ class Plan:
     def _common(self, task: str, key: Literal["train", "unlearn"]) -> list[Layer]:
         """Return what scale, model and task say of all trainings of a kind."""
         resolved = self.task(task)
-        return [self.scale_layer(key), under(resolved.model_file, key), *resolved.said(key)]
+        return [*self.scale_layers(key), under(resolved.model_file, key), *resolved.said(key)]
 
     @cache  # noqa: B019
     def method_settings(self, run: Run) -> MethodSettings:
@@ -377,7 +394,7 @@ class Plan:
         made: type[DerivedBase] = choice_of(derived.PACKAGE, "Derived", kind, "derived")
         layers = [
             (f"defaults of {derived.PACKAGE}.{kind}", made(name=kind).model_dump(mode="json")),
-            self.scale_layer("derived", kind),
+            *self.scale_layers("derived", kind),
             under(resolved.model_file, "derived", kind),
         ]
         return validate(made, *layers, *resolved.said("derived", kind))
@@ -413,7 +430,7 @@ class Plan:
             (f"{file}: settings", method.settings),
             under(task.model_file, "methods", run.method),
             *task.said("methods", run.method),
-            self.scale_layer("variants", run.variant),
+            *self.scale_layers("variants", run.variant),
             (f"{file}: variants.{run.variant}", method.variants.get(run.variant, {})),
         ]
 
@@ -422,7 +439,7 @@ class Plan:
         """Return what is measured of each finished model."""
         resolved = self.task(task)
         own = (self.benchmark_place(task, "measure"), resolved.benchmark.measure)
-        return self._measured(resolved, own, self.scale_layer("measure"), *resolved.said("measure"))
+        return self._measured(resolved, own, *self.scale_layers("measure"), *resolved.said("measure"))
 
     @cache  # noqa: B019
     def epoch_settings(self, task: str) -> MeasureSettings:

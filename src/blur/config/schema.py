@@ -75,6 +75,9 @@ class ScaleConfig(Strict):
     """``config/scales/<scale>.yaml``: how large everything is, and what is run."""
 
     title: str
+    extends: str | None = Field(
+        None, description="a scale whose file is read below this one: mappings are merged, lists and values replaced"
+    )
     all: tuple[str, ...] = Field(description="tasks that `snakemake all` runs", min_length=1)
     tasks: dict[str, Partial] = Field(description="tasks known at this scale, with changes to config/tasks/<task>.yaml")
     train: Partial = Field(default_factory=dict, description="settings of target and retrained (UnlearnSettings)")
@@ -86,6 +89,9 @@ class ScaleConfig(Strict):
     attacked: tuple[AttackSelection, ...] = Field((), description="which of the runs are attacked, and how")
     attacks: dict[str, Partial] = Field(default_factory=dict, description="changes to the attacks' settings, by attack")
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
+    size: str | None = Field(
+        None, description="what its jobs ask for, a size of config/resources.yaml; by default that of each task's model"
+    )
 
     @model_validator(mode="after")
     def _default_tasks_are_known(self) -> ScaleConfig:

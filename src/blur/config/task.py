@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from blur.config.load import Layer, under
+from blur.config.load import Layer, speaker, under
 from blur.config.schema import BenchmarkConfig, FigureConfig, TaskConfig
 from blur.config.sizes import Sizes
 from blur.data.benchmarks.base import DataBase
@@ -63,7 +63,7 @@ class Task:
         shared_figures: what the file of shared figures says.
         sizes: width and depth of the model, where its configuration is at hand.
         model_file: what the model's file says.
-        typed: what the task's file says, and what the scale changes of it.
+        typed: what the task's file says, and what the scale, or those that it extends, changes of it.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Task:
     model: ModelSettings
     sizes: Sizes
     model_file: Layer
-    typed: tuple[Layer, Layer]
+    typed: tuple[Layer, ...]
 
     @property
     def file(self) -> str:
@@ -89,8 +89,7 @@ class Task:
 
     def place(self, *keys: str) -> str:
         """Return how an error names a key: where it was typed."""
-        found = self.said(*keys)
-        return next((name for name, content in reversed(found) if content), found[0][0])
+        return speaker(self.said(*keys))
 
     def said_of_figure(self, *keys: str) -> list[Layer]:
         """Return what the file of shared figures, and then the benchmark's, say below ``keys`` of figures."""

@@ -6,7 +6,8 @@ import difflib
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 _REMEDIES = {
     errno.ENOSPC: "Free some space, then type the same command again",
@@ -41,6 +42,16 @@ class DataError(BlurError):
 
 class ArtifactError(BlurError):
     """A stored result is missing, incomplete or not what its manifest says."""
+
+
+@contextmanager
+def asked_in(place: str) -> Iterator[None]:
+    """Tell of an error where in the configuration that was asked for which cannot be had."""
+    try:
+        yield
+    except BlurError as error:
+        where = f"{place}: {error.where}" if error.where else place
+        raise type(error)(error.what, where, error.remedy) from error
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str | None = None) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from blur.core.errors import DataError
+from blur.core import hub
+from blur.core.errors import BlurError, DataError
 from blur.data.records import Record
 from blur.data.settings import Repository
 
@@ -24,13 +25,17 @@ def hub_rows(source: Repository, name: str, benchmark: str, split: str = "train"
     try:
         import datasets
 
-        rows = datasets.load_dataset(source.repo, name, revision=source.revision, split=split)
+        with hub.whole("dataset", source.repo):
+            rows = datasets.load_dataset(source.repo, name, revision=source.revision, split=split)
+    except BlurError:
+        raise
     except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
         reason = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        usual = "Check network, names and access; without a network set HF_HUB_OFFLINE=1 to use the local cache"
         raise DataError(
             f"cannot be loaded from the hub ({reason[0].rstrip('.')})",
             place,
-            "Check network, names and access; without a network set HF_HUB_OFFLINE=1 to use the local cache, or "
+            f"{hub.remedy(error, 'dataset', source.repo) or usual}, or "
             f"put {benchmark}'s files in a folder and use `source: {{kind: local, path: <folder>}}`",
         ) from error
     return [Record(row, f"{place}, row {number}") for number, row in enumerate(rows, start=1)]

@@ -1,8 +1,9 @@
 """Multiple-choice questions through lm-eval, in process, on the model in memory.
 
 lm-eval builds each prompt and scores each option; what it found is kept per question, and the metric is made of that
-elsewhere. The model's chat template is not applied, as in lm-eval by default. lm-eval is imported here only: importing
-it takes a quarter of a second, and its index of tasks, needed for tasks of the library, five.
+elsewhere. The questions of its own tasks are fetched with the task's data, so that no job asks the hub for them. The
+model's chat template is not applied, as in lm-eval by default. lm-eval is imported here only: importing it takes a
+quarter of a second, and its index of tasks, needed for tasks of the library, five.
 
 Reference code: open-unlearning keeps the settings of its lm-eval call where nobody reads them, so that batch size,
 limit and few-shot number never reach it (anchors.md 1.6 #9). Here each reaches it or is refused.
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from blur.core import hub
 from blur.core.errors import ConfigError, DataError
 from blur.measure.batching import evaluation_mode
 from blur.measure.prompts import Record, Sets, records_in, records_of
@@ -44,7 +46,7 @@ def ask(
         DataError: data that cannot be had, or a question too long for the model.
     """
     with _quiet():
-        tasks = _local_tasks(sets, request) if request.is_local else _library_tasks(request)
+        tasks = _local_tasks(sets, request) if request.is_local else _library_tasks(sets, request)
         if not tasks:
             return []
         with evaluation_mode(model):
@@ -127,21 +129,59 @@ def _check_examples(request: HarnessRequest, topic: str, shots: int, shown: list
         raise DataError(what, where, "Add examples of that topic or lower `num_fewshot`")
 
 
-def _library_tasks(request: HarnessRequest) -> Tasks:
-    """Load a task of lm-eval, or all tasks of a group; their data come from the hub or its local cache."""
-    where, manager = f"measure.harness: {request.name}", _manager()
-    if request.task not in manager.all_tasks:
-        raise ConfigError(f"lm-eval has no task {request.task!r}", where, "See `lm-eval ls tasks`")
-    try:
-        tasks = manager.load(request.task)["tasks"]
-    except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
-        remedy = "Check network and access; without a network set HF_HUB_OFFLINE=1 to use the local cache"
-        raise DataError(f"no data of lm-eval's {request.task!r} ({reason})", where, remedy) from error
+def fetch(task: str) -> list[Record]:
+    """Fetch the questions of a task of the library, or of all tasks of a group, and the examples shown before them.
+
+    Returns:
+        A record per question: the lm-eval task and split that it belongs to, and its row as it was published.
+
+    Raises:
+        ConfigError: an unknown or unfit task.
+        DataError: the questions can be had neither from the hub nor from its local cache.
+    """
+    where = f"lm-eval's task {task!r}"
+    with _quiet():
+        if task not in _manager().all_tasks:
+            raise ConfigError("lm-eval has no such task", where, "See `lm-eval ls tasks`")
+        try:
+            tasks = _manager().load(task)["tasks"]
+        except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+            usual = "Check network and access; without a network set HF_HUB_OFFLINE=1 to use the local cache"
+            raise DataError(
+                f"its data cannot be had ({reason})", where, hub.remedy(error, "dataset", "that it reads") or usual
+            ) from error
+    for name, one in tasks.items():
+        if one.OUTPUT_TYPE != "multiple_choice":
+            raise ConfigError(f"lm-eval's {name!r} is no multiple-choice task", where, "Name another task")
+    for repository in sorted({one.DATASET_PATH for one in tasks.values()}):
+        hub.require_whole("dataset", repository)
+    return [record for name, one in tasks.items() for record in _rows(name, one)]
+
+
+def _rows(name: str, task: Any) -> Iterator[Record]:
+    """Yield the questions of a task: those that are asked, and those that are shown."""
+    asked = task.config.test_split or task.config.validation_split
+    for split in dict.fromkeys(filter(None, (asked, task.config.fewshot_split))):
+        for place, row in enumerate(task.dataset[split]):
+            yield {"id": f"{name}/{split}/{place}", "task": name, "split": split, "row": row}
+
+
+def _library_tasks(sets: Sets, request: HarnessRequest) -> Tasks:
+    """Load a task of lm-eval, or all tasks of a group, with the questions that ``fetch`` found."""
+    from datasets import Dataset
+
+    where, rows = f"measure.harness: {request.name}", dict[str, dict[str, list[Any]]]()
+    for record in records_in(sets, request.stored):
+        rows.setdefault(record["task"], {}).setdefault(record["split"], []).append(record["row"])
+
+    def given(name: str) -> dict[str, Any]:
+        splits = {split: Dataset.from_list(found) for split, found in rows[name].items()}
+        return {"task": name, "custom_dataset": lambda **_: splits}
+
+    tasks: Tasks = _manager().load({"group": request.stored, "task": [given(name) for name in rows]})["tasks"]
     for name, task in tasks.items():
         own = task.get_config("num_fewshot")
-        if task.OUTPUT_TYPE != "multiple_choice":
-            raise ConfigError(f"lm-eval's {name!r} is no multiple-choice task", where, "Name another task")
         if own == 0 and request.num_fewshot:
             raise ConfigError(f"lm-eval's {name!r} is zero-shot by definition", where, "Drop `num_fewshot`")
         task.set_config("num_fewshot", own or 0 if request.num_fewshot is None else request.num_fewshot)

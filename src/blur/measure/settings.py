@@ -12,6 +12,7 @@ from blur.core.settings import Count, Flag, NonNegative, Seed, SetName, Strict, 
 from blur.measure.task_file import read_task
 
 LikelihoodField = Literal["answer", "paraphrased_answer", "perturbed_answer", "text", "gt"]
+STORED = "lm_eval_"  # what the names of such sets begin with
 HARNESS = "blur.measure.harness"  # found by its name: only who asks for multiple-choice questions depends on it
 
 
@@ -56,6 +57,11 @@ class HarnessRequest(Strict):
         """Whether the task is a YAML of this project."""
         return self.task.endswith((".yaml", ".yml"))
 
+    @property
+    def stored(self) -> str:
+        """The set of the task's data that holds the questions of a task of the library."""
+        return f"{STORED}{self.task}"
+
     @model_validator(mode="after")
     def _local_tasks_have_data(self) -> HarnessRequest:
         if self.is_local != (self.set is not None):
@@ -99,6 +105,16 @@ class MeasureSettings(Strict):
         named |= {request.examples for request in self.generation}
         named |= {name for request in self.harness for name in (request.set, request.examples)}
         return tuple(sorted(name for name in named if name is not None))
+
+    @property
+    def library(self) -> tuple[str, ...]:
+        """Names of the library's tasks and groups that are asked, sorted."""
+        return tuple(sorted({request.task for request in self.harness if not request.is_local}))
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Names of all that is read of the task's data: sets, and the stored questions of the library's tasks."""
+        return (*self.sets, *(f"{STORED}{task}" for task in self.library))
 
     @property
     def modules(self) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from blur.core import hub
 from blur.core import manifest as manifests
 from blur.core.choice import build
 from blur.core.errors import ArtifactError, ConfigError
@@ -155,12 +157,17 @@ def load_pretrained(
         tokenizer: name or directory of the tokenizer, where the model brings none (MUSE's published models).
 
     Raises:
-        ArtifactError: the directory holds pickled weights only, weights that are not the model's, or an adapter.
+        ArtifactError: the directory holds pickled weights only, weights that are not the model's, or an adapter; or
+            what came from the hub is not what the hub has.
         ConfigError: the name cannot be found, the hub cannot be reached, or the model is none that can be used.
     """
     if Path(name_or_path).is_dir():
         _refuse_pickles(Path(name_or_path), unless_safe=True)
-    return _load(name_or_path, template, device, dtype, max_length, tokenizer, revision=revision)
+    with ExitStack() as whole:
+        for name in {name_or_path, tokenizer or name_or_path}:
+            if not Path(name).is_dir():
+                whole.enter_context(hub.whole("model", name))
+        return _load(name_or_path, template, device, dtype, max_length, tokenizer, revision=revision)
 
 
 def look(name: str, template: Template, max_length: int, tokenizer: str | None = None) -> PreTrainedTokenizerBase:
@@ -244,9 +251,9 @@ def _not_found(name: str, error: OSError) -> ConfigError | ArtifactError:
     what = str(error).strip().splitlines()[0].rstrip(".")
     if Path(name).is_dir():
         return ArtifactError(f"cannot be loaded: {what}", name, to_mend(Path(name)))
-    return ConfigError(
-        f"cannot be had from the Hugging Face hub or its cache: {what}",
-        place_of(name),
+    usual = (
         "Give a local directory; or, where compute nodes have no network, fetch it once on a login node with "
-        f"`hf download {name}` and set HF_HUB_OFFLINE=1",
+        f"`hf download {name}` and set HF_HUB_OFFLINE=1"
     )
+    found = hub.remedy(error, "model", name) or usual
+    return ConfigError(f"cannot be had from the Hugging Face hub or its cache: {what}", place_of(name), found)

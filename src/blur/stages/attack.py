@@ -69,7 +69,7 @@ def _collect(attack: AttackBase, folder: Path, directory: Path) -> list[str]:
 def _victim(job: Job, settings: MeasureSettings) -> Victim:
     model, encoding = job.inputs["model"], job.settings
     known = load(model, device=job.device)
-    own = {name: read_sets(job.data, [name]) for name in settings.sets}
+    own = {name: read_sets(job.data, [name]) for name in settings.read}
 
     def suite(sets: Sets, asked: MeasureSettings) -> Suite:
         return Suite(known.tokenizer, known.template, sets, asked, encoding["max_length"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from blur.core.errors import asked_in
 from blur.core.runtime import make_deterministic
 from blur.data.dataset import read_sets, texts_of
 from blur.models.build import build_from_config
@@ -31,13 +32,14 @@ def _made(job: Job) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Fetch or build the model and its tokenizer."""
     settings = job.task.model
     if settings.name_or_path is not None:
-        loaded = load_pretrained(
-            settings.name_or_path,
-            settings.revision,
-            template=settings.template,
-            max_length=settings.max_length,
-            dtype=settings.dtype,
-        )
+        with asked_in(f"{job.task.model_file[0]}: model.name_or_path"):
+            loaded = load_pretrained(
+                settings.name_or_path,
+                settings.revision,
+                template=settings.template,
+                max_length=settings.max_length,
+                dtype=settings.dtype,
+            )
         return loaded.model, loaded.tokenizer
     assert settings.architecture is not None
     assert settings.tokenizer is not None

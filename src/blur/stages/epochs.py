@@ -23,7 +23,7 @@ class EpochMeasurements:
 
     def __init__(self, job: Job, loaded: LoadedModel, folder: Path) -> None:
         settings = job.plan.epoch_settings(job.name.task)
-        sets = {name: read_sets(job.data, [name]) for name in settings.sets}
+        sets = {name: read_sets(job.data, [name]) for name in settings.read}
         self._suite = Suite(loaded.tokenizer, loaded.template, sets, settings, job.settings["max_length"])
         self._folder = folder
 

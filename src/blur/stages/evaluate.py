@@ -17,7 +17,7 @@ def run(job: Job) -> None:
         make_deterministic(job.threads, job.device)
         settings = job.plan.measure_settings(job.name.task)
         loaded = load(job.inputs["model"], device=job.device)
-        sets = {name: read_sets(job.data, [name]) for name in settings.sets}
+        sets = {name: read_sets(job.data, [name]) for name in settings.read}
         length = job.settings["max_length"]
         measured = measure(loaded.model, loaded.tokenizer, loaded.template, sets, settings, length, job.progress)
         files = measured.write(job.directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from blur.core import launch
+from blur.core.errors import asked_in
 from blur.core.runtime import make_deterministic
 from blur.data.dataset import read_sets
 from blur.models.io import load, load_pretrained, save
@@ -33,14 +34,15 @@ def _fetch(job: Job) -> list[str]:
     if launch.rank() > 0:
         return []
     source, settings = job.settings["from"], job.task.model
-    loaded = load_pretrained(
-        source["name"],
-        source["revision"],
-        template=settings.template,
-        max_length=settings.max_length,
-        tokenizer=source["tokenizer"],
-        dtype=settings.dtype,
-    )
+    with asked_in(job.task.place(job.run.method, "name")):
+        loaded = load_pretrained(
+            source["name"],
+            source["revision"],
+            template=settings.template,
+            max_length=settings.max_length,
+            tokenizer=source["tokenizer"],
+            dtype=settings.dtype,
+        )
     return save(loaded.model, loaded.tokenizer, loaded.template, job.directory, card(job))
 
 

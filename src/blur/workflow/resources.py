@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from blur.config.load import read_yaml, validate
+from blur.config.load import read_yaml, require_known, validate
 from blur.config.plan import Plan
 from blur.config.stages import Stage
 from blur.config.task import JobName
@@ -61,9 +61,12 @@ class Needs:
         """Read both files.
 
         Raises:
-            ConfigError: one of them is at fault; names file and key.
+            ConfigError: one of them, or the scale's size, is at fault; names file and key.
         """
         _ = self.config, catalogue_of(self.plan)
+        if self.plan.scale.size is not None:
+            place = self.plan.scale_place("size")
+            require_known("size of config/resources.yaml", self.plan.scale.size, self.config.sizes, place)
 
     def need(self, kind: str, task: str) -> Need:
         """Return what a job asks at its first attempt.
@@ -79,6 +82,8 @@ class Needs:
 
     @cache  # noqa: B019 - lives as long as its plan
     def _size(self, task: str) -> ModelSize:
+        if self.plan.scale.size is not None:
+            return self.config.sizes[self.plan.scale.size]
         count = self._num_parameters(task)
         for size in sorted(self.config.sizes.values(), key=lambda size: size.up_to):
             if count <= size.up_to:

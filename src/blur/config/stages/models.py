@@ -25,6 +25,7 @@ from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError
 from blur.core.hashing import sha256_json
 from blur.core.paths import data_dir
+from blur.measure.settings import HARNESS
 
 
 class Data(Stage):
@@ -34,15 +35,20 @@ class Data(Stage):
     help = "Build a task's data: fetch or generate, split, check."
 
     def settings(self, plan: Plan, job: JobName) -> Settings:
-        """Source, split, and the content of local files."""
-        resolved = plan.task(job.task)
+        """Source, split, the content of local files, and the tasks of lm-eval whose questions are fetched."""
+        resolved, library = plan.task(job.task), self._library(plan, job)
         # Its name is the benchmark's: the key has that module as code.
         told = resolved.data.model_dump(mode="json", exclude={"name"})
-        return {"data": told, "files": local_files(resolved)}
+        return {"data": told, "files": local_files(resolved), **({"lm_eval": library} if library else {})}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """The benchmark's."""
-        return [type(plan.task(job.task).data).__module__]
+        """The benchmark's, and what fetches lm-eval's questions."""
+        return [type(plan.task(job.task).data).__module__, *([HARNESS] if self._library(plan, job) else [])]
+
+    @staticmethod
+    def _library(plan: Plan, job: JobName) -> list[str]:
+        measured = plan.measure_settings(job.task), plan.epoch_settings(job.task)
+        return sorted({task for settings in measured for task in settings.library})
 
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """The folder of the sets."""

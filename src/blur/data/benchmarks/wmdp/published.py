@@ -24,10 +24,7 @@ from blur.data.records import Record, parse, read_bytes, validate_records
 from blur.data.settings import Repository
 
 _SUBJECTS = {"bio": "biology", "cyber": "cybersecurity", "chem": "chemistry"}  # lm-eval's words in its wmdp tasks
-_GATED = (
-    "Accept the terms on the page of the dataset {} and log in (`hf auth login`, or set HF_TOKEN); or do without it: "
-    "`topics: [cyber]`; or put the files in a folder and use `source: {{kind: local, path: <folder>}}`"
-)
+_WITHOUT_BIO = "or do without bio: `topics: [cyber]`"
 
 
 def published_sets(source: HubSource | LocalSource, topics: Sequence[str]) -> dict[str, list[Record]]:
@@ -66,7 +63,7 @@ def _bio_forget(source: HubSource) -> list[Record]:
     try:
         return _rows(source.bio_forget, "default")
     except DataError as error:
-        raise DataError(error.what, f"the gated corpus {error.where}", _GATED.format(source.bio_forget.repo)) from error
+        raise DataError(error.what, f"the gated corpus {error.where}", f"{error.remedy}, {_WITHOUT_BIO}") from error
 
 
 def _from_folder(source: LocalSource, topics: Sequence[str]) -> dict[str, list[Record]]:

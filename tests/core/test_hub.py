@@ -33,6 +33,7 @@ def _answer(kind: type[errors.HfHubHTTPError]) -> errors.HfHubHTTPError:
         (httpx2.RemoteProtocolError("peer closed connection"), "Type the same command again: the download broke off"),
         (OSError("Consistency check failed: file should be of size 3"), "Type the same command again"),
         (errors.LocalEntryNotFoundError("no network, not in the cache"), None),
+        (OSError("x does not appear to have a file named model.safetensors"), "safetensors alone are read"),
         (ValueError("something else"), None),
     ],
 )

@@ -19,7 +19,7 @@ from typing import Any
 
 from blur.config.plan import Plan
 from blur.config.stages import STAGES
-from blur.core.errors import BlurError
+from blur.core.errors import as_told
 from blur.stages.job import Job
 from tests.hub.published.tofu import REPOSITORY
 from tests.hub.repository import Repository, repository
@@ -69,8 +69,8 @@ def _tried(asked: Repository, how: dict[str, Any], fetch: Callable[[], None]) ->
     with asked.behaving(**how):
         try:
             fetch()
-        except BlurError as error:
-            return str(error)
+        except Exception as error:  # one that is none of ours names no place, and is told as it is
+            return f"{type(error).__name__}: {error}" if as_told(error) is None else str(error)
     return ""
 
 

@@ -65,7 +65,7 @@ def _path() -> str:
             "model:spoilt_small",
             rf"{TARGET}config.json came with another content than the hub says.*removed from the cache",
         ),
-        ("model:incomplete", rf"{TARGET}.*model.safetensors"),
+        ("model:incomplete", rf"{TARGET}.*named model.safetensors.*which files it has; of weights, safetensors alone"),
         (
             "dataset:gated",
             rf"{SOURCE}.*gated dataset.*Accept the terms on the page of the dataset locuslab/TOFU.*hf auth login",

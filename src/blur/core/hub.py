@@ -34,17 +34,20 @@ def remedy(error: BaseException, kind: Kind, name: str) -> str | None:
     def is_one(*types: type[BaseException]) -> bool:
         return any(isinstance(cause, types) for cause in causes)
 
+    def says(words: str) -> bool:
+        return any(words in str(cause) for cause in causes)
+
     if is_one(errors.GatedRepoError):
         return f"Accept the terms on the page of the {kind} {name}, with the account that you log in with: {LOG_IN}"
     if is_one(errors.RevisionNotFoundError):
         return f"Mend `revision`: it is no branch, tag or commit of the {kind} {name}"
     if is_one(errors.RepositoryNotFoundError):
         return f"Mend the name; where the {kind} is private, log in: {LOG_IN}"
-    if is_one(errors.RemoteEntryNotFoundError):
-        return f"See on the page of the {kind} {name} which files it has"
+    if is_one(errors.RemoteEntryNotFoundError) or says("does not appear to have a file named"):
+        return f"See on the page of the {kind} {name} which files it has; of weights, safetensors alone are read"
     if is_one(errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError):
         return None
-    if is_one(TransportError) or any("Consistency check failed" in str(cause) for cause in causes):
+    if is_one(TransportError) or says("Consistency check failed"):
         return f"{AGAIN}: the download broke off"
     return None
 

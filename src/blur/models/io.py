@@ -167,6 +167,8 @@ def load_pretrained(
         for name in {name_or_path, tokenizer or name_or_path}:
             if not Path(name).is_dir():
                 whole.enter_context(hub.whole("model", name))
+        # transformers would ask a service to convert pickled weights, and that opens a request at their owner's.
+        os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"
         return _load(name_or_path, template, device, dtype, max_length, tokenizer, revision=revision)
 
 
@@ -235,9 +237,11 @@ def _require_fit(model: Any, tokenizer: PreTrainedTokenizerBase, template: Templ
 
 
 def _read(reader: Callable[..., T], name: str, **options: Any) -> T:
+    from httpx2 import TransportError
+
     try:
         return reader(name, **options)
-    except OSError as error:
+    except (OSError, TransportError) as error:
         raise _not_found(name, error) from error
 
 
@@ -247,8 +251,8 @@ def _hide_progress_bars() -> None:
     logging.disable_progress_bar()
 
 
-def _not_found(name: str, error: OSError) -> ConfigError | ArtifactError:
-    what = str(error).strip().splitlines()[0].rstrip(".")
+def _not_found(name: str, error: Exception) -> ConfigError | ArtifactError:
+    what = (str(error).strip() or type(error).__name__).splitlines()[0].partition(". Please ")[0].rstrip(".")
     if Path(name).is_dir():
         return ArtifactError(f"cannot be loaded: {what}", name, to_mend(Path(name)))
     usual = (

@@ -58,7 +58,9 @@ def build(root: Path, names: tuple[str, ...] = tuple(PUBLISHED)) -> None:
 def _weights(shape: Mapping[str, Any], tokenizer: Any, sharded: bool, seed: int) -> dict[str, bytes]:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()
     fields = {key: value for key, value in shape.items() if key != "model_type"}
     ids = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id")}
     config = AutoConfig.for_model(shape["model_type"], **fields, **ids, vocab_size=len(tokenizer))

@@ -16,7 +16,7 @@ from huggingface_hub import errors
 from blur.core import hub
 from blur.core.errors import ArtifactError
 
-NAME, LARGE, SMALL = "ann/books", b"x" * 3000, b'{"a": 1}'
+NAME, LARGE, SMALL = "ann/MyBooks", b"x" * 3000, b'{"a": 1}'
 
 
 def _answer(kind: type[errors.HfHubHTTPError]) -> errors.HfHubHTTPError:
@@ -26,7 +26,7 @@ def _answer(kind: type[errors.HfHubHTTPError]) -> errors.HfHubHTTPError:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (_answer(errors.GatedRepoError), "Accept the terms on the page of the model ann/books.*hf auth login"),
+        (_answer(errors.GatedRepoError), "Accept the terms on the page of the model ann/MyBooks.*hf auth login"),
         (_answer(errors.RepositoryNotFoundError), "Mend the name; where the model is private, log in"),
         (_answer(errors.RevisionNotFoundError), "Mend `revision`"),
         (_answer(errors.RemoteEntryNotFoundError), "which files it has"),
@@ -50,10 +50,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pa
     """A cache with a large and a small file of a dataset; returns where the content of a file is."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
-    folder = tmp_path / "hub/datasets--ann--books"
+    folder = tmp_path / "hub/datasets--ann--MyBooks"
     (folder / "blobs").mkdir(parents=True)
     (folder / "snapshots/abc/data").mkdir(parents=True)
-    made = tmp_path / "datasets/ann___books/default"
+    made = tmp_path / "datasets/ann___my_books/default"
     made.mkdir(parents=True)
     git = hashlib.sha1(b"blob %d\0%s" % (len(SMALL), SMALL)).hexdigest()
     names = {"data/train.parquet": hashlib.sha256(LARGE).hexdigest(), "dataset_infos.json": git}
@@ -76,12 +76,12 @@ def test_a_whole_cache_is_left_alone(cache: Callable[[str], Path]) -> None:
 def test_a_spoilt_file_is_named_and_removed_with_what_was_made_of_it(cache: Callable[[str], Path], file: str) -> None:
     blob = cache(file)
     blob.write_bytes(blob.read_bytes()[:-1] + b"?")
-    with pytest.raises(ArtifactError, match=rf"^dataset 'ann/books': {file} came .*removed from the cache"):
+    with pytest.raises(ArtifactError, match=rf"^dataset 'ann/MyBooks': {file} came .*removed from the cache"):
         hub.require_whole("dataset", NAME)
     left = [path for path in blob.parents[1].rglob("*") if path.is_symlink()]
     assert not blob.exists()
     assert len(left) == 1
-    assert not (Path(datasets.config.HF_DATASETS_CACHE) / "ann___books").exists()
+    assert not (Path(datasets.config.HF_DATASETS_CACHE) / "ann___my_books").exists()
     hub.require_whole("dataset", NAME)
 
 

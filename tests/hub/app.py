@@ -5,6 +5,7 @@
     POST  /api/{models,datasets}/ID/paths-info/R          some of them
     HEAD, GET  [/datasets]/ID/resolve/R/FILE              redirects: a small file to the cache, a large one to the CDN
     HEAD, GET  /api/resolve-cache/..., /cdn/...           contents, in ranges
+    GET   /api/agent-harnesses                            by what the client may be driven: by nothing here
 
 Every other request is answered 404 and written to ``unknown.txt`` in the hub's folder, so that whoever started the hub
 can fail. ``datasets`` asks the host ``datasets-server.<hub>`` too; where that name leads here, it has nothing.
@@ -74,6 +75,7 @@ def create_app(root: Path) -> Starlette:
     api, name = "/api/{kind:kind}", "{owner}/{name}"
     reads = ["GET", "HEAD"]
     routes = [
+        Route("/api/agent-harnesses", _harnesses),
         Route(f"{api}/{name}", of(_info)),
         Route(f"{api}/{name}/revision/{{revision}}", of(_info)),
         Route(f"{api}/{name}/tree/{{revision}}", of(_tree)),
@@ -86,6 +88,10 @@ def create_app(root: Path) -> Starlette:
         Route("/{rest:path}", unknown, methods=["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     ]
     return Starlette(routes=routes)
+
+
+async def _harnesses(_: Request) -> Response:
+    return JSONResponse({"standardEnvVars": [], "harnesses": {}})
 
 
 async def _moved(request: Request, asked: Repository) -> Response | None:

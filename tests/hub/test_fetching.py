@@ -56,7 +56,7 @@ def _path() -> str:
             rf"{TARGET}.*gated repo.*Accept the terms on the page of the model {MODEL}.*hf auth login.*HF_TOKEN",
         ),
         ("model:missing", rf"{TARGET}.*not a .*Mend the name; where the model is private, log in"),
-        ("model:cut", rf"{TARGET}.*Type the same command again: the download broke off"),
+        ("model:cut", rf"{TARGET}.*peer closed connection.*Type the same command again: the download broke off"),
         (
             "model:spoilt",
             rf"{TARGET}model.safetensors came with another content than the hub says.*removed from the cache",

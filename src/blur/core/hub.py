@@ -18,13 +18,15 @@ from blur.core.hashing import sha256_file
 
 Kind = Literal["model", "dataset"]
 LOG_IN = "`hf auth login` (or set HF_TOKEN)"
+_LONGEST = 300  # characters of a library's words
 AGAIN = "Type the same command again"
 
 
 def remedy(error: BaseException, kind: Kind, name: str) -> str | None:
     """Return what mends an error of the hub's clients; None where none of them tells its reason.
 
-    The clients raise errors of their own from those of ``huggingface_hub``, which are looked for along the chain.
+    The clients raise errors of their own from those of ``huggingface_hub``, which are looked for along the chain; where
+    ``datasets`` cuts it, its words are read.
     """
     from httpx2 import TransportError
     from huggingface_hub import errors
@@ -37,11 +39,11 @@ def remedy(error: BaseException, kind: Kind, name: str) -> str | None:
     def says(words: str) -> bool:
         return any(words in str(cause) for cause in causes)
 
-    if is_one(errors.GatedRepoError):
+    if is_one(errors.GatedRepoError) or says("is a gated dataset on the Hub"):
         return f"Accept the terms on the page of the {kind} {name}, with the account that you log in with: {LOG_IN}"
     if is_one(errors.RevisionNotFoundError):
         return f"Mend `revision`: it is no branch, tag or commit of the {kind} {name}"
-    if is_one(errors.RepositoryNotFoundError):
+    if is_one(errors.RepositoryNotFoundError) or says("doesn't exist on the Hub"):
         return f"Mend the name; where the {kind} is private, log in: {LOG_IN}"
     if is_one(errors.RemoteEntryNotFoundError) or says("does not appear to have a file named"):
         return f"See on the page of the {kind} {name} which files it has; of weights, safetensors alone are read"
@@ -50,6 +52,15 @@ def remedy(error: BaseException, kind: Kind, name: str) -> str | None:
     if is_one(TransportError) or says("Consistency check failed"):
         return f"{AGAIN}: the download broke off"
     return None
+
+
+def reason(error: BaseException) -> str:
+    """Return the first line of what went wrong: of the connection where it broke, else of the error itself."""
+    from httpx2 import TransportError
+
+    broken = next((cause for cause in _chain(error) if isinstance(cause, TransportError)), error)
+    line = (str(broken).strip() or type(broken).__name__).splitlines()[0]
+    return line.partition(". Please ")[0][:_LONGEST].rstrip(".")
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -91,9 +102,11 @@ def require_whole(kind: Kind, name: str) -> None:
     for file in (*links, *spoilt):
         file.unlink()
     if kind == "dataset":
-        import datasets
+        from datasets import config, naming
 
-        shutil.rmtree(Path(datasets.config.HF_DATASETS_CACHE) / name.replace("/", "___"), ignore_errors=True)
+        owner, _, own = name.rpartition("/")
+        made = "___".join(filter(None, (owner, naming.camelcase_to_snakecase(own))))
+        shutil.rmtree(Path(config.HF_DATASETS_CACHE) / made, ignore_errors=True)
     what = f"{' and '.join(names) or 'a file'} came with another content than the hub says"
     raise ArtifactError(what, f"{kind} {name!r}", f"{AGAIN}: what was spoilt is removed from the cache")
 

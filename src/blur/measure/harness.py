@@ -146,11 +146,9 @@ def fetch(task: str) -> list[Record]:
         try:
             tasks = _manager().load(task)["tasks"]
         except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
             usual = "Check network and access; without a network set HF_HUB_OFFLINE=1 to use the local cache"
-            raise DataError(
-                f"its data cannot be had ({reason})", where, hub.remedy(error, "dataset", "that it reads") or usual
-            ) from error
+            remedy = hub.remedy(error, "dataset", "that it reads") or usual
+            raise DataError(f"its data cannot be had ({hub.reason(error)})", where, remedy) from error
     for name, one in tasks.items():
         if one.OUTPUT_TYPE != "multiple_choice":
             raise ConfigError(f"lm-eval's {name!r} is no multiple-choice task", where, "Name another task")

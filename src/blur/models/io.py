@@ -252,7 +252,7 @@ def _hide_progress_bars() -> None:
 
 
 def _not_found(name: str, error: Exception) -> ConfigError | ArtifactError:
-    what = (str(error).strip() or type(error).__name__).splitlines()[0].partition(". Please ")[0].rstrip(".")
+    what = hub.reason(error)
     if Path(name).is_dir():
         return ArtifactError(f"cannot be loaded: {what}", name, to_mend(Path(name)))
     usual = (

@@ -112,8 +112,11 @@ def test_gated_corpus_says_how_to_get_access(hub):
         assert way in error.remedy
 
 
-def test_unreachable_hub_names_the_way_out(hub):
-    hub.without = {"cais/wmdp-corpora"}
+def test_unreachable_hub_names_the_way_out(monkeypatch):
+    def load_dataset(*_, **__):
+        raise ConnectionError("Couldn't reach 'cais/wmdp-corpora'")
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
     error = fault(topics=["cyber"], kind="hub")
     assert error.where == "cais/wmdp-corpora, configuration cyber-forget-corpus, revision main"
     assert "HF_HUB_OFFLINE=1" in error.remedy

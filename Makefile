@@ -10,8 +10,9 @@ export PATH := $(BIN):$(PATH)
 # One line that a person can read; Snakemake's own log is in .snakemake/log, that of each job in logs.
 # `all` comes before --config, which takes every word after it.
 SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
-# Two workers; tests that share more than the finished run stay together.
-TOGETHER = -n 2 --dist loadgroup --durations=12
+# Processes that run tests. In TOGETHER tests that share more than the finished run stay in one of them.
+WORKERS ?= 2
+TOGETHER = -n $(WORKERS) --dist loadgroup --durations=12
 REPORT = results/$(SCALE)/report$(if $(TASK),.$(TASK)).html
 # Written at the end of each run that changed anything.
 RECORDS = results/$(SCALE)/provenance/records.json
@@ -92,7 +93,7 @@ types: env ## Check types
 	mypy
 
 unit: env ## Run the tests that need neither snakemake nor dvc
-	pytest -m "not workflow and not slurm" -n 2 --dist loadfile
+	pytest -m "not workflow and not slurm and not long" -n $(WORKERS) --dist loadfile
 
 workflow: env ## Run the tests of the graph on one finished run of scale ci
 	pytest -m "workflow and not long" $(TOGETHER)
@@ -100,6 +101,7 @@ workflow: env ## Run the tests of the graph on one finished run of scale ci
 test: env lint types unit workflow ## Run CI's tests; CI has `make quantization` before, `make slurm` after
 
 test-all: env lint types unit ## Run all tests there are, long ones and SLURM's faults (root) too
+	pytest -m "long and not workflow and not slurm" -n $(WORKERS) --dist loadfile
 	pytest -m workflow $(TOGETHER)
 	pytest -m slurm -s -rs
 

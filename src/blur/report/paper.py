@@ -149,7 +149,7 @@ def _overview(published: Published, ours: Ours) -> Iterator[list[str]]:
             f"{table.title} ({table.identified})" if table.known else table.title,
             _coverage(published, table),
             _names(published, (reading for part in table.parts.values() for r in part.rows for reading in r.rerun)),
-            _progress(table, [ours.rows[key, name, r.run] for name, part in table.parts.items() for r in part.rows]),
+            _progress(ours, key, table),
         ]
     for key, figure in published.figures.items():
         link = _link(f"{figure.label}: {figure.title}", figure.label)
@@ -169,10 +169,12 @@ def _names(published: Published, readings: Iterable[Reading]) -> str:
     return ", ".join(dict.fromkeys(published.sources[reading.who].title for reading in readings))
 
 
-def _progress(table: Table, found: Sequence[Found]) -> str:
-    asked, done = sum(one.asked for one in found), sum(len(one.runs) for one in found)
-    if not table.parts or all(part.settings for part in table.parts.values()):
+def _progress(ours: Ours, key: str, table: Table) -> str:
+    measured = {name: part for name, part in table.parts.items() if part.metrics}
+    if not measured:
         return "settings" if table.parts else ""
+    found = [ours.rows[key, name, row.run] for name, part in measured.items() for row in part.rows]
+    asked, done = sum(one.asked for one in found), sum(len(one.runs) for one in found)
     return (f"{done} of {asked} runs" if done else NOT_RUN) if asked else NOT_PLANNED
 
 

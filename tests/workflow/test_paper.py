@@ -1,4 +1,4 @@
-"""A scale beside the paper: three columns that come out right, blank where nothing is known, refused where a name is none."""
+"""A scale beside the paper: three columns, blank where nothing is known; a name of nothing is refused."""
 
 from __future__ import annotations
 
@@ -112,7 +112,8 @@ def made(
     for folder in folders.values():
         folder.mkdir(parents=True)
     about = {name: {"reason": "no word of it"} for name, value in metrics.items() if value is None}
-    record = {"task": TASK, "method": "blur_rmu", "variant": "default", "seed": seed, "metrics": metrics, "about": about}
+    identity = {"task": TASK, "method": "blur_rmu", "variant": "default", "seed": seed}
+    record = {**identity, "metrics": metrics, "about": about}
     write_json(folders["metrics"] / "metrics.json", record)
     manifests.write(folders["metrics"], "metrics", {}, ["metrics.json"])
     (folders["models"] / "steps.jsonl").write_text('{"step": 1}\n' * steps)
@@ -178,7 +179,7 @@ def test_results_that_mean_nothing_read_so(config: Path) -> None:
     assert [row[-1] for row in cells(page, "Zephyr")[:4]] == ["*tiny weights: no meaning*"] * 3 + ["not run"]
     assert "25.0" not in page
     assert "| BLUR-RMU | 1 of 3 | 150 | 150 | c0ffee |" in page, "updates and commit mean something"
-    assert [row[-1] for row in cells(page, "Settings")][0] == "6.5"
+    assert cells(page, "Settings")[0][-1] == "6.5", "and so do settings"
 
 
 def test_a_log_that_is_not_its_manifests_is_refused(config: Path) -> None:
@@ -217,7 +218,7 @@ FAULTS: list[tuple[str, Callable[[Any], None], str]] = [
     ("variant", lambda p: p["rows"][0].update(run="rmu/gama"), "no run 'rmu/gama'"),
     ("task", lambda p: p.update(task="wmdp_zephyr"), f"{PART}.task|no task 'wmdp_zephyr'"),
     ("benchmark", lambda p: p.update(benchmark="wmpd"), f"{PART}.benchmark|Did you mean 'wmdp'"),
-    ("metric", lambda p: p["metrics"].append("mmlu_ac"), f"{PART}.metrics|no metric 'mmlu_ac'. Did you mean 'mmlu_acc'"),
+    ("metric", lambda p: p["metrics"].append("mmlu_ac"), f"{PART}.metrics|no metric 'mmlu_ac'. Did you mean"),
     ("source", lambda p: p["rows"][0]["paper"][0].update(who="quote"), f"{PART}.rows.paper.who|no source 'quote'"),
     ("other benchmark", lambda p: p.update(task="tofu_llama_1b"), f"{PART}.task|none of the benchmark 'wmdp'"),
     ("value", lambda p: p["rows"][0]["paper"][0]["values"].update(mmlu=1), "values.mmlu is none of the columns"),

@@ -10,6 +10,7 @@ import os
 import sys
 from importlib import import_module
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -224,6 +225,21 @@ def sweep(task: Task, scale: Scale = "tune") -> None:
     from blur.workflow.sweep import sweep as read_sweep
 
     print(as_csv(read_sweep(_plan(scale, task), task)), end="")
+
+
+@app.command()
+def paper(
+    scale: Scale = "paper",
+    to: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/results/paper.md"),
+) -> None:
+    """Set a scale's results beside the paper's, and others'.
+
+    Its tables and figures as config/published.yaml has them, in three columns.
+    """
+    from blur.workflow.paper import write
+
+    write(_plan(scale), to)
+    print(to)
 
 
 @app.command()

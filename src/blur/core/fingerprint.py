@@ -24,6 +24,7 @@ LEFT_OUT = {
     PACKAGE: "the version, which manifests record",
     f"{PACKAGE}.cli": "it resolves a job's settings, which are in its key, and calls the stage",
     CONFIGURATION: "with all below it: it makes the settings and names the inputs that a job's key and rule hold",
+    f"{PACKAGE}.core.commit": "what `made.json` says of the checkout",
     f"{PACKAGE}.core.kept": "a result that is kept and put back is one of the same key",
     f"{PACKAGE}.core.locking": "who waits for whom",
     f"{PACKAGE}.core.processes": "what a job costs",

@@ -193,15 +193,10 @@ def _digits(section: Section, column: str) -> int:
 
 
 def _text(cell: Cell, column: str, digits: int, reasons: dict[str, str], bold: Callable[[str], str]) -> str:
-    mean, half = cell.summary.mean, cell.summary.half
     reason = cell.reason or "not measured"
-    if mean is None:
+    if cell.summary.mean is None:
         return f"– ({_letter(reasons, reason)})"
-    if wording.is_p_value(column):
-        text = f"{mean:.2e}"
-    else:
-        form = ".2e" if abs(mean) >= wording.HUGE else f".{digits}f"
-        text = f"{mean:{form}}" + (f" ± {half:{form}}" if half is not None else "")
+    text = wording.spread(cell.summary, column, digits)
     if cell.partial:
         text += f" ({_letter(reasons, f'mean over {cell.summary.n} of {len(cell.values)} seeds; else {reason}')})"
     elif cell.reason:

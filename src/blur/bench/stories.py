@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from blur.bench.gpu import SkippedError, Timer
+from blur.bench.budget import SkippedError, Timer
 from blur.bench.throughput import METHODS
 from blur.core.errors import ArtifactError
 from blur.data.benchmarks.tofu.world import generate
@@ -74,7 +74,7 @@ def read(path: Path) -> tuple[LlamaForCausalLM, Tokenizer]:
     """Read the model, in float32, and its tokenizer.
 
     Raises:
-        ArtifactError: the file ends too early, or holds more than it says.
+        ArtifactError: the file does not end where it says.
     """
     data = path.read_bytes()
     width, inner, layers, heads, groups, vocabulary, positions = HEADER.unpack_from(data)
@@ -134,9 +134,9 @@ def _tokenizer(data: bytes, place: int, size: int, path: Path) -> Tokenizer:
             ids[data[place - length : place]] = number  # of two that are alike, a byte's and a letter's, the letter's
             scores.append(score)
     except struct.error:
-        raise ArtifactError("the file ends within the tokenizer", str(path), "Unpack the package again") from None
+        place = -1
     if place != len(data):
-        raise ArtifactError(f"{len(data) - place} bytes are left over", str(path), "Unpack the package again")
+        raise ArtifactError("the tokenizer does not end where the file does", str(path), "Unpack the package again")
     return Tokenizer(ids, scores)
 
 
@@ -174,7 +174,7 @@ def _texts(tokenizer: Tokenizer, authors: int, longest: int) -> dict[str, list[E
     """Return questions and answers by set, those that are too long for the model left out."""
     forget = max(authors // 10, 1)
     sizes = {"num_forget": forget, "num_retain": authors - forget, "num_holdout": forget}
-    sets = generate(seed=0, **sizes, questions_per_author=20, num_real_authors=4, num_world_facts=1)
+    sets = generate(seed=0, **sizes, questions_per_author=20, num_real_authors=20, num_world_facts=1)
     found: dict[str, list[Example]] = {}
     for name in ("forget", "retain", "holdout"):
         found[name] = []

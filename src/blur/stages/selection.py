@@ -22,8 +22,8 @@ class Selection:
     one that was not.
 
     Args:
-        by: names of the metrics that have to be reached.
-        metrics: their specifications, and those of the metrics that they are made of.
+        told: ``by``, names of the metrics that have to be reached, and ``metrics``, the specifications of these and of
+            the metrics that they are made of.
         retrained: what was measured of the retrained model, as at an epoch's end.
 
     Raises:

@@ -40,13 +40,16 @@ def parts_of(options: Options) -> list[Part]:
     """Return the parts, in order: those of each shape, and those of the smallest one."""
     smallest = min(options.shapes, key=lambda shape: LEAST[shape])
     each = [
-        (f"{name}, {shape}", LEAST[shape], partial(part, shape))
+        Part(f"{name}, {shape}", LEAST[shape], partial(part, shape))
         for name, part in (("steps", steps), ("memory", planned_memory))
         for shape in options.shapes
     ]
-    first = ("parity", LEAST[smallest], partial(parity, smallest))
-    last = [("4 bits", LEAST[smallest], partial(four_bits, smallest)), ("stories15M", 30.0, stories)]
-    return [Part(*one) for one in (first, *each, *last)]
+    return [
+        Part("parity", LEAST[smallest], partial(parity, smallest)),
+        *each,
+        Part("4 bits", LEAST[smallest], partial(four_bits, smallest)),
+        Part("stories15M", 30.0, stories),
+    ]
 
 
 def freed() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from pydantic import ValidationError
 
@@ -76,11 +79,8 @@ def test_a_cut_run_ends_where_a_whole_one_does(tmp_path, step):
 
 
 def test_a_run_told_to_stop_as_it_is_enough_ends_there_once_it_goes_on(tmp_path):
-    import os
-    import signal
-
-    with pytest.raises(Terminated):
-        run(tmp_path, on_step=cut_at(6, lambda: os.kill(os.getpid(), signal.SIGTERM)), is_enough=second)
+    with pytest.raises(Terminated):  # after the step that is being made, the epoch's last
+        run(tmp_path, on_step=cut_at(5, lambda: os.kill(os.getpid(), signal.SIGTERM)), is_enough=second)
     assert run(tmp_path, is_enough=second).total_steps == 6
 
 

@@ -129,6 +129,7 @@ def test_a_rule_that_is_never_met_takes_the_last_and_says_so(root: Path) -> None
     assert settings["selected"] == manifest["selected"]
 
 
+@pytest.mark.long
 def test_an_adapter_s_epoch_is_chosen_too(root: Path) -> None:
     manifest = read_json(unlearned("lora") / "manifest.json")
     assert manifest["selected"]["reached"]

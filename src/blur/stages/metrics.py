@@ -30,11 +30,10 @@ def run(job: Job) -> None:
 
 
 def _meta(job: Job) -> dict[str, Any]:
-    """What the results say of themselves: who they are, and the settings as they came out (a matched lambda, a
-    chosen epoch)."""
+    """What the results say of themselves: who they are, and the settings as they came out (a matched lambda, an epoch)."""
     described, inputs = job.settings["run"], job.inputs
     made = manifests.read(inputs["model"]) if "model" in inputs else {}
-    settings = made.get("settings", {}) | {name: made[name] for name in ("selected",) if name in made}
+    settings = made.get("settings", {}) | ({"selected": made["selected"]} if "selected" in made else {})
     return {
         "scale": job.scale,
         "task": job.name.task,

@@ -39,6 +39,7 @@ from blur.config.schema import (
     TaskConfig,
     by_topic,
 )
+from blur.config.selecting import selecting
 from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import JobName, Run, Task
 from blur.core.choice import available
@@ -334,7 +335,21 @@ class Plan:
         self._require_sources(run.task, settings, *layers)
         if isinstance(settings, UnlearnSettings):
             _require_sums(settings, *layers)
+        self.selecting(run)
         return settings.model_copy(update={"seed": run.seed})
+
+    @cache  # noqa: B019
+    def selecting(self, run: Run) -> tuple[Spec, ...]:
+        """Return the metrics that choose a run's epoch; none where its last one is taken, or it is an edit.
+
+        Raises:
+            ConfigError: see ``blur.config.selecting``.
+        """
+        settings = self._read_method(run)
+        if not isinstance(settings, UnlearnSettings):
+            return ()
+        place, _ = under((file_of(self._method_layers(run), ("select",)), {}), "select")
+        return selecting(self, run, settings.select, place)
 
     @cache  # noqa: B019
     def _read_method(self, run: Run) -> MethodSettings:
@@ -388,6 +403,8 @@ class Plan:
 
     def _derived(self, run: Run, asked: Asked) -> JobName:
         source = Run(run.task, asked.method, asked.variant, run.seed) if asked.method else self.start(run)
+        if asked.role:
+            source = getattr(self.task(run.task), asked.role)
         kind = self.derived_settings(run.task, asked.kind)
         request = self._request_name(run) if kind.streams else OWN
         others = {self.method_settings(run).alternates.get(name) for name in kind.streams if kind.of_alternates}

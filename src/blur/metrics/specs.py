@@ -38,6 +38,11 @@ class Spec(Strict):
     direction: Direction | None = None
     given: Given
 
+    @property
+    def better(self) -> Direction:
+        """What is better."""
+        return self.direction or self.metric.direction
+
     @model_validator(mode="before")
     @classmethod
     def _parameters_are_the_metrics(cls, given: Given) -> Given:

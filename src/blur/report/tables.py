@@ -166,7 +166,7 @@ def _grid(section: Section, settings: TableSettings, bold: Callable[[str], str])
     digits = {column: _digits(section, column) for column in section.columns}
     body = [
         [
-            row.name + (" †" if row.collapsed else " ‡" if row.unchanged else ""),
+            row.name + (" †" if row.collapsed else " ‡" if row.unchanged else "") + (" §" if row.missed else ""),
             *(_text(row.cells[column], column, digits[column], reasons, bold) for column in section.columns),
             str(len(row.runs)),
         ]
@@ -228,6 +228,10 @@ def _notes(section: Section, settings: TableSettings, reasons: dict[str, str]) -
         notes.append(
             "‡ unchanged: what it was to forget cannot be told from the target's (95% interval of the paired "
             "difference over groups holds 0); not in the running for bold."
+        )
+    if any(row.missed for row in found):
+        notes.append(
+            "§ `select` asks for the first epoch to reach the retrained model; for some seed none did: the last counts."
         )
     return notes + [f"({letter}) {reason}" for reason, letter in reasons.items()]
 

@@ -29,6 +29,7 @@ def fit(
     streams: Mapping[str, Sequence[Example]],
     settings: UnlearnSettings,
     on_epoch_end: Callable[[int, Module], None] | None = None,
+    is_enough: Callable[[int], bool] | None = None,
     **references: Any,
 ) -> TrainResult:
     """Train ``model`` with progress on standard error, records in wandb, and resume state in the job's work folder.
@@ -55,6 +56,7 @@ def fit(
             settings,
             on_step=on_step,
             on_epoch_end=on_epoch_end,
+            is_enough=is_enough,
             checkpoint_dir=job.resume_folder(),
             run_key=sha256_json(hashes(job.inputs)),
             device=job.device,
@@ -72,6 +74,7 @@ def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int | flo
     """Return what a manifest tells of a training: length, the share it reached, how its batch was shared out."""
     return {
         "steps": result.total_steps,
+        "planned_steps": result.planned_steps,
         "covered": result.covered,
         "global_batch_size": settings.batch_size,
         "accumulation": settings.accumulation,

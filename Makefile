@@ -18,7 +18,7 @@ REPORT = results/$(SCALE)/report$(if $(TASK),.$(TASK)).html
 RECORDS = results/$(SCALE)/provenance/records.json
 
 .DELETE_ON_ERROR:
-.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch bench clean
+.PHONY: help env quantization s3 demo all run report resume show verify commit push pull sync check lint format types unit workflow test test-all slurm fetch bench clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ $(ENV)/.ready: requirements.lock pyproject.toml
 
 quantization: env ## Install the libraries that some quantization attacks need (165 MB)
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps -r requirements-quantization.lock
+
+s3: env ## Install DVC's S3 plugin, and an S3 server for its tests (60 MB)
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps -r requirements-s3.lock
 
 demo: ## A first look: one benchmark, the headline methods, table and report (8 minutes)
 	@$(MAKE) --no-print-directory all SCALE=demo
@@ -71,8 +74,11 @@ commit: env ## Verify all results of SCALE, then record them with DVC
 push: env ## Push recorded results of all scales to the default remote, or to REMOTE (a DVC remote's name)
 	dvc push $(if $(REMOTE),--remote $(REMOTE))
 
-pull: env ## Fetch recorded results of SCALE from REMOTE (URL or folder); nothing they hold is run again
+pull: env ## Fetch recorded results of SCALE from REMOTE (name, URL or folder); nothing they hold is run again
 	blur pull --scale $(SCALE) $(if $(REMOTE),--remote $(REMOTE))
+
+sync: env ## Send the offline records of wandb that were not sent yet (needs `wandb login`)
+	wandb sync --yes work/wandb/wandb
 
 check: env ## Check every configuration file that SCALE uses
 	blur check --scale $(SCALE)

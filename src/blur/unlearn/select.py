@@ -30,7 +30,7 @@ class Select(Strict):
 
     name: Literal["last", "retrained"] = "last"
     metrics: tuple[MetricName, ...] = Field(
-        (), description="of the benchmark's `trajectory`; by default all of those of which less is better"
+        default=(), description="of the benchmark's `trajectory`; by default all of those of which less is better"
     )
 
     @model_validator(mode="after")

@@ -172,6 +172,17 @@ def pull(
 
 
 @app.command()
+def migrate(scale: Scale = None) -> None:
+    """Tell what another version, other settings or code mean for the results that are there; change nothing.
+
+    By kind: how many stay, run again and why, or follow what runs again.
+    """
+    from blur.workflow.versions import as_text
+
+    print(as_text(_plan(scale)))
+
+
+@app.command()
 def unlock() -> None:
     """Clear Snakemake's lock if its owner is proven dead."""
     from blur.workflow.resume import clear_stale_lock

@@ -307,11 +307,15 @@ class Plan:
     @cache  # noqa: B019
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""
-        layers = [FINE_TUNING, *self._common(task, "train")]
+        layers = self.said_of_training(task)
         settings = validate(UnlearnSettings, *layers)
         require_names(settings, {"stream": ["retain"], "alternates": []}, *layers)
         require_fit(settings, self.task(task).sizes, *layers)
         return settings
+
+    def said_of_training(self, task: str) -> list[Layer]:
+        """Return what is said of how target and retrained model are trained; later ones win."""
+        return [FINE_TUNING, *self._common(task, "train")]
 
     def _common(self, task: str, key: Literal["train", "unlearn"]) -> list[Layer]:
         """Return what scale, model and task say of all trainings of a kind."""
@@ -325,7 +329,7 @@ class Plan:
         Later ones win: scale, model, task (what they say of training), method, the model's and the task's settings of
         the method, variant, seed.
         """
-        layers, settings = self._method_layers(run), self._read_method(run)
+        layers, settings = self.said_of_method(run), self._read_method(run)
         if isinstance(settings, UnlearnSettings) and not settings.forget:
             raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
         training = self.task(run.task).benchmark.training
@@ -348,13 +352,13 @@ class Plan:
         settings = self._read_method(run)
         if not isinstance(settings, UnlearnSettings):
             return ()
-        place, _ = under((file_of(self._method_layers(run), ("select",)), {}), "select")
+        place, _ = under((file_of(self.said_of_method(run), ("select",)), {}), "select")
         return selecting(self, run, settings.select, place)
 
     @cache  # noqa: B019
     def _read_method(self, run: Run) -> MethodSettings:
         """Return a run's settings as they are typed; whether what they name is there is not looked at."""
-        settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *self._method_layers(run))
+        settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *self.said_of_method(run))
         return settings
 
     def _require_sources(self, task: str, settings: MethodSettings, *layers: Layer) -> None:
@@ -377,7 +381,7 @@ class Plan:
         for method in self.methods:
             for variant in self.variants(method):
                 if (method, variant) not in used:
-                    layers = self._method_layers(Run(task, method, variant))
+                    layers = self.said_of_method(Run(task, method, variant))
                     if settings := validate_unused(KINDS[self.method(method).kind], *layers):
                         self._require_sources(task, settings, *layers)
 
@@ -422,7 +426,8 @@ class Plan:
             require_known("alternates", name, sources, self.benchmark_place(task, "training.alternates"))
         return {"forget": sources[name]} if name else {}
 
-    def _method_layers(self, run: Run) -> list[Layer]:
+    def said_of_method(self, run: Run) -> list[Layer]:
+        """Return what is said of a run's settings; later ones win, as ``method_settings`` tells."""
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
         return [
@@ -437,21 +442,24 @@ class Plan:
     @cache  # noqa: B019
     def measure_settings(self, task: str) -> MeasureSettings:
         """Return what is measured of each finished model."""
-        resolved = self.task(task)
-        own = (self.benchmark_place(task, "measure"), resolved.benchmark.measure)
-        return self._measured(resolved, own, self.scale_layer("measure"), *resolved.said("measure"))
+        return self._measured(task, "measure")
 
     @cache  # noqa: B019
     def epoch_settings(self, task: str) -> MeasureSettings:
         """Return what is measured at each epoch's end while unlearning."""
-        resolved = self.task(task)
-        own = (self.benchmark_place(task, "epochs"), resolved.benchmark.epochs)
-        return self._measured(resolved, own, *resolved.said("epochs"))
+        return self._measured(task, "epochs")
 
-    def _measured(self, task: Task, *layers: Layer) -> MeasureSettings:
+    def _measured(self, task: str, key: Literal["measure", "epochs"]) -> MeasureSettings:
+        layers = self.said_of_measuring(task, key)
         settings = validate(MeasureSettings, *layers)
-        require_names(settings, {"set": task.data.set_names}, *layers)
+        require_names(settings, {"set": self.task(task).data.set_names}, *layers)
         return settings
+
+    def said_of_measuring(self, task: str, key: Literal["measure", "epochs"]) -> list[Layer]:
+        """Return what is said of what is measured. Later ones win: benchmark, scale (of finished models), task."""
+        resolved = self.task(task)
+        own = (self.benchmark_place(task, key), getattr(resolved.benchmark, key))
+        return [own, *([self.scale_layer(key)] if key == "measure" else []), *resolved.said(key)]
 
 
 def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:

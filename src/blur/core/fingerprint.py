@@ -31,6 +31,7 @@ LEFT_OUT = {
     f"{PACKAGE}.core.progress": "what a person sees while a job runs",
     f"{PACKAGE}.core.remedy": "the commands that errors name",
     f"{PACKAGE}.core.usage": "what a job spends, and on what",
+    f"{PACKAGE}.core.words": "the words of errors",
     f"{PACKAGE}.stages.card": "the words of a model's card",
     f"{PACKAGE}.stages.tracking": "where records of steps go besides the result",
 }

@@ -173,9 +173,9 @@ def pull(
 
 @app.command()
 def migrate(scale: Scale = None) -> None:
-    """Tell what another version, other settings or code mean for the results that are there; change nothing.
+    """Tell which results of other versions run again, and why.
 
-    By kind: how many stay, run again and why, or follow what runs again.
+    It changes nothing. By kind: how many stay, run again and why, or follow what runs again.
     """
     from blur.workflow.versions import as_text
 

@@ -208,6 +208,7 @@ class UnlearnSettings(Strict):
             self.scope,
             self.wrapper,
             self.schedule,
+            self.select,
             *(one.loss for one in self.objectives),
         )
         return sorted({type(part).__module__ for part in parts})

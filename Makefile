@@ -10,14 +10,15 @@ export PATH := $(BIN):$(PATH)
 # One line that a person can read; Snakemake's own log is in .snakemake/log, that of each job in logs.
 # `all` comes before --config, which takes every word after it.
 SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=$(SCALE) $(if $(TASK),task=$(TASK))
-# Two workers; tests that share more than the finished run stay together.
-TOGETHER = -n 2 --dist loadgroup --durations=12
+# Processes that run tests. In TOGETHER tests that share more than the finished run stay in one of them.
+WORKERS ?= 2
+TOGETHER = -n $(WORKERS) --dist loadgroup --durations=12
 REPORT = results/$(SCALE)/report$(if $(TASK),.$(TASK)).html
 # Written at the end of each run that changed anything.
 RECORDS = results/$(SCALE)/provenance/records.json
 
 .DELETE_ON_ERROR:
-.PHONY: help env quantization demo all run report resume show verify commit push pull check lint format types unit workflow test test-all slurm fetch rehearsal bench clean
+.PHONY: help env quantization s3 demo all run report resume show verify commit push pull sync check lint format types unit workflow test test-all slurm fetch rehearsal bench clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -34,6 +35,9 @@ $(ENV)/.ready: requirements.lock pyproject.toml
 
 quantization: env ## Install the libraries that some quantization attacks need (165 MB)
 	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps -r requirements-quantization.lock
+
+s3: env ## Install DVC's S3 plugin, and an S3 server for its tests (60 MB)
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --no-deps -r requirements-s3.lock
 
 demo: ## A first look: one benchmark, the headline methods, table and report (8 minutes)
 	@$(MAKE) --no-print-directory all SCALE=demo
@@ -70,8 +74,11 @@ commit: env ## Verify all results of SCALE, then record them with DVC
 push: env ## Push recorded results of all scales to the default remote, or to REMOTE (a DVC remote's name)
 	dvc push $(if $(REMOTE),--remote $(REMOTE))
 
-pull: env ## Fetch recorded results of SCALE from REMOTE (URL or folder); nothing they hold is run again
+pull: env ## Fetch recorded results of SCALE from REMOTE (name, URL or folder); nothing they hold is run again
 	blur pull --scale $(SCALE) $(if $(REMOTE),--remote $(REMOTE))
+
+sync: env ## Send the offline records of wandb that were not sent yet (needs `wandb login`)
+	wandb sync --yes work/wandb/wandb
 
 check: env ## Check every configuration file that SCALE uses
 	blur check --scale $(SCALE)
@@ -92,7 +99,7 @@ types: env ## Check types
 	mypy
 
 unit: env ## Run the tests that need neither snakemake nor dvc
-	pytest -m "not workflow and not slurm" -n 2 --dist loadfile
+	pytest -m "not workflow and not slurm and not long" -n $(WORKERS) --dist loadfile
 
 workflow: env ## Run the tests of the graph on one finished run of scale ci
 	pytest -m "workflow and not long" $(TOGETHER)
@@ -100,6 +107,7 @@ workflow: env ## Run the tests of the graph on one finished run of scale ci
 test: env lint types unit workflow ## Run CI's tests; CI has `make quantization` before, `make slurm` after
 
 test-all: env lint types unit ## Run all tests there are, long ones and SLURM's faults (root) too
+	pytest -m "long and not workflow and not slurm" -n $(WORKERS) --dist loadfile
 	pytest -m workflow $(TOGETHER)
 	pytest -m slurm -s -rs
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from blur.config.plan import Plan
+from blur.workflow import paper
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "config/README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "config/README.md", ROOT / "data/README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMENT = re.compile(r"<!--.*?-->", re.S)
 
 
@@ -45,3 +48,11 @@ def test_the_licence_is_the_one_that_is_cited() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{cited['license']} License")
     assert f'version = "{cited["version"]}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_paper_beside_us_is_what_the_command_writes_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without results: what is run here is no part of the checkout."""
+    (tmp_path / "workflow").symlink_to(ROOT / "workflow")
+    monkeypatch.chdir(tmp_path)
+    page = paper.text(Plan(ROOT / "config", {"scale": "paper"}))
+    assert (ROOT / "docs/results/paper.md").read_text(encoding="utf-8") == page, "type `blur paper`"

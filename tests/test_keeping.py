@@ -1,4 +1,4 @@
-"""What a run keeps before Snakemake deletes it, what it forgets at its end, what it says of other versions' results."""
+"""What a run keeps before Snakemake deletes it, and what it forgets at its end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from blur.core import kept, manifest
-from blur.core.files import read_json, write_json
 from blur.workflow import keeping
 
 KEY = {"settings": {"gamma": 1.0}, "code": "abc"}
@@ -67,21 +66,3 @@ def test_what_is_recorded_or_kept_in_part_is_forgotten(change: Any) -> None:
     change()
     keeping.forget_recorded("ci")
     assert not kept.KEPT.exists()
-
-
-def test_results_tell_their_version_and_what_runs_again() -> None:
-    assert keeping.of_other_versions("ci", [job(OTHER)]) is None, "they are of this version"
-    keeping.note_versions("ci")
-    assert read_json("results/ci/provenance/versions.json") == {keeping.__version__: 1}
-    write_json(MODEL / "made.json", {"blur": "0.0.9"})
-    keeping.note_versions("ci")
-    told = f"results of another version than blur {keeping.__version__}: 1 by 0.0.9; "
-    again = "settings or code have changed, so these run again: unlearn 1"
-    assert keeping.of_other_versions("ci", [job(OTHER)]) == told + again
-    assert keeping.of_other_versions("ci", [job(KEY)]) == told + "none of them runs again"
-
-
-def test_results_from_before_there_was_a_note_are_told() -> None:
-    (MODEL / "made.json").unlink()
-    assert "an earlier one; settings or code have changed" in str(keeping.of_other_versions("ci", [job(OTHER)]))
-    assert keeping.of_other_versions("ci", []) is None

@@ -10,6 +10,7 @@ import os
 import sys
 from importlib import import_module
 from inspect import Parameter, Signature
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -156,7 +157,9 @@ def commit(scale: Scale = None) -> None:
 
 @app.command()
 def pull(
-    remote: Annotated[str | None, typer.Option(help="DVC remote: URL or folder; the default remote if absent.")] = None,
+    remote: Annotated[
+        str | None, typer.Option(help="DVC remote: name, URL or folder; the default remote if absent.")
+    ] = None,
     scale: Scale = None,
 ) -> None:
     """Fetch committed results, so that they need not run again."""
@@ -166,6 +169,17 @@ def pull(
     for name in dropped:
         print(f"dropped: {name}")
     print(f"pulled; {len(dropped)} outputs will be made again" if dropped else "pulled; nothing is to be done")
+
+
+@app.command()
+def migrate(scale: Scale = None) -> None:
+    """Tell which results of other versions run again, and why.
+
+    It changes nothing. By kind: how many stay, run again and why, or follow what runs again.
+    """
+    from blur.workflow.versions import as_text
+
+    print(as_text(_plan(scale)))
 
 
 @app.command()
@@ -224,6 +238,21 @@ def sweep(task: Task, scale: Scale = "tune") -> None:
     from blur.workflow.sweep import sweep as read_sweep
 
     print(as_csv(read_sweep(_plan(scale, task), task)), end="")
+
+
+@app.command()
+def paper(
+    scale: Scale = "paper",
+    to: Annotated[Path, typer.Option(help="The page to write.")] = Path("docs/results/paper.md"),
+) -> None:
+    """Set a scale's results beside the paper's, and others'.
+
+    Its tables and figures as config/published.yaml has them, in three columns.
+    """
+    from blur.workflow.paper import write
+
+    write(_plan(scale), to)
+    print(to)
 
 
 @app.command()

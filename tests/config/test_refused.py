@@ -70,6 +70,16 @@ SETS: list[tuple[str, str, Any]] = [
     (NPO, "settings/forget", []),
     (NPO, "variants/lora/forget", []),
 ]
+# A method that no run of scale ci uses, and names of its axes, each typed in a mapping.
+UNUSED = "methods/blur_npo_kl.yaml"
+AXES = [
+    ("settings/forget/0/loss", "npoo", "npo"),
+    ("settings/retain/0/loss", "klr", "kl"),
+    ("settings/combine", "bilevl", "bilevel"),
+    ("settings/optimizer", "adam", "adamw"),
+    ("settings/scope", "al", "all"),
+    ("settings/wrapper", "lorra", "lora"),
+]
 # What is typed in place of a name, and the name that is meant.
 NAMES: list[tuple[str, str, Any, str]] = [
     (NPO, "settings/forget/0/stream", "forgett", "forget"),
@@ -131,6 +141,10 @@ NAMES: list[tuple[str, str, Any, str]] = [
     (CI, "runs/0/methods/0", "gradiff", "graddiff"),
     (CI, "runs/2/variants/0", "gama4", "gamma4"),
     (CI, "tasks/tofu/attacked/0/attacks/0", "relern", "relearn"),
+    *((UNUSED, key, {"name": name}, meant) for key, name, meant in AXES),
+    (BENCH, "measure/harness", [{"name": "mmlu", "task": "mmluu"}], "mmlu"),
+    (BENCH, "epochs/harness", [{"name": "wmdp", "task": "wmdp_bioo"}], "wmdp_bio"),
+    (TASK, "measure", {"harness": [{"name": "arc", "task": "arc_esay"}]}, "arc_easy"),
 ]
 MISSING: list[tuple[str, str]] = [
     (BENCH, "figures/tradeoff/options/utility"),
@@ -193,6 +207,12 @@ def test_what_is_missing_is_named_with_the_file_that_lacks_it(folder: Path, file
     assert last(key) in message
 
 
+def bomb(text: str) -> bytes:
+    """YAML of thirty lines, each of which names the one before several times."""
+    lines = [f"l{number}: &l{number} {text.format(f'l{number - 1}')}" for number in range(1, 30)]
+    return "\n".join(["l0: &l0 {a: 1}", *lines]).encode()
+
+
 YAML: list[tuple[bytes, str]] = [
     (b"title: caf\xe9\n", "not UTF-8"),
     ("title: x\n".encode("utf-16"), "not UTF-8"),
@@ -207,6 +227,9 @@ YAML: list[tuple[bytes, str]] = [
     (b"{a: " * 2000 + b"}" * 2000, "nested more than 100 deep"),
     (b"- " * 3000 + b"a", "nested more than 100 deep"),
     (b"a: &b [*b]\n", "nested more than 100 deep"),
+    (bomb("[" + "*{0}, " * 9 + "]"), "line 6: not valid YAML (more than 100000 values, by its aliases)"),
+    (bomb("{{a: *{0}, b: *{0}, c: *{0}, d: *{0}}}"), "line 9: not valid YAML (more than 100000 values"),
+    (bomb("{{<<: *{0}, b{0}: *{0}, c{0}: *{0}}}"), "line 11: not valid YAML (more than 100000 values"),
     (b"? [1, 2]\n: 3\n", "unhashable key"),
     (b"x: \x00\n", "special characters are not allowed"),
     (b"x: !!python/object:os.system {}\n", "not valid YAML"),

@@ -62,7 +62,12 @@ def test_every_model_fetched_by_name_has_a_size(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "method", "gpus"),
-    [("reference_sums", "target", 1), ("matched_lambda", "blur_npo", 0), ("forget_tuned", "target", 2)],
+    [
+        ("reference_sums", "target", 1),
+        ("matched_lambda", "blur_npo", 0),
+        ("forget_tuned", "target", 2),
+        ("epoch_measurements", "retrained", 1),
+    ],
 )
 def test_what_is_derived_gets_the_gpus_that_it_has_a_use_for(kind: str, method: str, gpus: int) -> None:
     derive = STAGES["derive"]

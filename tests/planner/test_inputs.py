@@ -79,6 +79,14 @@ FAULTS = {
     ),
     "no weights": (lambda root: (root / WEIGHTS).write_bytes(b""), r"model\.safetensors: no whole safetensors file"),
     "no tokenizer": (lambda root: (root / "my-llama/tokenizer.json").unlink(), r"my-llama: no tokenizer"),
+    "no such map": (
+        replaced("config/scales/mine.yaml", "unlearn:", "unlearn:\n  wrapper: {name: lora, targets: [q_prjo]}"),
+        r"config/scales/mine\.yaml: unlearn\.wrapper\.targets: no linear map is called 'q_prjo'\. Nearest: .*q_proj",
+    ),
+    "no such parameter": (
+        replaced("config/scales/mine.yaml", "unlearn:", "unlearn:\n  scope: {name: modules, patterns: [mlpp]}"),
+        r"config/scales/mine\.yaml: unlearn\.scope\.patterns: no parameter of the model matches 'mlpp'\. nearest names",
+    ),
     "no model": (
         replaced("my-llama/config.json", '"llama"', '"lama"'),
         r"config\.json: model_type: .*no model type 'lama'",

@@ -19,6 +19,7 @@ from tests.report.results_tree import write_run
 
 NAMES = sorted(TOFU)
 BENCHMARKS = ["tofu", "muse", "wmdp"]
+LONG = pytest.mark.long
 
 
 def test_the_names_are_the_modules() -> None:
@@ -28,7 +29,16 @@ def test_the_names_are_the_modules() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_runs_changes_no_row(name: str, all_runs: Results) -> None:
+    bench = "muse" if name == "requests" else "tofu"
+    rows = data(name, all_runs[bench], bench)
+    assert rows == data(name, all_runs[bench][::-1], bench)
+    assert rows
+
+
+@pytest.mark.parametrize("name", [name if name == "claims" else pytest.param(name, marks=LONG) for name in NAMES])
 def test_same_runs_in_any_order_give_the_same_bytes(name: str, tmp_path: Path, all_runs: Results) -> None:
+    """In CI of one figure: what others save is drawn from rows, by one function."""
     runs = all_runs["muse" if name == "requests" else "tofu"]
     figure = made(name, "muse" if name == "requests" else "tofu")
     first = figures.save(figure, runs, tmp_path / "a", "T", name)

@@ -221,10 +221,10 @@ def test_levels_are_those_of_target_retrained_and_guessing(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("tradeoff", {"utility": "knowmem_r"}, "forget: Field required"),
+        ("tradeoff", {"utility": "knowmem_r"}, "'forget' is missing"),
         ("tradeoff", {"forget": ["x"], "utility": "y", "metrics": ["x"]}, "no parameter 'metrics'"),
-        ("geometry", {}, "method: Field required"),
-        ("requests", {}, "metrics: Field required"),
+        ("geometry", {}, "'method' is missing"),
+        ("requests", {}, "'metrics' is missing"),
     ],
 )
 def test_missing_and_misspelt_options_are_named(name: str, options: dict, message: str) -> None:

@@ -237,3 +237,15 @@ def test_nothing_measured_is_said_on_the_terminal() -> None:
 def test_a_misspelt_table_option_is_refused(runs: list[Run]) -> None:
     with pytest.raises(ValueError, match="column"):
         tables.plain(runs, column=["verbmem_f"], utility="knowmem_r")
+
+
+def test_a_method_none_of_whose_epochs_met_its_rule_is_marked(runs: list[Run]) -> None:
+    def chosen(run: Run, reached: bool) -> Run:
+        return replace(run, settings={**run.settings, "selected": {"epoch": 3, "reached": reached}})
+
+    npo = [run for run in runs if (run.method, run.variant) == ("npo_gdr", "default")]
+    met = markdown([chosen(run, True) if run in npo else run for run in runs])
+    missed = markdown([chosen(run, run is not npo[-1]) if run in npo else run for run in runs])
+    assert met == markdown(runs)
+    assert f"| {npo[0].title} § |" in missed
+    assert "§ `select` asks for the first epoch to reach the retrained model" in missed

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +109,11 @@ def distance(one: Tensor, other: Tensor) -> float:
 
 
 def grid() -> Iterator[tuple[str, str, str, int]]:
-    for method in METHODS:
-        for optimizer in OPTIMIZERS:
-            for dtype in DTYPES:
-                for accumulation in ACCUMULATIONS:
-                    yield method, optimizer, dtype, accumulation
+    """Method, optimizer, type and accumulation, each with each."""
+    yield from product(METHODS, OPTIMIZERS, DTYPES, ACCUMULATIONS)
+
+
+FEW = [case for case in grid() if case[0] == "blur_npo" or (case[1] == "adamw" and case[2:] != ("single", 4))]
 
 
 @contextmanager

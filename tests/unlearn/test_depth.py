@@ -71,10 +71,10 @@ def test_a_layer_that_is_not_there_is_named_with_the_range():
     ("parameters", "message"),
     [
         ({"layer": 32, "of": 32}, "no layer 32 in a model of 32 layers: they are numbered from 0 to 31"),
-        ({"layer": -1}, "layer: Input should be greater than or equal to 0"),
-        ({"layer": None}, "layer: Input should be a valid integer"),
-        ({"layer": 0, "of": 0}, "of: Input should be greater than or equal to 1"),
-        ({"layer": 0, "coefficient": 0}, "coefficient: Input should be greater than 0"),
+        ({"layer": -1}, "layer: should be greater than or equal to 0"),
+        ({"layer": None}, "layer: should be a whole number"),
+        ({"layer": 0, "of": 0}, "of: should be greater than or equal to 1"),
+        ({"layer": 0, "coefficient": 0}, "coefficient: should be greater than 0"),
         ({"layer": 0, "coeff": 2}, "did you mean 'coefficient'"),
     ],
 )

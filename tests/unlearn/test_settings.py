@@ -51,6 +51,7 @@ def test_settings_survive_json():
         "blur.unlearn.optimizers.adamw",
         "blur.unlearn.schedule",
         "blur.unlearn.scopes.all",
+        "blur.unlearn.select",
         "blur.unlearn.settings",
     ]
     assert one.needs == {"reference_sums", "reference_logits"}

@@ -55,7 +55,7 @@ def test_retraining_teaches_the_retrained_model_what_it_trains_on_and_nothing_of
     last = [found[f"fold_{fold}/step16"]["judged"] for fold in range(5)]
     before = metrics(finished, "retrained/default", "rtt")["forget_accuracy"]
     assert min(judged["used"] for judged in last) > before + 0.3
-    assert fmean(judged["unseen"] for judged in last) < 0.46  # forty questions: chance and three deviations
+    assert fmean(judged["unseen"] for judged in last) < 0.49  # thirty questions: chance and three deviations
     assert min(point["judged"]["unseen"] for point in points(finished, "rtt", "target/default", "rtt").values()) > 0.7
 
 
@@ -76,9 +76,10 @@ def test_the_table_has_every_attack_and_the_csv_every_point(finished: Workspace)
     assert float(adapter["recovery"]) == pytest.approx(1, abs=1e-4), "float32 weights, plus and minus the adapter"
 
 
-def test_an_attack_again_gives_the_same_and_touches_nothing_else(copied: Workspace) -> None:
+@pytest.mark.parametrize("attack", ["prompts", pytest.param("relearn", marks=pytest.mark.long)])
+def test_an_attack_again_gives_the_same_and_touches_nothing_else(copied: Workspace, attack: str) -> None:
     run = f"tofu/{ATTACKED['tofu']}/seed0"
-    folder = copied.root / f"results/ci/attacks/{run}/relearn"
+    folder = copied.root / f"results/ci/attacks/{run}/{attack}"
     before = json.loads((folder / "manifest.json").read_text())["files"]
     others = {
         path: path.stat().st_mtime_ns
@@ -87,6 +88,6 @@ def test_an_attack_again_gives_the_same_and_touches_nothing_else(copied: Workspa
     }
     (folder / "manifest.json").unlink()
     method, variant = ATTACKED["tofu"].split("/")
-    copied.run(*f"blur attack --scale ci --task tofu --method {method} --variant {variant} --attack relearn".split())
+    copied.run(*f"blur attack --scale ci --task tofu --method {method} --variant {variant} --attack {attack}".split())
     assert json.loads((folder / "manifest.json").read_text())["files"] == before
     assert {path: path.stat().st_mtime_ns for path in others} == others

@@ -55,12 +55,23 @@ def test_params_diff_names_file_key_and_both_values(committed: Workspace) -> Non
     assert diff["config/methods/blur_npo.yaml"]["settings.combine.gamma"] == {"old": 1.0, "new": 1.5, "diff": 0.5}
 
 
+def test_repro_asks_snakemake_phase_by_phase_where_anything_changed(committed: Workspace) -> None:
+    def asked() -> list[str]:
+        return re.findall(r"^> (.+)$", committed.run("dvc", "repro", "--dry", "figures@ci").stdout, re.M)
+
+    phases = ["all_data", "all_models", "all_evaluation", "all_metrics", "all_attacks", "all"]
+    assert asked() == []
+    with CASES[0].change(committed):
+        assert asked() == [f"snakemake {phase} --config scale=ci" for phase in phases]
+
+
+@pytest.mark.long  # CI sees which commands DVC types (above), and what they plan (test_rerun)
 @pytest.mark.parametrize(
     "name",
     [
         "a value in one method's YAML",
-        pytest.param("one loss's source file", marks=pytest.mark.long),
-        pytest.param("a value of one method on one task", marks=pytest.mark.long),  # attacks, and a matched lambda
+        "one loss's source file",
+        "a value of one method on one task",  # attacks, and a matched lambda
     ],
 )
 def test_repro_runs_what_snakemake_plans_and_metrics_diff_names_what_changed(

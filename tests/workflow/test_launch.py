@@ -50,7 +50,7 @@ def test_two_processes_make_the_model_of_one(way: str, copied: Workspace) -> Non
 
 def test_sigterm_to_one_process_saves_once_and_ends_all(copied: Workspace) -> None:
     scale = copied.root / f"config/scales/{SCALE}.yaml"
-    scale.write_text(scale.read_text().replace("\n  epochs: 3\n", "\n  epochs: 20\n"))
+    scale.write_text(scale.read_text().replace("\n  epochs: 3\n", "\n  epochs: 8\n"))
     run, work = copied.root / RUN, copied.root / f"work/{SCALE}/unlearn/tofu/blur_npo/default/seed0"
     shutil.rmtree(run)
     process = subprocess.Popen(

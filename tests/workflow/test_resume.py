@@ -14,7 +14,7 @@ from tests.processes import living, wait_for
 from tests.workflow.conftest import SCALE, Workspace
 from tests.workflow.long_run import MANIFEST, start_again, weights_hash
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("interrupted")]
 LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
 COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}", "workers=cold")
 

@@ -13,6 +13,19 @@ from blur.workflow.show import show
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def test_models_that_nobody_has_measured_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in ("target/default/seed0", "npo_gdr/default/seed0"):
+        (tmp_path / "results/small/models/tofu" / run).mkdir(parents=True)
+        (tmp_path / "results/small/models/tofu" / run / "manifest.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    show(Plan(ROOT / "config", {"scale": "small", "task": "tofu"}))
+    told = capsys.readouterr().out
+    assert "tofu: made, and not measured yet: target/default/seed0, npo_gdr/default/seed0.\n" in told
+    assert "No results yet" not in told
+
+
 @pytest.mark.parametrize(
     ("scales", "expected"),
     [

@@ -13,7 +13,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from blur import __version__
+from blur.config.plan import Plan
 from blur.core.manifest import made
+from blur.workflow.standing import standing
 from tests.processes import wait_for
 from tests.workflow import tiny_graph
 from tests.workflow.conftest import Workspace, copy, parse_jobs
@@ -53,6 +56,12 @@ def copied(tiny: Workspace, tmp_path: Path) -> Workspace:
 def plan(workspace: Workspace) -> set[str]:
     done = workspace.forked(*OF_TABLE[1:], "--dry-run")
     return {job for job in parse_jobs(done.stdout) if not job.startswith("all")}
+
+
+def runs() -> set[str]:
+    """What runs again by the manifests alone, of that which is made."""
+    found = standing(Plan("config", {"scale": tiny_graph.SCALE}))
+    return {f"{one.stage.name} {one.job.path}" for one in found if one.is_made and one.runs}
 
 
 def contents(path: Path) -> bytes:
@@ -123,6 +132,36 @@ def test_an_input_that_is_made_again_with_the_same_content_reruns_nothing(copied
     assert plan(copied) == {"metrics own/npo_gdr/default/seed0", "table own"}
     copied.forked(*OF_TABLE[1:])
     assert made((copied.root / TABLE).parent) == table
+
+
+def test_what_was_typed_by_hand_runs_again_with_other_settings_and_a_dry_run_tells_it(
+    copied: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(copied.root)
+    scale, made_by = Path(f"config/scales/{tiny_graph.SCALE}.yaml"), copied.root / METRICS / "made.json"
+    before, recipe = scale.read_text(), "unlearn:\n  batch_size: 4\n  epochs: "
+    scale.write_text(before.replace(f"{recipe}2\n", f"{recipe}3\n"))
+    assert scale.read_text() != before
+    made_by.write_text(made_by.read_text().replace(f'"blur": "{__version__}"', '"blur": "0.0.9"'))
+    Path(f"results/{tiny_graph.SCALE}/provenance/versions.json").unlink()
+    done = copied.forked(*OF_TABLE[1:], "--dry-run")
+    again = {"npo_gdr/default", "blur_npo/lora"}
+    expected = {f"{stage} own/{run}/seed0" for stage in ("unlearn", "evaluate", "metrics") for run in again}
+    assert expected | {"table own"} == runs()
+    assert {job for job in parse_jobs(done.stdout) if not job.startswith("all")} == runs()
+    assert "1 by 0.0.9" in done.stdout
+    assert "so these run again: unlearn 2. `blur migrate" in done.stdout
+
+
+def test_a_deleted_file_that_no_rule_names_is_made_again(copied: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(copied.root)
+    models = Path(f"results/{tiny_graph.SCALE}/models/own")
+    (models / "task_vector/default/seed0/tokenizer.json").unlink()
+    (models / "blur_npo/lora/seed0/wrapper/adapter_model.safetensors").unlink()
+    again = {"task_vector/default", "blur_npo/lora"}
+    expected = {f"{stage} own/{run}/seed0" for stage in ("unlearn", "evaluate", "metrics") for run in again}
+    assert expected | {"table own"} == runs()
+    assert plan(copied) == runs()
 
 
 def test_altered_tables_and_summaries_are_found_and_not_committed(copied: Workspace) -> None:

@@ -19,7 +19,7 @@ from tests.processes import living, wait_for
 from tests.workflow.conftest import SCALE, Workspace, copy_checkout
 from tests.workflow.long_run import MANIFEST, RUN, start_again, weights_hash
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("interrupted")]
 COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}")
 LOG = f"logs/{SCALE}/tofu/unlearn.blur_npo.default.seed0.log"
 OWN_PROCESS = "blur: a process of its own for this job: "

@@ -1,24 +1,27 @@
 """What the rules share: the plan, and what a stage's record (`blur.config.stages`) says of their jobs."""
 
 import os
+import sys
 
 from blur.config.check import check
 from blur.config.names import PATTERNS
 from blur.config.plan import Plan
 from blur.config.sources import require_folders
 from blur.config.stages import STAGES
-from blur.core.errors import BlurError
+from blur.core.errors import BlurError, as_told
 from blur.core.files import remove_litter
 from blur.core.paths import DATA, RESULTS, TRACKING
 from blur.planner.inputs import read_inputs
 from blur.warm.client import spent
 from blur.warm.offer import offer
 from blur.workflow.closing import close
-from blur.workflow.keeping import keep_planned, of_other_versions
+from blur.workflow.keeping import keep_planned
+from blur.workflow.records import record_manifests
 from blur.workflow.resources import Needs
 from blur.workflow.resume import mark_running
 from blur.workflow.scheduling import lift_default_rate
 from blur.workflow.useful import count
+from blur.workflow.versions import of_other_versions
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -31,8 +34,12 @@ try:
     NEEDS = Needs(PLAN)
     NEEDS.check()
     JOBS = {(stage, task): list(STAGES[stage].jobs(PLAN, task)) for task in PLAN.tasks for stage in STAGES}
-except BlurError as error:
-    raise WorkflowError(str(error)) from None
+    if workflow.is_main_process:
+        record_manifests(PLAN)
+        if told := of_other_versions(PLAN):
+            print(told, file=sys.stderr)
+except (BlurError, OSError) as error:
+    raise WorkflowError(str(as_told(error))) from None
 
 SCALE = PLAN.name
 os.environ[TRACKING] = PLAN.main.tracking.model_dump_json()
@@ -64,8 +71,6 @@ onstart:
     for folder in (DATA / SCALE, RESULTS / SCALE):
         remove_litter(folder)
     keep_planned(workflow.dag.needrun_jobs(), is_forced(workflow.dag_settings))
-    if told := of_other_versions(SCALE, workflow.dag.needrun_jobs()):
-        print(told)
     count(SCALE, workflow.local_exec)
     offer(workflow.local_exec and PLAN.main.workers == "warm" and PLAN.scale.device == "cpu")
 

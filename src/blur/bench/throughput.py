@@ -53,11 +53,12 @@ class Load:
     batch: int
     tokens: int
     device: str
+    precise: bool = False
 
     @property
     def dtype(self) -> torch.dtype:
-        """bfloat16 on a GPU, float32 on a CPU."""
-        return torch.float32 if self.device == "cpu" else torch.bfloat16
+        """bfloat16 on a GPU, float32 on a CPU and where ``precise`` asks for it."""
+        return torch.float32 if self.device == "cpu" or self.precise else torch.bfloat16
 
 
 @cache
@@ -66,21 +67,22 @@ def fields_of(shape: str) -> dict[str, Any]:
     return TINY if shape == "tiny" else load_catalogue("config").architectures[NAMED[shape]].fields
 
 
-def updater(method: str, load: Load) -> Updater:
-    """Return what makes the steps of a method, on a model of its own."""
+def updater(method: str, load: Load, **changes: Any) -> Updater:
+    """Return what makes the steps of a method, with ``changes`` of its settings, on a model of its own."""
     forget, combine = METHODS[method]
     recipe: dict[str, Any] = {"forget": [{"loss": forget}], "retain": [{"loss": "nll"}], "combine": combine}
-    settings = UnlearnSettings.model_validate({**recipe, "steps": 1, "batch_size": load.batch})
+    settings = UnlearnSettings.model_validate({**recipe, "steps": 1, "batch_size": load.batch, **changes})
     torch.manual_seed(0)
     config = AutoConfig.for_model(**fields_of(load.shape), max_position_embeddings=load.tokens)
     model: Any = AutoModelForCausalLM.from_config(config)
     model = model.to(load.device, load.dtype)
-    streams = {name: _texts(name, load, config.vocab_size) for name in ("forget", "retain")}
+    streams = {name: texts(name, load, config.vocab_size) for name in ("forget", "retain")}
     sums = reference_sums(model, streams["forget"], load.batch) if "reference_sums" in settings.needs else None
     return Updater(model, settings, Sources(streams, sums))
 
 
-def _texts(name: str, load: Load, vocabulary: int) -> list[Example]:
+def texts(name: str, load: Load, vocabulary: int) -> list[Example]:
+    """Return random texts, as many as a batch has."""
     generator = torch.Generator().manual_seed(1)
     rows = torch.randint(1, vocabulary, (load.batch, load.tokens), generator=generator).tolist()
     return [Example(f"{name}{number}", row, 0) for number, row in enumerate(rows)]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from blur.config.load import Layer, require_known, under, validate
+from blur.config.load import Layer, file_of, require_known, under, validate
 from blur.config.names import require_names
 from blur.core.choice import available
-from blur.core.errors import ConfigError
+from blur.core.errors import ConfigError, did_you_mean
 from blur.derived import base as derived
+from blur.measure import library
 from blur.metrics.specs import reads_of
 from blur.report.settings import TableSettings
 
@@ -98,8 +99,9 @@ def _check_names(plan: Plan, task: str) -> None:
 
 
 def _check_measured(plan: Plan, task: str, key: Literal["metrics", "trajectory"], settings: MeasureSettings) -> None:
-    """Refuse metrics of what is not measured, and task files that are unfit."""
+    """Refuse metrics of what is not measured, and tasks of lm-eval that are unfit, or none."""
     settings.task_files()
+    _check_library(settings, *plan.said_of_measuring(task, "measure" if key == "metrics" else "epochs"))
     for spec in plan.metrics(task, key):
         for name in sorted(spec.metric.reads().sets):
             where = plan.benchmark_place(task, f"metric {spec.name}")
@@ -109,6 +111,15 @@ def _check_measured(plan: Plan, task: str, key: Literal["metrics", "trajectory"]
     except ValueError as error:
         remedy = "Add it under `measure` or `epochs`, or mend its name"
         raise ConfigError(str(error), plan.benchmark_place(task, key), remedy) from None
+
+
+def _check_library(settings: MeasureSettings, *layers: Layer) -> None:
+    """Refuse tasks that lm-eval's library has not."""
+    for request in settings.harness:
+        if not request.is_local and not library.has(request.task):
+            where, _ = under((file_of(layers, ("harness",)), {}), "harness", request.name)
+            remedy = did_you_mean(request.task, library.known(), "See `lm-eval ls tasks`")
+            raise ConfigError(f"lm-eval has no task {request.task!r}", where, remedy)
 
 
 def _check_drawn(plan: Plan, task: Task, known: Known) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from blur.config import schema
 from blur.core.files import write_json
+from blur.report.published import Published
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path("workflow/schemas")
@@ -19,6 +20,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "figures": schema.FiguresConfig,
     "model": schema.ModelConfig,
     "method": schema.MethodConfig,
+    "published": Published,
 }
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from blur.core import yaml
 from blur.core.choice import INNER, UnknownName, find
 from blur.core.errors import ConfigError
+from blur.core.words import said
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -155,12 +156,13 @@ def _config_error(layers: Sequence[Layer], merged: Mapping[str, Any], faults: Se
     if fault["type"] == "missing":
         return ConfigError(f"key {key!r} is missing", file, "Add it")
     if not key:
-        return ConfigError(_said(fault), file, "Mend it")
+        return ConfigError(_wrong_with(fault), file, "Mend it")
     got = f", got {_shown(fault['input'])}" if not isinstance(fault["input"], dict) else ""
-    return ConfigError(f"key {key!r}: {_said(fault)}{got}", file, "Mend it")
+    return ConfigError(f"key {key!r}: {_wrong_with(fault)}{got}", file, "Mend it")
 
 
 _UNKNOWN = ("extra_forbidden", "invalid_key")
+UNKNOWN_NAME = "unknown_name"
 _TAGS = {"union_tag_not_found": "missing", "union_tag_invalid": "no_such_tag"}
 
 
@@ -170,6 +172,8 @@ def _all_faults(model: type[BaseModel], faults: Iterable[Any], inside: Location 
         location = (*inside, *fault["loc"])
         if fault["type"] == INNER:
             yield from _all_faults(fault["ctx"]["of"], fault["ctx"]["faults"], location)
+        elif _is_unknown_name(fault) and isinstance(fault["input"], dict):
+            yield {**fault, "type": UNKNOWN_NAME, "loc": (*location, "name"), "input": fault["input"]["name"]}
         elif fault["type"] in _TAGS:
             key = fault["ctx"]["discriminator"].strip("'")
             yield {**fault, "type": _TAGS[fault["type"]], "loc": (*location, key), "input": fault["input"].get(key)}
@@ -177,23 +181,20 @@ def _all_faults(model: type[BaseModel], faults: Iterable[Any], inside: Location 
             yield {**fault, "loc": location, "owner": (model, fault["loc"][:-1])}
 
 
-def _said(fault: Mapping[str, Any]) -> str:
+def _is_unknown_name(fault: Mapping[str, Any]) -> bool:
+    """Whether a choice is none of its axis: no other layer can make it one but by another name."""
+    return isinstance(fault.get("ctx", {}).get("error"), UnknownName)
+
+
+def _wrong_with(fault: Mapping[str, Any]) -> str:
     """Return what is wrong with a value, in words of YAML."""
-    words = {
-        "tuple_type": "should be a list",
-        "dict_type": "should be a mapping",
-        "mapping_type": "should be a mapping",
-        "model_type": "should be a mapping",
-        "bool_type": "should be true or false",
-        "string_type": "should be a text",
-    }
-    if fault["type"] == "no_such_tag":
-        return f"should be one of {fault['ctx']['expected_tags']}"
-    return words.get(fault["type"], fault["msg"].removeprefix("Value error, ").removeprefix("Input "))
+    return f"should be one of {fault['ctx']['expected_tags']}" if fault["type"] == "no_such_tag" else said(fault)
 
 
 def _shown(value: Any) -> str:
-    """Return a value as an error shows it, however long it is."""
+    """Return a value as an error shows it, as YAML writes it, however long it is."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int) and value.bit_length() > 256:
         return f"an integer of {value.bit_length()} bits"
     return reprlib.repr(value)

@@ -40,6 +40,7 @@ from blur.config.schema import (
     TaskConfig,
     by_topic,
 )
+from blur.config.selecting import selecting
 from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import JobName, Run, Task
 from blur.core.choice import available
@@ -323,11 +324,15 @@ class Plan:
     @cache  # noqa: B019
     def training_settings(self, task: str) -> UnlearnSettings:
         """Return how the target and the retrained model of a task are trained, without their seed."""
-        layers = [FINE_TUNING, *self._common(task, "train")]
+        layers = self.said_of_training(task)
         settings = validate(UnlearnSettings, *layers)
         require_names(settings, {"stream": ["retain"], "alternates": []}, *layers)
         require_fit(settings, self.task(task).sizes, *layers)
         return settings
+
+    def said_of_training(self, task: str) -> list[Layer]:
+        """Return what is said of how target and retrained model are trained; later ones win."""
+        return [FINE_TUNING, *self._common(task, "train")]
 
     def _common(self, task: str, key: Literal["train", "unlearn"]) -> list[Layer]:
         """Return what scale, model and task say of all trainings of a kind."""
@@ -341,7 +346,7 @@ class Plan:
         Later ones win: scale, model, task (what they say of training), method, the model's and the task's settings of
         the method, variant, seed.
         """
-        layers, settings = self._method_layers(run), self._read_method(run)
+        layers, settings = self.said_of_method(run), self._read_method(run)
         if isinstance(settings, UnlearnSettings) and not settings.forget:
             raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
         training = self.task(run.task).benchmark.training
@@ -351,12 +356,26 @@ class Plan:
         self._require_sources(run.task, settings, *layers)
         if isinstance(settings, UnlearnSettings):
             _require_sums(settings, *layers)
+        self.selecting(run)
         return settings.model_copy(update={"seed": run.seed})
+
+    @cache  # noqa: B019
+    def selecting(self, run: Run) -> tuple[Spec, ...]:
+        """Return the metrics that choose a run's epoch; none where its last one is taken, or it is an edit.
+
+        Raises:
+            ConfigError: see ``blur.config.selecting``.
+        """
+        settings = self._read_method(run)
+        if not isinstance(settings, UnlearnSettings):
+            return ()
+        place, _ = under((file_of(self.said_of_method(run), ("select",)), {}), "select")
+        return selecting(self, run, settings.select, place)
 
     @cache  # noqa: B019
     def _read_method(self, run: Run) -> MethodSettings:
         """Return a run's settings as they are typed; whether what they name is there is not looked at."""
-        settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *self._method_layers(run))
+        settings: MethodSettings = validate(KINDS[self.method(run.method).kind], *self.said_of_method(run))
         return settings
 
     def _require_sources(self, task: str, settings: MethodSettings, *layers: Layer) -> None:
@@ -379,7 +398,7 @@ class Plan:
         for method in self.methods:
             for variant in self.variants(method):
                 if (method, variant) not in used:
-                    layers = self._method_layers(Run(task, method, variant))
+                    layers = self.said_of_method(Run(task, method, variant))
                     if settings := validate_unused(KINDS[self.method(method).kind], *layers):
                         self._require_sources(task, settings, *layers)
 
@@ -405,6 +424,8 @@ class Plan:
 
     def _derived(self, run: Run, asked: Asked) -> JobName:
         source = Run(run.task, asked.method, asked.variant, run.seed) if asked.method else self.start(run)
+        if asked.role:
+            source = getattr(self.task(run.task), asked.role)
         kind = self.derived_settings(run.task, asked.kind)
         request = self._request_name(run) if kind.streams else OWN
         others = {self.method_settings(run).alternates.get(name) for name in kind.streams if kind.of_alternates}
@@ -422,7 +443,8 @@ class Plan:
             require_known("alternates", name, sources, self.benchmark_place(task, "training.alternates"))
         return {"forget": sources[name]} if name else {}
 
-    def _method_layers(self, run: Run) -> list[Layer]:
+    def said_of_method(self, run: Run) -> list[Layer]:
+        """Return what is said of a run's settings; later ones win, as ``method_settings`` tells."""
         task, method = self.task(run.task), self.method(run.method)
         file = str(self.folder / f"methods/{run.method}.yaml")
         return [
@@ -437,21 +459,24 @@ class Plan:
     @cache  # noqa: B019
     def measure_settings(self, task: str) -> MeasureSettings:
         """Return what is measured of each finished model."""
-        resolved = self.task(task)
-        own = (self.benchmark_place(task, "measure"), resolved.benchmark.measure)
-        return self._measured(resolved, own, *self.scale_layers("measure"), *resolved.said("measure"))
+        return self._measured(task, "measure")
 
     @cache  # noqa: B019
     def epoch_settings(self, task: str) -> MeasureSettings:
         """Return what is measured at each epoch's end while unlearning."""
-        resolved = self.task(task)
-        own = (self.benchmark_place(task, "epochs"), resolved.benchmark.epochs)
-        return self._measured(resolved, own, *resolved.said("epochs"))
+        return self._measured(task, "epochs")
 
-    def _measured(self, task: Task, *layers: Layer) -> MeasureSettings:
+    def _measured(self, task: str, key: Literal["measure", "epochs"]) -> MeasureSettings:
+        layers = self.said_of_measuring(task, key)
         settings = validate(MeasureSettings, *layers)
-        require_names(settings, {"set": task.data.set_names}, *layers)
+        require_names(settings, {"set": self.task(task).data.set_names}, *layers)
         return settings
+
+    def said_of_measuring(self, task: str, key: Literal["measure", "epochs"]) -> list[Layer]:
+        """Return what is said of what is measured. Later ones win: benchmark, scale (of finished models), task."""
+        resolved = self.task(task)
+        own = (self.benchmark_place(task, key), getattr(resolved.benchmark, key))
+        return [own, *(self.scale_layers(key) if key == "measure" else ()), *resolved.said(key)]
 
 
 def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:

@@ -88,6 +88,9 @@ class ScaleConfig(Strict):
     variants: dict[str, Partial] = Field(default_factory=dict, description="variants of every method that trains")
     attacked: tuple[AttackSelection, ...] = Field((), description="which of the runs are attacked, and how")
     attacks: dict[str, Partial] = Field(default_factory=dict, description="changes to the attacks' settings, by attack")
+    meaning: str | None = Field(
+        None, description="what stands instead of results that mean nothing, set beside others'"
+    )
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$")
     size: str | None = Field(
         None, description="what its jobs ask for, a size of config/resources.yaml; by default that of each task's model"

@@ -15,6 +15,7 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import PydanticCustomError
 
 from blur.core.settings import Strict
+from blur.core.words import said
 
 
 class Choice(Strict):
@@ -83,18 +84,20 @@ def build(package: str, class_name: str, value: Any) -> Choice:
         return choice.model_validate(settings)
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        said = "; ".join(_said(choice, fault) for fault in faults)
+        told = "; ".join(_said(choice, fault) for fault in faults)
         raise PydanticCustomError(
-            INNER, "{said}", {"said": f"{name}: {said}", "faults": faults, "of": choice}
+            INNER, "{said}", {"said": f"{name}: {told}", "faults": faults, "of": choice}
         ) from None
 
 
 def _said(choice: type[Choice], fault: Mapping[str, Any]) -> str:
-    key, message = ".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")
+    key, message = ".".join(map(str, fault["loc"])), said(fault)
     if not key:  # a check of several hyper-parameters together
         return message
+    if fault["type"] == "missing":
+        return f"{key!r} {message}"
     if key in choice.model_fields or "." in key:
-        return f"{key}: {message}" + ("" if fault["type"] == "missing" else f", got {reprlib.repr(fault['input'])}")
+        return f"{key}: {message}, got {reprlib.repr(fault['input'])}"
     known = [field for field in choice.model_fields if field != "name"]
     nearest = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(known) or 'none'}"

@@ -24,6 +24,7 @@ LEFT_OUT = {
     PACKAGE: "the version, which manifests record",
     f"{PACKAGE}.cli": "it resolves a job's settings, which are in its key, and calls the stage",
     CONFIGURATION: "with all below it: it makes the settings and names the inputs that a job's key and rule hold",
+    f"{PACKAGE}.core.commit": "what `made.json` says of the checkout",
     f"{PACKAGE}.core.hub": "the remedies that errors name, and the refusal of a download that is not whole",
     f"{PACKAGE}.core.kept": "a result that is kept and put back is one of the same key",
     f"{PACKAGE}.core.locking": "who waits for whom",
@@ -31,6 +32,7 @@ LEFT_OUT = {
     f"{PACKAGE}.core.progress": "what a person sees while a job runs",
     f"{PACKAGE}.core.remedy": "the commands that errors name",
     f"{PACKAGE}.core.usage": "what a job spends, and on what",
+    f"{PACKAGE}.core.words": "the words of errors",
     f"{PACKAGE}.stages.card": "the words of a model's card",
     f"{PACKAGE}.stages.tracking": "where records of steps go besides the result",
 }

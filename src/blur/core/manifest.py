@@ -2,7 +2,7 @@
 
 A manifest is written last. A directory without one is no result, whatever files are in it. It holds nothing that two
 makings of one result may differ in, so that the hash of the manifest is the result's identity: an input that is made
-again with the same content reruns nothing. Cost, host and libraries lie beside it, in ``made.json``.
+again with the same content reruns nothing. Cost, host, libraries and commit lie beside it, in ``made.json``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from blur import __version__
+from blur.core.commit import commit
 from blur.core.errors import ArtifactError
 from blur.core.files import read_json, write_json
 from blur.core.hashing import sha256_file, sha256_json
@@ -78,7 +79,8 @@ def write(
         facts: inputs' hashes, counts, and whatever else the stage has to tell of the result.
     """
     host = {"machine": platform.machine(), "system": platform.system(), "name": socket.gethostname()}
-    write_json(directory / MADE, {"blur": __version__, "libraries": library_versions(), "host": host, **(made or {})})
+    versions = {"blur": __version__, "commit": commit(), "libraries": library_versions()}
+    write_json(directory / MADE, {**versions, "host": host, **(made or {})})
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "stage": stage,
@@ -110,7 +112,7 @@ def read(directory: Path) -> dict[str, Any]:
 
 
 def made(directory: Path) -> dict[str, Any]:
-    """Return how a result was made: version of ``blur``, libraries, host, cost; empty where it is not told."""
+    """Return how a result was made: version of ``blur``, commit, libraries, host, cost; empty where it is not told."""
     with suppress(OSError, ValueError):
         found = read_json(directory / MADE)
         return found if isinstance(found, dict) else {}

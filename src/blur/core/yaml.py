@@ -15,6 +15,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from blur.core.errors import ConfigError
 
 MAX_DEPTH = 100
+MAX_VALUES = 100_000  # with each alias counted as all that it stands for
 _MANY = 5000  # far more than MAX_DEPTH, far less than what overflows libyaml's stack
 
 
@@ -86,24 +87,35 @@ def _load(text: str, kind: type[Any]) -> Any:
         node = loader.get_single_node()
         if node is None:
             return None
-        _check(node, 0, set())
+        _check(node, 0, {})
         return loader.construct_document(node)
     finally:
         loader.dispose()
 
 
-def _check(node: Node, depth: int, sound: set[int]) -> None:
-    """Refuse keys given twice, and what is nested too deep or in itself; what is in ``sound`` was looked at before."""
+def _check(node: Node, depth: int, sizes: dict[int, int]) -> int:
+    """Refuse keys given twice, what is nested too deep or in itself, and few lines that aliases make too many values.
+
+    Args:
+        sizes: of what was looked at before, by its identity.
+
+    Returns:
+        The number of values in the node.
+    """
     if depth > MAX_DEPTH:
         raise ConstructorError(None, None, f"nested more than {MAX_DEPTH} deep", node.start_mark)
-    if isinstance(node, ScalarNode) or id(node) in sound:
-        return
+    if isinstance(node, ScalarNode):
+        return 1
+    if id(node) in sizes:
+        return sizes[id(node)]
     if isinstance(node, MappingNode):
         _check_keys(node)
-    for part in node.value:
-        for inner in part if isinstance(part, tuple) else (part,):
-            _check(inner, depth + 1, sound)
-    sound.add(id(node))
+    inner = (one for part in node.value for one in (part if isinstance(part, tuple) else (part,)))
+    size = 1 + sum(_check(one, depth + 1, sizes) for one in inner)
+    if size > MAX_VALUES:
+        raise ConstructorError(None, None, f"more than {MAX_VALUES} values, by its aliases", node.start_mark)
+    sizes[id(node)] = size
+    return size
 
 
 def _check_keys(node: MappingNode) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from blur.core.choice import Choice
 
 if TYPE_CHECKING:
+    from blur.measure.run import Suite
     from blur.models import LoadedModel
     from blur.models.encode import Example
     from blur.unlearn.settings import UnlearnSettings
@@ -26,6 +27,7 @@ class Source:
         load: returns a fresh copy of the model, verified.
         examples: returns the training examples of one of the streams that the kind reads.
         steps: returns the records of the steps that made the model, verified.
+        suite: returns what is measured at epochs' ends, for a loaded model, where the kind ``measures``.
         train: runs the training loop on a loaded model; the trained one is saved into the folder that is being made.
     """
 
@@ -33,6 +35,7 @@ class Source:
     load: Callable[[], LoadedModel]
     steps: Callable[[], list[dict[str, Any]]]
     examples: Callable[[LoadedModel, str], list[Example]]
+    suite: Callable[[LoadedModel], Suite]
     train: Callable[[LoadedModel, Mapping[str, Sequence[Example]], UnlearnSettings], list[str]]
 
 
@@ -42,6 +45,7 @@ class DerivedBase(Choice):
     Attributes:
         streams: those of the request whose sets it reads; where there are none, all requests share one.
         of_alternates: whether it counts the alternates too that the method compares with the answers.
+        measures: whether it measures the model as is done at epochs' ends, on the same records.
         reads_weights: whether it looks at the model itself, not only at the log of its steps.
         resources: what a job asks for, a key of ``config/resources.yaml``.
         passes: forward passes over the streams, for the cost model.
@@ -49,6 +53,7 @@ class DerivedBase(Choice):
 
     streams: ClassVar[tuple[str, ...]] = ()
     of_alternates: ClassVar[bool] = False
+    measures: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = True
     resources: ClassVar[str] = "evaluate"
     passes: ClassVar[int] = 0

@@ -65,6 +65,12 @@ class Suite:
             for record in records_of(sets, request)
         ]
 
+    @property
+    def empty_sets(self) -> frozenset[str]:
+        """Names of the sets, and harness requests, that have no record."""
+        empty = [name for name, records in self._sets.items() if not records]
+        return frozenset((*empty, *self._settings.empty(empty)))
+
     def measure(self, model: PreTrainedModel, progress: Progress | None = None) -> Measurements:
         """Measure ``model``, which is left as it was found.
 

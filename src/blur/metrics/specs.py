@@ -11,6 +11,7 @@ from pydantic import ValidationError, model_validator
 from blur.core.choice import Axis
 from blur.core.errors import ConfigError, did_you_mean
 from blur.core.settings import Strict
+from blur.core.words import said
 from blur.metrics.kinds.base import PACKAGE, Direction, MetricBase, MetricContext, NotDefinedError, Outcome, Reads
 from blur.metrics.reasons import NO_RECORDS
 
@@ -37,6 +38,11 @@ class Spec(Strict):
     metric: Annotated[MetricBase, Axis(PACKAGE, "Metric")]
     direction: Direction | None = None
     given: Given
+
+    @property
+    def better(self) -> Direction:
+        """What is better."""
+        return self.direction or self.metric.direction
 
     @model_validator(mode="before")
     @classmethod
@@ -73,8 +79,10 @@ def _read(given: Given) -> Spec:
         return Spec.model_validate(given)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        said = f"key {fault['loc'][0]!r}: {fault['msg'].removeprefix('Value error, ')}"
-        raise ConfigError(said, f"metric {given.get('name', given)}") from None
+        told = "" if fault["type"] == "missing" else ":"
+        raise ConfigError(
+            f"key {fault['loc'][0]!r}{told} {said(fault)}", f"metric {given.get('name', given)}"
+        ) from None
 
 
 def compute_all(

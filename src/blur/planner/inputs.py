@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blur.config.load import file_of, under
 from blur.config.plan import Plan
 from blur.config.stages import unbuilt_sets
 from blur.config.task import Task
@@ -20,8 +21,10 @@ from blur.models.encode import encode_record
 from blur.models.io import look
 from blur.models.settings import ModelSettings
 from blur.models.turn import end_token
-from blur.planner.architecture import architecture_of
+from blur.planner.architecture import Architecture, architecture_of
 from blur.planner.catalogue import catalogue_of
+from blur.planner.trainable import require_parts
+from blur.unlearn.settings import UnlearnSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -43,7 +46,8 @@ def read_inputs(plan: Plan, task: str) -> list[str]:
     _require_alternates(plan, task, sets)
     model, told = resolved.model, []
     with _in_file(resolved.model_file[0]):
-        architecture_of(model, catalogue_of(plan))
+        architecture = architecture_of(model, catalogue_of(plan))
+        _require_parts(plan, task, architecture)
         for name, tokenizer in dict.fromkeys(_folders(resolved)):
             found = look(name, model.template, model.max_length, tokenizer)
             _require_room(model, found, sets)
@@ -58,6 +62,23 @@ def _require_alternates(plan: Plan, task: str, sets: Sets) -> None:
             for name in (name for names in plan.streams(run)[stream].values() for name in names):
                 for record in sets[name]:
                     source.of(record)
+
+
+def _require_parts(plan: Plan, task: str, architecture: Architecture) -> None:
+    """Refuse a scope or an adapter that names parts which the task's model has not."""
+    config = plan.task(task).config
+    trained = "train" in (config.target.kind, config.retrained.kind)
+    made = [(plan.method_settings(run), plan.said_of_method(run)) for run in plan.runs(task)]
+    made += [(plan.training_settings(task), plan.said_of_training(task))] if trained else []
+    for settings, layers in made:
+        if not isinstance(settings, UnlearnSettings):  # an edit has neither
+            continue
+        try:
+            require_parts(architecture, settings.scope, settings.wrapper)
+        except ConfigError as error:
+            key = str(error.where)
+            place, _ = under((file_of(layers, tuple(key.split("."))), {}), key)
+            raise ConfigError(error.what, place, error.remedy) from error
 
 
 @contextmanager

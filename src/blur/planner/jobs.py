@@ -88,6 +88,8 @@ def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
         seconds = clock.forward(kind.passes * rows * sum(ahead))
         if kind.recipe:
             seconds += _learning(place, clock, kind.recipe, _all_sets(sets, kind.streams))
+        if kind.measures:
+            seconds += clock.measuring(place.architecture, place.measuring_epoch())
         disk = weights if kind.recipe else 0
         yield _cost("derive", job.run, Layout(), seconds, clock.overhead(weights * kind.reads_weights + disk), disk)
     for run in place.plan.runs(name):

@@ -113,6 +113,15 @@ class Trained:
         return _blocks(*self._key, self.element)
 
 
+def require_parts(architecture: Architecture, scope: ScopeBase, wrapper: WrapperBase) -> None:
+    """Refuse settings that name parts which a model has not.
+
+    Raises:
+        ConfigError: as the job would say it; names the key.
+    """
+    _moving(architecture, scope, wrapper, None)
+
+
 @lru_cache(maxsize=64)
 def _moving(architecture: Architecture, scope: ScopeBase, wrapper: WrapperBase, top: int | None) -> Shapes:
     own = () if wrapper.freezes else scope.moves(architecture)

@@ -57,6 +57,11 @@ class TableRow:
         return self.first.unchanged
 
     @property
+    def missed(self) -> bool:
+        """Whether an epoch was to be chosen by a rule that none of some run met."""
+        return any(not run.settings["selected"]["reached"] for run in self.runs if "selected" in run.settings)
+
+    @property
     def key(self) -> str:
         """``method`` for the default variant, ``method/variant`` else."""
         run = self.first

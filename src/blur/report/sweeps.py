@@ -8,7 +8,7 @@ from typing import Any
 from blur.report.runs import DEFAULT, Run, finite, identity, loss_name
 
 # A loss or a combination has a "name" that matters, so names are kept; these change no result, or are no setting.
-COSMETIC = {"title", "family", "seed", "log_gradients"}
+COSMETIC = {"title", "family", "seed", "log_gradients", "selected"}
 LEARNING_RATES = ("lr", "learning_rate")
 PARAMETERS = {"bilevel": "gamma", "weighted": "lam"}
 

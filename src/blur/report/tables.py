@@ -166,7 +166,7 @@ def _grid(section: Section, settings: TableSettings, bold: Callable[[str], str])
     digits = {column: _digits(section, column) for column in section.columns}
     body = [
         [
-            row.name + (" †" if row.collapsed else " ‡" if row.unchanged else ""),
+            row.name + (" †" if row.collapsed else " ‡" if row.unchanged else "") + (" §" if row.missed else ""),
             *(_text(row.cells[column], column, digits[column], reasons, bold) for column in section.columns),
             str(len(row.runs)),
         ]
@@ -193,15 +193,10 @@ def _digits(section: Section, column: str) -> int:
 
 
 def _text(cell: Cell, column: str, digits: int, reasons: dict[str, str], bold: Callable[[str], str]) -> str:
-    mean, half = cell.summary.mean, cell.summary.half
     reason = cell.reason or "not measured"
-    if mean is None:
+    if cell.summary.mean is None:
         return f"– ({_letter(reasons, reason)})"
-    if wording.is_p_value(column):
-        text = f"{mean:.2e}"
-    else:
-        form = ".2e" if abs(mean) >= wording.HUGE else f".{digits}f"
-        text = f"{mean:{form}}" + (f" ± {half:{form}}" if half is not None else "")
+    text = wording.spread(cell.summary, column, digits)
     if cell.partial:
         text += f" ({_letter(reasons, f'mean over {cell.summary.n} of {len(cell.values)} seeds; else {reason}')})"
     elif cell.reason:
@@ -233,6 +228,10 @@ def _notes(section: Section, settings: TableSettings, reasons: dict[str, str]) -
         notes.append(
             "‡ unchanged: what it was to forget cannot be told from the target's (95% interval of the paired "
             "difference over groups holds 0); not in the running for bold."
+        )
+    if any(row.missed for row in found):
+        notes.append(
+            "§ `select` asks for the first epoch to reach the retrained model; for some seed none did: the last counts."
         )
     return notes + [f"({letter}) {reason}" for reason, letter in reasons.items()]
 

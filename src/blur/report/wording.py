@@ -65,6 +65,16 @@ def is_p_value(metric: str) -> bool:
     return metric.endswith(("forget_quality", "p_value"))
 
 
+def spread(summary: Summary, metric: str, digits: int) -> str:
+    """Return a mean as tables show it, with half the width of its interval where there is one; empty without a mean."""
+    if summary.mean is None:
+        return ""
+    if is_p_value(metric):
+        return f"{summary.mean:.2e}"
+    form = ".2e" if abs(summary.mean) >= HUGE else f".{digits}f"
+    return f"{summary.mean:{form}}" + (f" ± {summary.half:{form}}" if summary.half is not None else "")
+
+
 def signed(difference: Summary) -> str:
     """Return a difference with its sign and, where there is one, its interval."""
     known = [value for value in (difference.mean, difference.low, difference.high) if value is not None]

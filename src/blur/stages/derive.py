@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from blur.config.stages.models import EPOCHS
 from blur.core import launch
 from blur.core import manifest as manifests
 from blur.core.paths import STEPS
@@ -14,6 +16,7 @@ from blur.derived.base import Source
 from blur.stages.job import Job
 
 if TYPE_CHECKING:
+    from blur.measure.run import Suite
     from blur.models import LoadedModel
     from blur.models.encode import Example
     from blur.unlearn.settings import UnlearnSettings
@@ -52,6 +55,10 @@ def _source(job: Job) -> Source:
 
         return stream_examples(job, loaded, stream)
 
+    def suite(loaded: LoadedModel) -> Suite:
+        measured: Suite = import_module(EPOCHS).suite_of(job, loaded)
+        return measured
+
     def trained(loaded: LoadedModel, streams: Mapping[str, Sequence[Example]], settings: UnlearnSettings) -> list[str]:
         from blur.models.io import save
         from blur.stages.card import card
@@ -62,4 +69,4 @@ def _source(job: Job) -> Source:
             return []
         return save(result.model, loaded.tokenizer, loaded.template, job.directory, card(job))
 
-    return Source(directory, load, steps, encoded, trained)
+    return Source(directory, load, steps, encoded, suite, trained)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from blur.core import launch
 from blur.core.files import atomic_write_text
 from blur.core.hashing import sha256_json
-from blur.core.paths import STEPS, WORK
+from blur.core.paths import STEPS
 from blur.stages.job import Job, hashes
 from blur.stages.tracking import wandb_run
 from blur.unlearn import distributed
@@ -29,6 +29,7 @@ def fit(
     streams: Mapping[str, Sequence[Example]],
     settings: UnlearnSettings,
     on_epoch_end: Callable[[int, Module], None] | None = None,
+    is_enough: Callable[[int], bool] | None = None,
     **references: Any,
 ) -> TrainResult:
     """Train ``model`` with progress on standard error, records in wandb, and resume state in the job's work folder.
@@ -40,10 +41,7 @@ def fit(
     Args:
         references: ``reference_sums``, ``reference_model``.
     """
-    tracking = job.plan.main.tracking
-    name = f"{job.scale}/{job.run.path}"
-    mode = tracking.wandb if launch.rank() == 0 else "disabled"
-    with wandb_run(mode, tracking.project, name, job.settings, WORK / "wandb") as log:
+    with wandb_run(job) as log:
 
         def on_step(record: dict[str, Any], total: int) -> None:
             log(record)
@@ -55,6 +53,7 @@ def fit(
             settings,
             on_step=on_step,
             on_epoch_end=on_epoch_end,
+            is_enough=is_enough,
             checkpoint_dir=job.resume_folder(),
             run_key=sha256_json(hashes(job.inputs)),
             device=job.device,
@@ -72,6 +71,7 @@ def facts(result: TrainResult, settings: UnlearnSettings) -> dict[str, int | flo
     """Return what a manifest tells of a training: length, the share it reached, how its batch was shared out."""
     return {
         "steps": result.total_steps,
+        "planned_steps": result.planned_steps,
         "covered": result.covered,
         "global_batch_size": settings.batch_size,
         "accumulation": settings.accumulation,

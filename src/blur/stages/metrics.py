@@ -30,9 +30,10 @@ def run(job: Job) -> None:
 
 
 def _meta(job: Job) -> dict[str, Any]:
-    """What the results say of themselves: who they are, and the settings as they came out (a matched lambda, say)."""
+    """What the results say of themselves: who they are, the settings as they came out (a matched lambda, an epoch)."""
     described, inputs = job.settings["run"], job.inputs
-    settings = manifests.read(inputs["model"])["settings"] if "model" in inputs else {}
+    made = manifests.read(inputs["model"]) if "model" in inputs else {}
+    settings = made.get("settings", {}) | ({"selected": made["selected"]} if "selected" in made else {})
     return {
         "scale": job.scale,
         "task": job.name.task,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blur.config.stages import STAGES
+from blur.config.stages.models import SELECTION
 from blur.core import launch
 from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, DataError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from blur.models import LoadedModel
+    from blur.stages.selection import Selection
     from blur.unlearn.settings import UnlearnSettings
 
 
@@ -88,11 +91,28 @@ def _trained(
 ) -> Made:
     """Run the training loop."""
     references = {"reference_sums": derived.get("reference_sums"), "reference_model": _reference(job, settings)}
-    result = fit(job, loaded.model, _streams(job, loaded, settings), settings, epochs, **references)
+    selection = _selection(job, derived, epochs)
+    enough = selection.is_enough if selection else None
+    result = fit(job, loaded.model, _streams(job, loaded, settings), settings, epochs, enough, **references)
     files: list[str] = []
+    told: dict[str, Any] = {"training": facts(result, settings)}
     if launch.rank() == 0:
         files = adopt_log(result, job.directory) + (_adopt(result.wrapper, job.directory) if result.wrapper else [])
-    return Made(result.model, files, {"training": facts(result, settings)}, passing(result))
+        told |= {"selected": selection.told(result.epoch)} if selection else {}
+    return Made(result.model, files, told, passing(result))
+
+
+def _selection(job: Job, derived: Mapping[str, Any], epochs: EpochMeasurements) -> Selection | None:
+    """Return what chooses the epoch; None where the last one is taken.
+
+    Raises:
+        ArtifactError: what is to be reached is not defined.
+    """
+    told = job.settings.get("selecting")
+    if told is None:
+        return None
+    chosen: Selection = import_module(SELECTION).Selection(told, derived["epoch_measurements"], epochs)
+    return chosen
 
 
 def _edited(job: Job, loaded: LoadedModel, settings: EditSettings, derived: Mapping[str, Any]) -> Made:

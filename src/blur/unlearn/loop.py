@@ -50,7 +50,9 @@ class TrainResult:
         model: the trained model without what was wrapped around it, or with that merged in; in evaluation mode; if it
             was sharded, whole on the first process only.
         records: the record of every step, those of before a resume included.
-        total_steps: number of updates.
+        total_steps: number of updates that were made.
+        planned_steps: number of updates in all epochs; more than were made where the run was enough before.
+        epoch: the last one.
         resumed_from: step that this process began after; 0 for a fresh start.
         covered: share of the model's matrices, by elements, that the scope reaches (``models.maps.covered_share``).
         wrapper: folder of what the wrapper keeps, under one that keeps something, with a checkpoint directory.
@@ -59,6 +61,8 @@ class TrainResult:
     model: PreTrainedModel
     records: list[Record]
     total_steps: int
+    planned_steps: int
+    epoch: int
     resumed_from: int
     covered: float
     wrapper: Path | None
@@ -73,6 +77,7 @@ def train(
     reference_model: nn.Module | None = None,
     on_step: Callable[[Record, int], None] | None = None,
     on_epoch_end: Callable[[int, nn.Module], None] | None = None,
+    is_enough: Callable[[int], bool] | None = None,
     checkpoint_dir: Path | str | None = None,
     run_key: str = "",
     device: torch.device | str | None = None,
@@ -93,6 +98,8 @@ def train(
         on_step: called on the first process after each step, with its record and the total number of steps.
         on_epoch_end: called on the first process with the epoch (from 1) and the model in evaluation mode, before that
             epoch's checkpoint is written; so after a kill it may come a second time for one epoch.
+        is_enough: asked on the first process, once an epoch's checkpoint is written, whether the run may end with that
+            epoch; and again by a process that goes on from there, so that its answer must not depend on memory.
         checkpoint_dir: where resume state and ``steps.jsonl`` live; a run found there goes on where it stopped.
         run_key: hash of the start weights and whatever else the caller wants a checkpoint to depend on.
         device: where to train; by default where the model is.
@@ -120,11 +127,12 @@ def train(
     start = saver.restore()
     log = StepLog(directory if distributed.rank() == 0 else None, start)
     plan = _plan(streams, settings)
-    _run(updater, plan, start, log, saver, on_step, _on_whole(on_epoch_end, blueprint))
+    made = _run(updater, plan, start, log, saver, on_step, _on_whole(on_epoch_end, blueprint), is_enough)
     kept = directory / FOLDER if directory else None
     plain = settings.wrapper.finish(model, kept if distributed.rank() == 0 else None)
     trained = cast("PreTrainedModel", blueprint.filled(plain) if blueprint else plain.eval())
-    return TrainResult(trained, log.records, plan.total_steps, start, covered, kept if kept and kept.is_dir() else None)
+    wrapper = kept if kept and kept.is_dir() else None
+    return TrainResult(trained, log.records, made, plan.total_steps, plan.epoch(made - 1), start, covered, wrapper)
 
 
 def _run(
@@ -135,10 +143,16 @@ def _run(
     saver: checkpoint.Saver,
     on_step: Callable[[Record, int], None] | None,
     on_epoch_end: Callable[[int, nn.Module], None] | None,
-) -> None:
+    is_enough: Callable[[int], bool] | None,
+) -> int:
+    """Make the updates after ``start``; return the number of all that were made."""
     settings, first = updater.settings, distributed.rank() == 0
     with _terminate_flag() as flag:
         for step in range(start, plan.total_steps):
+            if is_enough and step and plan.ends_epoch(step - 1):
+                answer = first and is_enough(plan.epoch(step - 1))
+                if any(distributed.gather_value(int(answer), updater.device)):
+                    return step
             began = time.perf_counter()
             # What a step draws and reads is a function of its number, so that a resumed run goes on as if never cut.
             torch.manual_seed(derive_seed("step", settings.seed, step, distributed.rank()))
@@ -161,6 +175,7 @@ def _run(
                 saver.save(step + 1, log)
             if stopping:
                 raise Terminated(step + 1)
+    return plan.total_steps
 
 
 def _on_whole(

@@ -18,6 +18,7 @@ from blur.unlearn.losses.base import LIVE, AlternatesLoss, LossBase, Need
 from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
+from blur.unlearn.select import Select
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -61,6 +62,7 @@ class UnlearnSettings(Strict):
     schedule: Schedule = Schedule()
     epochs: Count | None = Field(None, description="passes over the forget stream (or the first retain stream)")
     steps: Count | None = Field(None, description="updates, instead of epochs")
+    select: Select = Select()
     batch_size: Count = 16
     accumulation: Count = 1
     max_grad_norm: Positive | None = Field(None, description="clips the combined update u")
@@ -91,6 +93,8 @@ class UnlearnSettings(Strict):
             raise ValueError("`combine.lam` weighs the retain side against a forget side, and there is none")
         if self.one_sided and self.large_batch:
             raise ValueError("large_batch: the cosine is that of a forget and a retain gradient")
+        if not self.forget and self.select.name != "last":
+            raise ValueError("`select` looks at what is to be forgotten, and plain fine-tuning forgets nothing")
         return self
 
     @model_validator(mode="after")
@@ -174,7 +178,7 @@ class UnlearnSettings(Strict):
     def derived(self) -> dict[str, Asked]:
         """What has to be made beforehand, by kind: what losses need that is not the live original model, and others."""
         sums = (Asked(need) for need in sorted(self.needs - LIVE))
-        return {asked.kind: asked for asked in (*sums, *self.combine.derived)}
+        return {asked.kind: asked for asked in (*sums, *self.combine.derived, *self.select.derived)}
 
     def given(self, derived: Mapping[str, Any]) -> UnlearnSettings:
         """Return the settings once what they ask for is there, by kind."""
@@ -204,6 +208,7 @@ class UnlearnSettings(Strict):
             self.scope,
             self.wrapper,
             self.schedule,
+            self.select,
             *(one.loss for one in self.objectives),
         )
         return sorted({type(part).__module__ for part in parts})

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from functools import partial
 
 from blur.core.errors import as_told
-from blur.workflow.keeping import forget_recorded, note_versions
+from blur.workflow.keeping import forget_recorded
 from blur.workflow.records import export_provenance
 from blur.workflow.useful import sum_up
+from blur.workflow.versions import note_versions
 
 
 def close(scale: str, warm: Callable[[], float]) -> None:

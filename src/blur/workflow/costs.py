@@ -53,6 +53,8 @@ def _jobs(scale: str) -> Iterator[tuple[str, dict[str, Any]]]:
     seen = set()
     for output, entry in (read_json(path)["records"] if path.is_file() else {}).items():
         record = entry["record"]
+        if "endtime" not in record:  # typed by hand: Snakemake did not see it run
+            continue
         job = (record["rule"], tuple(record["log"]))
         if Path(output).name == MANIFEST and job not in seen:
             seen.add(job)

@@ -1,24 +1,18 @@
-"""What a run of the graph keeps of the results that are there, and what it says of those that it makes again."""
+"""What a run of the graph keeps of the results that are there."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from blur import __version__
 from blur.core import kept
 from blur.core.errors import ArtifactError
-from blur.core.files import read_json, write_json
 from blur.core.manifest import NAME as MANIFEST
-from blur.core.manifest import made, read
-from blur.core.paths import DATA, RESULTS, provenance_file
-
-VERSIONS = "versions.json"
-UNKNOWN = "an earlier one"
+from blur.core.manifest import read
+from blur.core.paths import DATA, RESULTS
 
 
 def keep_planned(jobs: Iterable[Any], forced: bool) -> None:
@@ -34,9 +28,8 @@ def keep_planned(jobs: Iterable[Any], forced: bool) -> None:
         for directory in (Path(output).parent for job in jobs for output in job.output):
             kept.forget(directory)
         return
-    for _, directory, is_same in _results(jobs):
-        if is_same:
-            kept.keep(directory)
+    for directory in _of_the_same_key(jobs):
+        kept.keep(directory)
 
 
 def forget_recorded(scale: str) -> None:
@@ -52,28 +45,8 @@ def _is_in_place(directory: Path) -> bool:
     return not ours.is_file() or (place.is_file() and place.read_bytes() == ours.read_bytes())
 
 
-def note_versions(scale: str) -> None:
-    """Write by which version of ``blur`` the results of a scale were made, and how many by each."""
-    manifests = chain((DATA / scale).rglob(MANIFEST), (RESULTS / scale).rglob(MANIFEST))
-    counts = Counter(made(path.parent).get("blur", UNKNOWN) for path in manifests)
-    write_json(_versions(scale), dict(counts))
-
-
-def of_other_versions(scale: str, jobs: Iterable[Any]) -> str | None:
-    """Return, in a line, which results are of another version, and what of them runs again; None where none is."""
-    found = read_json(_versions(scale)) if _versions(scale).is_file() else {}
-    others = ", ".join(f"{count} by {version}" for version, count in sorted(found.items()) if version != __version__)
-    changed = [(rule, made(directory)) for rule, directory, is_same in _results(jobs) if not is_same]
-    again = Counter(rule for rule, told in changed if told.get("blur") != __version__)
-    if not others and not again:
-        return None
-    rules = ", ".join(f"{rule} {count}" for rule, count in sorted(again.items()))
-    what = f"settings or code have changed, so these run again: {rules}" if again else "none of them runs again"
-    return f"results of another version than blur {__version__}: {others or UNKNOWN}; {what}"
-
-
-def _results(jobs: Iterable[Any]) -> Iterator[tuple[str, Path, bool]]:
-    """Yield (rule, directory, whether its key is the job's) of each finished result of Snakemake's jobs."""
+def _of_the_same_key(jobs: Iterable[Any]) -> Iterator[Path]:
+    """Yield the directory of each finished result of Snakemake's jobs that has the key of its job."""
     for job in jobs:
         for output in map(Path, job.output):
             if output.name != MANIFEST or not output.is_file():
@@ -82,8 +55,5 @@ def _results(jobs: Iterable[Any]) -> Iterator[tuple[str, Path, bool]]:
                 found = read(output.parent)
             except ArtifactError:  # no result, then; `verify` says so
                 continue
-            yield job.rule.name, output.parent, found["key"] == json.loads(job.params.key)
-
-
-def _versions(scale: str) -> Path:
-    return provenance_file(scale).with_name(VERSIONS)
+            if found["key"] == json.loads(job.params.key):
+                yield output.parent

@@ -2,6 +2,9 @@
 
 Snakemake plans from records in ``.snakemake/metadata``, which stay on the machine. After every run, good or bad, they
 are exported beside the results; a clone imports those of the outputs whose content is what the record was made for.
+
+Snakemake takes a result without a record as it finds it, so one that was typed by hand would outlive any change of its
+settings. Before it plans, the records are therefore made to say what the manifests say.
 """
 
 from __future__ import annotations
@@ -9,21 +12,55 @@ from __future__ import annotations
 import json
 import os
 from base64 import urlsafe_b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from blur.config.plan import Plan
+from blur.config.stages import STAGES, Result
 from blur.core.errors import ArtifactError
 from blur.core.files import atomic_write_text, read_json
-from blur.core.hashing import sha256_file
-from blur.core.kept import record_path
+from blur.core.hashing import canonical_json, sha256_file
+from blur.core.kept import is_awaited, record_path
 from blur.core.manifest import NAME as MANIFEST
 from blur.core.manifest import read
 from blur.core.paths import provenance_file
+from blur.workflow.standing import unfit
 
 METADATA = Path(".snakemake/metadata")
 SCHEMA_VERSION = 1
+SNAKEMAKE_S = 6  # the form in which Snakemake compares parameters
+
+
+def record_manifests(plan: Plan) -> None:
+    """Make Snakemake's records of a plan's results say with which key each was made, by its manifest.
+
+    A result that lacks a file, or was made of other inputs than those that are there, is recorded as made with no key,
+    so that it is planned. What Snakemake makes just now is left to it.
+    """
+    for task in plan.tasks:
+        for stage in STAGES.values():
+            for job in stage.jobs(plan, task):
+                inputs = stage.inputs(plan, job)
+                for result in stage.results(plan, job):
+                    _record_manifest(result, inputs)
+
+
+def _record_manifest(result: Result, inputs: Mapping[str, Path]) -> None:
+    try:
+        found = read(result.directory)
+    except ArtifactError:  # no result: it is planned as it is
+        return
+    if is_awaited(result.directory):
+        return
+    params = [] if unfit(result.directory, found, inputs) else [repr(canonical_json(found["key"]))]
+    was = found.get("inputs", {})
+    read_of = {str(folder / MANIFEST): was[role] for role, folder in inputs.items() if role in was}
+    for output in map(str, result.paths):
+        record = _read_record(record_path(METADATA, output)) or {"record_format_version": SNAKEMAKE_S}
+        if record.get("params") != params:
+            write_record(output, {**record, "params": params, "input_checksums": read_of})
 
 
 def export_provenance(scale: str) -> int:
@@ -56,8 +93,8 @@ def _fault(path: Path, record: dict[str, Any]) -> str | None:
         found = read(path.parent)
     except ArtifactError as error:
         return error.what
-    if recorded_key(record) != found["key"]:
-        return "settings or code were edited while the job waited"
+    if (key := recorded_key(record)) != found["key"]:
+        return "not whole, or made of other inputs" if key is None else "settings or code were edited meanwhile"
     return None
 
 
@@ -86,10 +123,19 @@ def read_records() -> Iterator[tuple[str, dict[str, Any]]]:
         for name in names:
             try:
                 output = urlsafe_b64decode("".join([*parts, name])).decode()
-                record = json.loads(Path(folder, name).read_text(encoding="utf-8"))
-            except ValueError:  # half-written by a killed run; Snakemake ignores such records as well
+            except ValueError:
                 continue
-            yield output, record
+            if record := _read_record(Path(folder, name)):
+                yield output, record
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """Return a record; None where there is none, or a killed run has half-written it: Snakemake ignores it as well."""
+    try:
+        found: dict[str, Any] = read_json(path)
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def write_record(output: str, record: dict[str, Any]) -> None:

@@ -27,7 +27,7 @@ def show(plan: Plan) -> None:
     """Print the results table of each task that has one, the cost by rule, and the report's place.
 
     Raises:
-        ArtifactError: no task has results yet.
+        ArtifactError: no task has results or models yet.
     """
     without = []
     for name in plan.tasks:
@@ -43,18 +43,28 @@ def show(plan: Plan) -> None:
         _tell(with_attacks(runs, _attacks(plan, name)), task.benchmark.judged_by)
         if len(done) < len(folders):
             print(f"\n{len(folders) - len(done)} of {len(folders)} runs are not done yet.")
-    if len(without) == len(plan.tasks):
+    unmeasured = {name: models for name in without if (models := _models(plan, name))}
+    if len(without) == len(plan.tasks) and not unmeasured:
         others = sorted(folder.parent.name for folder in RESULTS.glob("*/metrics") if folder.parent.name != plan.name)
         there = "".join(f", or `blur show --scale {name}`, whose results are here" for name in others)
         raise ArtifactError("no results yet", str(RESULTS / plan.name), f"Type `make run SCALE={plan.name}`{there}")
-    if without:
-        print(f"\nNo results yet: {', '.join(without)}.")
+    for name, models in unmeasured.items():
+        print(f"\n{name}: made, and not measured yet: {', '.join(models)}.")
+        print(f"Type `make run SCALE={plan.name}`, or `blur evaluate` and `blur metrics` for one of them.")
+    if none := [name for name in without if name not in unmeasured]:
+        print(f"\nNo results yet: {', '.join(none)}.")
     print(f"\n{as_text(*costs(plan.name))}")
     if share := useful.as_text(plan.name):
         print(share)
     report = RESULTS / plan.name / "report.html"
     print(f"\nFigures and tables: {RESULTS / plan.name}/figures")
     print(f"Report: {report}" if report.is_file() else f"No report yet: `make report SCALE={plan.name}`")
+
+
+def _models(plan: Plan, task: str) -> list[str]:
+    """Return the models of a task that are made, as they are named below its folder."""
+    folders = {run: phase_dir("models", plan.name, run.path) for run in plan.evaluated(task)}
+    return [run.path.partition("/")[2] for run, folder in folders.items() if (folder / MANIFEST).is_file()]
 
 
 def _attacks(plan: Plan, task: str) -> list[Path]:

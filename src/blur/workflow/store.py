@@ -1,19 +1,32 @@
-"""DVC as the store: commit what a run made, pull what another run made, lose nothing on the way."""
+"""DVC as the store: commit what a run made, pull what another run made, lose nothing on the way.
+
+Killed at any moment, either command is done again: it removes what the killed one left, and completes. One of them acts
+in a checkout at a time.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
 
 from blur.core.errors import BlurError
+from blur.core.files import atomic_write_bytes, remove_litter
+from blur.core.locking import exclusive
 from blur.core.manifest import NAME as MANIFEST
-from blur.core.paths import DATA, RESULTS
+from blur.core.paths import DATA, RESULTS, WORK
 from blur.workflow.records import export_provenance, import_provenance
 from blur.workflow.verify import verify
 
+LOCK = Path("dvc.lock")
+BEFORE = WORK / "store" / LOCK  # while a commit goes on: `dvc.lock` as it was
+WRITTEN = BEFORE.with_name("written")  # a hard link to the file that DVC then overwrites in place; git makes a new one
 REMOTE = "pulled"
 
 
@@ -24,48 +37,84 @@ def stages(scale: str) -> list[str]:
 
 
 def commit(scale: str) -> None:
-    """Verify all results of a scale, then record them in ``dvc.lock``.
+    """Verify all results of a scale, then record them in ``dvc.lock``, all or none.
 
     Raises:
-        BlurError: a result failed; nothing was recorded.
+        BlurError: a result failed, or DVC did; ``dvc.lock`` is as it was.
     """
-    problems = verify(scale)
-    if problems:
-        raise BlurError("; ".join(problems), f"results/{scale}", f"Type `make run commit SCALE={scale}`")
-    export_provenance(scale)
-    _dvc("commit", "--force", *stages(scale))
+    with _alone(scale):
+        problems = verify(scale)
+        if problems:
+            raise BlurError("; ".join(problems), f"results/{scale}", f"Type `make run commit SCALE={scale}`")
+        export_provenance(scale)
+        with _all_or_nothing():
+            # To link, DVC removes a result first: `dvc checkout --relink` may do so once it is recorded.
+            _dvc("commit", "--force", "--no-relink", *stages(scale))
 
 
 def pull(scale: str, remote: str | None) -> list[str]:
     """Fetch a scale's results, keep what verifies, and hand Snakemake the records of it.
 
     Args:
-        remote: a DVC remote URL or folder; the default remote if None.
+        remote: name of a DVC remote, a URL or a folder; the default remote if None.
 
     Returns:
         Outputs that were dropped because they are not what their record was made for.
 
     Raises:
-        BlurError: the workspace holds results that are in no commit; lists them, and changes nothing.
+        BlurError: nothing is recorded; the remote lacks something that is; the workspace holds results that are in no
+            commit, which DVC lists. No result was touched.
     """
-    locked = [name for name in stages(scale) if name in _locked_stages()]
-    if not locked:
-        raise BlurError(
-            f"no results of scale {scale!r} are recorded",
-            "dvc.lock",
-            f"Type `make commit SCALE={scale}` where they are",
-        )
-    _refuse_unsaved(scale)
-    if remote:
-        url = str(Path(remote).resolve()) if Path(remote).is_dir() else remote
-        _dvc("remote", "add", "--local", "--force", REMOTE, url)
-    _dvc("pull", *(("--remote", REMOTE) if remote else ()), *locked)
-    problems = verify(scale)
-    good, bad = import_provenance(scale)
-    unknown = _without_record(scale, set(good))
-    for path in unknown:
-        path.unlink()
-    return sorted({*problems, *bad, *map(str, unknown)})
+    with _alone(scale):
+        locked = [name for name in stages(scale) if name in _locked_stages()]
+        if not locked:
+            raise BlurError(
+                f"no results of scale {scale!r} are recorded",
+                str(LOCK),
+                f"Type `make commit SCALE={scale}` where they are",
+            )
+        _dvc("fetch", *(("--remote", _name(remote)) if remote else ()), *locked)
+        _refuse_incomplete(scale)
+        remedy = f"Type `make commit SCALE={scale}` first, or move away what stands above"
+        _dvc("checkout", *locked, remedy=remedy)
+        problems = verify(scale)
+        good, bad = import_provenance(scale)
+        unknown = _without_record(scale, set(good))
+        for path in unknown:
+            path.unlink()
+        return sorted({*problems, *bad, *map(str, unknown)})
+
+
+@contextmanager
+def _alone(scale: str) -> Iterator[None]:
+    """Be the only command at the store in this checkout, and undo what a killed one left."""
+    with exclusive(BEFORE.parent, lambda holder: print(f"waiting for {holder}", file=sys.stderr)):
+        _roll_back()
+        for folder in (DATA / scale, RESULTS / scale):
+            remove_litter(folder)
+        yield
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    """Put ``dvc.lock``, which DVC overwrites stage by stage, back as it was unless the block succeeds."""
+    if LOCK.is_file():
+        WRITTEN.unlink(missing_ok=True)
+        os.link(LOCK, WRITTEN)
+        atomic_write_bytes(BEFORE, LOCK.read_bytes())
+    try:
+        yield
+    except BaseException:
+        _roll_back()
+        raise
+    BEFORE.unlink(missing_ok=True)
+
+
+def _roll_back() -> None:
+    """Undo what a commit that did not end wrote; a ``dvc.lock`` that git has brought since is left alone."""
+    if BEFORE.is_file() and LOCK.is_file() and LOCK.samefile(WRITTEN):
+        atomic_write_bytes(LOCK, BEFORE.read_bytes())
+    BEFORE.unlink(missing_ok=True)
 
 
 def _without_record(scale: str, known: set[str]) -> list[Path]:
@@ -74,29 +123,38 @@ def _without_record(scale: str, known: set[str]) -> list[Path]:
 
 
 def _locked_stages() -> set[str]:
-    path = Path("dvc.lock")
-    return set(yaml.safe_load(path.read_text(encoding="utf-8")).get("stages", {})) if path.is_file() else set()
+    return set(yaml.safe_load(LOCK.read_text(encoding="utf-8")).get("stages", {})) if LOCK.is_file() else set()
 
 
-def _refuse_unsaved(scale: str) -> None:
-    """DVC would overwrite or delete results that no commit holds: list them and stop."""
-    report = subprocess.run(["dvc", "data", "status", "--granular", "--json"], capture_output=True, text=True)
-    if report.returncode:
-        raise BlurError(report.stderr.strip(), "dvc data status", "Mend the DVC set-up")
-    uncommitted = json.loads(report.stdout).get("uncommitted", {})
-    names = [*uncommitted.get("added", []), *(_modified(item) for item in uncommitted.get("modified", []))]
-    ours = sorted(n for n in names if n.startswith((f"results/{scale}/", f"data/{scale}/")) and not n.endswith("/"))
+def _refuse_incomplete(scale: str) -> None:
+    """DVC would delete each folder of results that it cannot make whole: stop before it does."""
+    missing = json.loads(_asked("data", "status", "--json")).get("not_in_cache", [])
+    ours = sorted(name for name in missing if name.startswith((f"results/{scale}/", f"data/{scale}/")))
     if ours:
-        shown = "\n  ".join(ours[:20]) + (f"\n  and {len(ours) - 20} more" if len(ours) > 20 else "")
-        what = f"unsaved results would be lost:\n  {shown}\n"
-        raise BlurError(what, f"results/{scale}", f"Type `make commit SCALE={scale}` first, or move them away")
+        what = f"the remote has not all of {', '.join(ours)}"
+        raise BlurError(what, str(LOCK), "Type `make push` where they are: a push was interrupted or never made")
 
 
-def _modified(item: str | dict[str, str]) -> str:
-    return item if isinstance(item, str) else item.get("new", item.get("old", ""))
+def _name(remote: str) -> str:
+    """Return the name of a remote; a folder or a URL is given one, in the checkout's local configuration."""
+    from dvc.config import Config
+
+    if remote in Config.from_cwd()["remote"]:
+        return remote
+    url = str(Path(remote).resolve()) if Path(remote).is_dir() else remote
+    _dvc("remote", "add", "--local", "--force", REMOTE, url)
+    return REMOTE
 
 
-def _dvc(*arguments: str) -> None:
+def _asked(*arguments: str) -> str:
+    """Return what DVC prints."""
+    report = subprocess.run(["dvc", *arguments], capture_output=True, text=True)
+    if report.returncode:
+        raise BlurError(report.stderr.strip(), f"dvc {' '.join(arguments)}", "Mend the DVC set-up")
+    return report.stdout
+
+
+def _dvc(*arguments: str, remedy: str = "Its message stands above") -> None:
     done = subprocess.run(["dvc", *arguments])
     if done.returncode:
-        raise BlurError(f"`dvc {' '.join(arguments)}` failed", None, "Its message stands above")
+        raise BlurError(f"`dvc {' '.join(arguments)}` failed", None, remedy)

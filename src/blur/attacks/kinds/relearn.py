@@ -20,6 +20,7 @@ from blur.attacks.point import COVERED, Point, entity, unknown
 from blur.attacks.victim import Victim
 from blur.core.choice import Axis
 from blur.core.settings import Count, Flag, Positive, Seed, SetName, Share, Strict
+from blur.core.words import said
 from blur.models.wrappers import base as wrappers
 from blur.models.wrappers.base import WrapperBase
 from blur.unlearn.optimizers.base import OptimizerBase
@@ -83,8 +84,7 @@ class Attack(AttackBase):
             try:
                 self.recipe(name)
             except ValidationError as error:
-                said = error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
-                raise ValueError(f"arm {name!r}: {said}") from None
+                raise ValueError(f"arm {name!r}: {said(error.errors(include_url=False)[0])}") from None
         return self
 
     @property

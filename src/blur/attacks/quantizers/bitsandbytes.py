@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
-
 from blur.attacks.quantizers.base import WeightQuantizer, cannot_import
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ class Quantizer(WeightQuantizer):
 
     name: Literal["bitsandbytes"] = "bitsandbytes"
     type: Literal["fp4", "nf4", "int8"] = "fp4"
-    block_size: Literal[32, 64, 128, 256, 512, 1024, 2048, 4096] = Field(64)
+    block_size: Literal[32, 64, 128, 256, 512, 1024, 2048, 4096] = 64
 
     def unavailable(self) -> str | None:
         """Say whether bitsandbytes is there; it has kernels for CPUs and GPUs."""

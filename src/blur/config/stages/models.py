@@ -26,6 +26,10 @@ from blur.core.errors import ArtifactError
 from blur.core.hashing import sha256_json
 from blur.core.paths import data_dir
 from blur.measure.settings import HARNESS
+from blur.metrics.specs import Spec, with_parts
+
+EPOCHS = "blur.stages.epochs"  # found by its name: of what is derived, only kinds that measure depend on it
+SELECTION = "blur.stages.selection"  # found by its name: a run that ends with its last epoch depends on no metric
 
 
 class Data(Stage):
@@ -164,18 +168,22 @@ class Derive(Stage):
         kind = plan.derived_settings(job.task, job.derived)
         streams = plan.requested(job.task, job.request.partition("@")[0])
         sets = {name: streams[name] for name in kind.streams}
-        encoded = encoding(plan.task(job.task)) if sets else {}
+        encoded = encoding(plan.task(job.task)) if sets or kind.measures else {}
         told = alternates(plan.requested_alternates(job.task, job.request))
-        return {"derived": kind.model_dump(mode="json"), "streams": sets, **told, **encoded}
+        measured = _epochs(plan, job.task) if kind.measures else {}
+        return {"derived": kind.model_dump(mode="json"), "streams": sets, **told, **measured, **encoded}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """The kind's and its recipe's, and those of alternates."""
+        """The kind's and its recipe's, those of alternates, and of what is measured."""
         sources = plan.requested_alternates(job.task, job.request).values()
-        return [*plan.derived_settings(job.task, job.derived).modules, *(type(one).__module__ for one in sources)]
+        kind = plan.derived_settings(job.task, job.derived)
+        measured = [EPOCHS, *plan.epoch_settings(job.task).modules] if kind.measures else []
+        return [*kind.modules, *(type(one).__module__ for one in sources), *measured]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """The model, and the data where it reads any."""
-        data = data_of(plan, job.task) if plan.derived_settings(job.task, job.derived).streams else {}
+        kind = plan.derived_settings(job.task, job.derived)
+        data = data_of(plan, job.task) if kind.streams or kind.measures else {}
         return {**data, "model": folder("models", plan, job.run)}
 
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
@@ -215,24 +223,26 @@ class Unlearn(Stage):
         return [JobName(task, run) for run in plan.runs(task)]
 
     def settings(self, plan: Plan, job: JobName) -> Settings:
-        """The method's settings, what is measured between epochs, and the streams."""
+        """The method's settings, what is measured between epochs, what chooses among them, and the streams."""
         assert job.run is not None
-        epochs = plan.epoch_settings(job.task)
         return {
             "unlearn": plan.method_settings(job.run).model_dump(mode="json"),
-            "epochs": epochs.model_dump(mode="json"),
-            "tasks": epochs.task_files(),
+            **_epochs(plan, job.task),
+            **_selecting(plan, job.run),
             "streams": plan.streams(job.run),
             **alternates(plan.alternates(job.run)),
             **encoding(plan.task(job.task)),
         }
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """Those of the method's axes, of alternates, of what reads the derived inputs, and of what is measured."""
+        """Those of the method's axes, of alternates, of derived inputs, of what is measured, and of what chooses."""
         assert job.run is not None
+        metrics = _computed(plan, job.run)
+        choosing = [SELECTION, *(type(one.metric).__module__ for one in metrics)] if metrics else []
         derived = (plan.derived_settings(job.task, kind) for kind in plan.derived(job.run))
         others = [type(one).__module__ for one in (*plan.alternates(job.run).values(), *derived)]
-        return [*plan.method_settings(job.run).modules, *others, *plan.epoch_settings(job.task).modules]
+        measured = plan.epoch_settings(job.task).modules
+        return [*plan.method_settings(job.run).modules, *others, *measured, *choosing]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """Data, the model to start from, and what is derived for the method."""
@@ -248,6 +258,23 @@ class Unlearn(Stage):
         """What the method says."""
         assert job.run is not None
         return plan.method_settings(job.run).sharded
+
+
+def _epochs(plan: Plan, task: str) -> Settings:
+    """Return what is measured at epochs' ends."""
+    epochs = plan.epoch_settings(task)
+    return {"epochs": epochs.model_dump(mode="json"), "tasks": epochs.task_files()}
+
+
+def _selecting(plan: Plan, run: Run) -> Settings:
+    """Return the metrics that choose a run's epoch; nothing where the last one is taken."""
+    by, metrics = [spec.name for spec in plan.selecting(run)], [spec.given for spec in _computed(plan, run)]
+    return {"selecting": {"by": by, "metrics": metrics}} if by else {}
+
+
+def _computed(plan: Plan, run: Run) -> list[Spec]:
+    """Return the metrics that choose a run's epoch, and those that they are made of."""
+    return with_parts((spec.name for spec in plan.selecting(run)), plan.metrics(run.task, "trajectory"))
 
 
 def unbuilt_sets(plan: Plan, task: str) -> dict[str, list[dict[str, Any]]]:

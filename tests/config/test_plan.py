@@ -242,7 +242,11 @@ def test_a_fault_in_an_extended_scale_names_the_file_that_has_it(folder: Path) -
 
 @pytest.mark.parametrize(
     ("extends", "fault"),
-    [("papr", "no such file. Did you mean 'paper'"), ("mine", "'mine' extends itself"), ("2", "extends")],
+    [
+        ("papr", r"mine\.yaml: extends: no scale 'papr'. Did you mean 'paper'"),
+        ("mine", r"mine\.yaml: extends: the scale 'mine' extends itself"),
+        ("2", r"mine\.yaml: extends: no scale '2'"),
+    ],
 )
 def test_a_scale_that_cannot_be_extended_is_refused(folder: Path, extends: str, fault: str) -> None:
     _extend(folder, "mine", f"extends: {extends}\n")

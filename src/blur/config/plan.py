@@ -105,7 +105,7 @@ class Plan:
         if below is None:
             return [layer]
         place = f"{layer[0]}: extends"
-        require_name("scale", str(below), place)
+        require_known("scale", str(below), (path.stem for path in (self.folder / "scales").glob("*.yaml")), place)
         if below in (*above, scale):
             raise ConfigError(f"the scale {below!r} extends itself", place, "Name another scale")
         return [*self._extended(str(below), (*above, scale)), layer]

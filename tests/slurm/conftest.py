@@ -49,7 +49,7 @@ class SlurmWorkspace(Workspace):
         STARTED.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen[bytes], seconds: int = 600) -> str:
+    def finish(self, process: subprocess.Popen[bytes], seconds: int = 1500) -> str:
         """Wait for snakemake's end; return what it and those before it said."""
         process.wait(timeout=seconds)
         said = (self.root / "snakemake.out").read_text(encoding="utf-8")

@@ -32,6 +32,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         shutil.copy(ROOT / name, workspace.root / name)
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     kept = {"data": graph["stages"]["data"] | {"foreach": [tiny_graph.SCALE]}}
+    attacks = {"cmd": "true", "outs": [{"results/${item}/attacks": {"persist": True}}]}  # of which there are none
+    kept["attacks"] = kept["data"] | {"do": attacks}
     (workspace.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}), encoding="utf-8")
     workspace.forked(*PLANNED)
     for command in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-qm", "checkout")):

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -32,8 +33,12 @@ REMOTE = "pulled"
 
 def stages(scale: str) -> list[str]:
     """Names of a scale's DVC stages, in order."""
-    with open("dvc.yaml", encoding="utf-8") as handle:
-        return [f"{name}@{scale}" for name in yaml.safe_load(handle)["stages"]]
+    return [f"{name}@{scale}" for name in _stages()]
+
+
+def _stages() -> dict[str, Any]:
+    stages: dict[str, Any] = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return stages
 
 
 def commit(scale: str) -> None:
@@ -47,6 +52,9 @@ def commit(scale: str) -> None:
         if problems:
             raise BlurError("; ".join(problems), f"results/{scale}", f"Type `make run commit SCALE={scale}`")
         export_provenance(scale)
+        for name in (name for stage in _stages().values() for out in stage["do"]["outs"] for name in out):
+            # A scale without attacks has nothing there; DVC asks for the folder all the same.
+            Path(name.replace("${item}", scale)).mkdir(parents=True, exist_ok=True)
         with _all_or_nothing():
             # To link, DVC removes a result first: `dvc checkout --relink` may do so once it is recorded.
             _dvc("commit", "--force", "--no-relink", *stages(scale))

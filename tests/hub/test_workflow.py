@@ -16,9 +16,9 @@ from tests.workflow.conftest import ROOT, Workspace
 
 pytestmark = pytest.mark.workflow
 
-TASK, SCALE = "tofu_llama_1b", "path"
+TASK, SCALE, QUESTIONS = "tofu_llama_1b", "path", 4
 ANSWERED = ("eval_forget", "eval_retain", "real_authors", "world_facts")
-# The rehearsal's, of which one task, one run and the beginnings of answers are left.
+# The rehearsal's, of which one task, one run, few questions and the beginnings of answers are left.
 PATH = {
     "title": SCALE,
     "extends": "rehearsal",
@@ -26,7 +26,12 @@ PATH = {
     "runs": [{"methods": ["blur_npo"], "seeds": [0]}],
     "attacked": [],
     "unlearn": {"epochs": 1},
-    "tasks": {TASK: {"measure": {"generation": [{"set": name, "max_new_tokens": 4} for name in ANSWERED]}}},
+    "tasks": {
+        TASK: {
+            "data": {"source": {"questions_per_author": QUESTIONS}},
+            "measure": {"generation": [{"set": name, "max_new_tokens": 4} for name in ANSWERED]},
+        }
+    },
 }
 ONE_B = tuple(f"open-unlearning/tofu_Llama-3.2-1B-Instruct_{role}" for role in ("full", "retain90"))
 
@@ -34,7 +39,7 @@ ONE_B = tuple(f"open-unlearning/tofu_Llama-3.2-1B-Instruct_{role}" for role in (
 def test_one_benchmark_is_fetched_and_then_runs_without_the_hub(tmp_path: Path) -> None:
     hub, root = tmp_path / "hub", tmp_path / "checkout"
     models.build(hub, ONE_B)
-    tofu.build(hub, None)
+    tofu.build(hub, None, questions=QUESTIONS)
     root.mkdir()
     for name in ("Snakefile", "workflow", "src", "profiles"):
         (root / name).symlink_to(ROOT / name)

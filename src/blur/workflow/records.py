@@ -56,7 +56,7 @@ def _record_manifest(result: Result, inputs: Mapping[str, Path]) -> None:
         return
     params = [] if unfit(result.directory, found, inputs) else [repr(canonical_json(found["key"]))]
     was = found.get("inputs", {})
-    read_of = {str(folder / MANIFEST): was[role] for role, folder in inputs.items() if role in was}
+    read_of = {str(folder / MANIFEST): f"sha256:{was[role]}" for role, folder in inputs.items() if role in was}
     for output in map(str, result.paths):
         record = _read_record(record_path(METADATA, output)) or {"record_format_version": SNAKEMAKE_S}
         if record.get("params") != params:

@@ -1,7 +1,7 @@
 """locuslab/TOFU: JSON lines, a file a configuration, all in the split ``train``.
 
 Fewer authors than the real 200: four to forget (an author for each of four requests) and eight to keep, 20 questions
-each; the rows are real ones where the files are at hand.
+each or as many as are asked for; the rows are real ones where the files are at hand.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from tests.hub.published.words import name, sentence
 from tests.hub.repository import write
 
 REPOSITORY = "locuslab/TOFU"
-FORGET, RETAIN, QUESTIONS, GENERAL = 80, 160, 20, 12
+FORGET, RETAIN, GENERAL = 4, 8, 12  # authors, and general questions
 Load = Callable[[str], list[dict[str, Any]]]
 
 
-def build(root: Path, real: Path | None) -> None:
-    """Write the repository; ``real`` is the folder of the published files."""
+def build(root: Path, real: Path | None, questions: int = 20) -> None:
+    """Write the repository; ``real`` is the folder of the published files, ``questions`` how many of an author."""
+    kept, gone = RETAIN * questions, FORGET * questions
     load = _generated if real is None else lambda name: _read(real / f"{name}.json")
-    forget, retain = load("forget10")[-FORGET:], load("retain90")[:RETAIN]
-    perturbed, kept = load("forget10_perturbed")[-FORGET:], load("retain_perturbed")[:QUESTIONS]
-    files: dict[str, Rows] = {"full": [*retain, *forget], "retain_perturbed": kept}
+    forget, retain = load("forget10")[-gone:], load("retain90")[:kept]
+    perturbed = load("forget10_perturbed")[-gone:]
+    files: dict[str, Rows] = {"full": [*retain, *forget], "retain_perturbed": load("retain_perturbed")[:questions]}
     for percent, authors in ((1, 1), (5, 2), (10, 4)):
-        cut = FORGET - authors * QUESTIONS
+        cut = gone - authors * questions
         files[f"forget{percent:02d}"], files[f"forget{percent:02d}_perturbed"] = forget[cut:], perturbed[cut:]
         files[f"retain{100 - percent}"] = [*retain, *forget[:cut]]
     for general in ("real_authors", "world_facts"):
@@ -44,7 +45,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _generated(configuration: str) -> list[dict[str, Any]]:
     made = configuration.removesuffix("_perturbed")
-    count = {"forget10": FORGET, "retain90": RETAIN, "retain": RETAIN}.get(made, GENERAL)
+    count = {"forget10": FORGET * 20, "retain90": RETAIN * 20, "retain": RETAIN * 20}.get(made, GENERAL)
     draw = random.Random("retain90" if made == "retain" else made)  # these repeat the first questions of retain90
     rows = [_row(draw, number) for number in range(count)]
     if configuration.endswith("_perturbed"):

@@ -65,8 +65,13 @@ finally:
 """
 
 
-def test_a_plan_of_nothing_reads_code_and_settings_once_and_no_result(finished: Workspace, tmp_path: Path) -> None:
-    """What a plan costs, on any machine: Python and the fingerprint read a module, Snakemake and the plan a YAML."""
+def test_a_plan_of_nothing_reads_code_and_settings_once_and_manifests_alone(
+    finished: Workspace, tmp_path: Path
+) -> None:
+    """What a plan costs, on any machine: Python and the fingerprint read a module, Snakemake and the plan a YAML.
+
+    A manifest is read, and hashed as an input: results typed by hand are planned as if Snakemake had run them.
+    """
     counts = tmp_path / "opened.json"
     done = finished.run("python", "-c", COUNTED, str(counts), "all", "--dry-run", "--config", f"scale={SCALE}")
     assert "Nothing to be done" in done.stdout + done.stderr
@@ -76,4 +81,6 @@ def test_a_plan_of_nothing_reads_code_and_settings_once_and_no_result(finished: 
     read = {path: number for path, number in read.items() if not path.startswith(shown)}
     assert len(read) > 100
     assert {path for path, number in read.items() if number > 2} == set()
-    assert not [path for path in opened if path.startswith(("results/", "data/"))]
+    results = {path: number for path, number in opened.items() if path.startswith(("results/", "data/"))}
+    assert {Path(path).name for path in results} == {"manifest.json", "versions.json"}
+    assert {path for path, number in results.items() if number > 3} == set()

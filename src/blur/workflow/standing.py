@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,18 @@ def unfit(folder: Path, found: Mapping[str, Any], inputs: Mapping[str, Path]) ->
 def _differs(was: str | None, folder: Path | None) -> bool:
     """Whether an input is another than it was; not of one that is there no longer: it is made first."""
     manifest = folder / MANIFEST if folder else None
-    return was is None or manifest is None or (manifest.is_file() and sha256_file(manifest) != was)
+    if was is None or manifest is None:
+        return True
+    try:
+        return _hash(manifest, manifest.stat().st_mtime_ns) != was
+    except FileNotFoundError:
+        return False
+
+
+@cache
+def _hash(manifest: Path, _changed_ns: int) -> str:
+    """Return the hash of a manifest, which many jobs read."""
+    return sha256_file(manifest)
 
 
 def _first(names: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from socket import SHUT_RDWR
 from threading import Lock, Thread
 from typing import Any
 
@@ -32,6 +33,7 @@ class Store:
                 self.taken_before_cut -= 1
             is_cut = self.taken_before_cut is not None and self.taken_before_cut < 0
         if is_cut:
+            environ["werkzeug.socket"].shutdown(SHUT_RDWR)  # else the client waits for an answer
             raise ConnectionResetError
         if f"Credential={KEY}/" not in environ.get("HTTP_AUTHORIZATION", ""):
             start_response("403 Forbidden", [("Content-Length", "0")])

@@ -32,8 +32,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         shutil.copy(ROOT / name, workspace.root / name)
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
     kept = {"data": graph["stages"]["data"] | {"foreach": [tiny_graph.SCALE]}}
-    attacks = {"cmd": "true", "outs": [{"results/${item}/attacks": {"persist": True}}]}  # of which there are none
-    kept["attacks"] = kept["data"] | {"do": attacks}
+    others = [{f"results/${{item}}/{name}": {"persist": True}} for name in ("provenance", "attacks")]  # attacks: none
+    kept["others"] = kept["data"] | {"do": {"cmd": "true", "outs": others}}
     (workspace.root / "dvc.yaml").write_text(yaml.safe_dump({"stages": kept}), encoding="utf-8")
     workspace.forked(*PLANNED)
     for command in (("init", "-q", "-b", "main"), ("add", "-A"), ("commit", "-qm", "checkout")):
@@ -195,8 +195,8 @@ def test_two_people_share_a_cache_and_gc_keeps_what_the_lock_names(stored: Works
         litter.write_bytes(b"in no commit")
     stored.run("dvc", "gc", "--workspace", "--cloud", "--force")
     assert {path.relative_to(cache) for path in cache.rglob("*") if path.is_file()} <= named
-    shutil.rmtree(other.root / "data")
-    shutil.rmtree(cache)
+    for folder in (other.root / "data", other.root / "results", cache):
+        shutil.rmtree(folder)
     other.run("blur", "pull", *SCALE)
     assert contents(other) == before
     for manifest in (other.root / DATA).rglob("manifest.json"):

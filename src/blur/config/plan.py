@@ -105,7 +105,7 @@ class Plan:
         if below is None:
             return [layer]
         place = f"{layer[0]}: extends"
-        require_known("scale", str(below), (path.stem for path in (self.folder / "scales").glob("*.yaml")), place)
+        require_known("scale", str(below), self._names("scales"), place)
         if below in (*above, scale):
             raise ConfigError(f"the scale {below!r} extends itself", place, "Name another scale")
         return [*self._extended(str(below), (*above, scale)), layer]
@@ -207,7 +207,11 @@ class Plan:
     @cached_property
     def methods(self) -> tuple[str, ...]:
         """Names of all methods that have a file."""
-        return tuple(sorted(path.stem for path in (self.folder / "methods").glob("*.yaml")))
+        return self._names("methods")
+
+    def _names(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the files in a folder of the configuration."""
+        return tuple(sorted(path.stem for path in (self.folder / kind).glob("*.yaml")))
 
     @cache  # noqa: B019
     def method(self, name: str) -> MethodConfig:

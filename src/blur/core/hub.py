@@ -20,6 +20,7 @@ Kind = Literal["model", "dataset"]
 LOG_IN = "`hf auth login` (or set HF_TOKEN)"
 _LONGEST = 300  # characters of a library's words
 AGAIN = "Type the same command again"
+USUAL = "Check network, names and access; without a network set HF_HUB_OFFLINE=1 to use the local cache"
 
 
 def remedy(error: BaseException, kind: Kind, name: str) -> str | None:

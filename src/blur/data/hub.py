@@ -30,11 +30,10 @@ def hub_rows(source: Repository, name: str, benchmark: str, split: str = "train"
     except BlurError:
         raise
     except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
-        usual = "Check network, names and access; without a network set HF_HUB_OFFLINE=1 to use the local cache"
         raise DataError(
             f"cannot be loaded from the hub ({hub.reason(error)})",
             place,
-            f"{hub.remedy(error, 'dataset', source.repo) or usual}, or "
+            f"{hub.remedy(error, 'dataset', source.repo) or hub.USUAL}, or "
             f"put {benchmark}'s files in a folder and use `source: {{kind: local, path: <folder>}}`",
         ) from error
     return [Record(row, f"{place}, row {number}") for number, row in enumerate(rows, start=1)]

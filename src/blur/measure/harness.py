@@ -146,8 +146,7 @@ def fetch(task: str) -> list[Record]:
         try:
             tasks = _manager().load(task)["tasks"]
         except Exception as error:  # the hub's clients raise a dozen unrelated types; each means: no data from there
-            usual = "Check network and access; without a network set HF_HUB_OFFLINE=1 to use the local cache"
-            remedy = hub.remedy(error, "dataset", "that it reads") or usual
+            remedy = hub.remedy(error, "dataset", "that it reads") or hub.USUAL
             raise DataError(f"its data cannot be had ({hub.reason(error)})", where, remedy) from error
     for name, one in tasks.items():
         if one.OUTPUT_TYPE != "multiple_choice":

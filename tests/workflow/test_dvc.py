@@ -59,10 +59,12 @@ def test_repro_asks_snakemake_phase_by_phase_where_anything_changed(committed: W
     def asked() -> list[str]:
         return re.findall(r"^> (.+)$", committed.run("dvc", "repro", "--dry", "figures@ci").stdout, re.M)
 
-    phases = ["all_data", "all_models", "all_evaluation", "all_metrics", "all_attacks", "all"]
+    first, middle, last = ["all_data", "all_models", "all_evaluation"], ["all_metrics", "all_attacks"], ["all"]
     assert asked() == []
     with CASES[0].change(committed):
-        assert asked() == [f"snakemake {phase} --config scale=ci" for phase in phases]
+        phases = [command.removeprefix("snakemake ").removesuffix(" --config scale=ci") for command in asked()]
+    # Metrics and attacks need nothing of each other: DVC takes whichever its sets give it first.
+    assert phases in (first + middle + last, first + middle[::-1] + last)
 
 
 @pytest.mark.long  # CI sees which commands DVC types (above), and what they plan (test_rerun)

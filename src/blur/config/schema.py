@@ -334,7 +334,9 @@ class MethodConfig(Strict):
     title: str
     kind: Literal["train", "edit"] = Field("train", description="a run of the training loop, or one change of weights")
     family: str
-    source: str = Field(description="paper and equation that the method is from")
+    source: str = Field(description="paper, equation, and where its settings come from")
+    reading: Flag = Field(False, description="our reading: its form is known second-hand only")
+    faults: tuple[str, ...] = Field((), description="of the authors' code: each with what is done here instead")
     settings: Partial = Field(
         description="forget, retain, combine, scope ... (UnlearnSettings); or edit (EditSettings)"
     )

@@ -21,7 +21,6 @@ RUNS = {
         "npo_gdr/matched",
     ],
     "muse_news": ["graddiff/default", "npo_gdr/default", "blur_npo/default", "npo_gdr/scal2", "npo_gdr/sust2"],
-    "muse_books": ["npo_gdr/default", "blur_npo/default"],
     "wmdp": ["rmu/default", "blur_npo/default", "blur_rmu/default"],
     "rtt": ["blur_npo/default"],
 }
@@ -33,7 +32,6 @@ PER_STEP = {"tradeoff", "alignment", "cosine_npo", "geometry", "trajectories", "
 FIGURES = {
     "tofu": PER_STEP | {"front", "hierarchy", "promise", "survives", "relearning", "quantization"},
     "muse_news": PER_STEP | {"front", "hierarchy", "requests"},
-    "muse_books": PER_STEP | {"front", "hierarchy"},
     "wmdp": PER_STEP - {"cosine_npo"},  # which shows NPO-GDR, and there is none on this task here
     "rtt": {"tradeoff", "alignment", "trajectories", "survives", "retraining", "claims"},
 }
@@ -151,15 +149,11 @@ CASES = [
         edit(
             "config/methods/npo_gdr.yaml", "combine: {name: weighted, lam: 1.0}", "combine: {name: weighted, lam: 1.5}"
         ),
-        {job for task in ("tofu", "muse_news", "muse_books") for job in unlearned(task, "npo_gdr/default")}
+        {job for task in ("tofu", "muse_news") for job in unlearned(task, "npo_gdr/default")}
         | unlearned("tofu", "npo_gdr/matched")
         | unlearned("muse_news", "npo_gdr/scal2", "npo_gdr/sust2")
         | {"reference_sums muse_news/npo_gdr/default/sust2/seed0"}
-        | {
-            job
-            for task in ("tofu", "muse_news", "muse_books")
-            for job in drawn(task, "cosine_npo", "front", "hierarchy")
-        }
+        | {job for task in ("tofu", "muse_news") for job in drawn(task, "cosine_npo", "front", "hierarchy")}
         | drawn("tofu", "promise")
         | drawn("muse_news", "requests"),
     ),

@@ -33,5 +33,5 @@ def start_again(
     silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=workspace.root, env=workspace.env, start_new_session=True, **silent)  # type: ignore[call-overload]
     work = workspace.root / f"work/{SCALE}/unlearn/{RUN}"
-    wait_for(lambda: any(int(path.name.removeprefix("step")) >= 12 for path in work.glob("*/step0*")))
+    wait_for(lambda: any(int(path.name.removeprefix("step")) >= 6 for path in work.glob("*/step0*")))
     return workspace, process

@@ -13,7 +13,7 @@ GONE = {
     "figures/muse_news/results.tex": "table muse_news",
     "summary/wmdp.json": "table wmdp",
     "figures/rtt/robustness.csv": "robustness rtt",
-    "drawn/muse_books/front/manifest.json": "figure_front muse_books",
+    "drawn/muse_news/front/manifest.json": "figure_front muse_news",
 }
 
 

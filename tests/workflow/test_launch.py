@@ -48,6 +48,7 @@ def test_two_processes_make_the_model_of_one(way: str, copied: Workspace) -> Non
     assert "already there" in again.stderr
 
 
+@pytest.mark.long  # CI stops processes without a graph (test_parallel), and launches them through SLURM
 def test_sigterm_to_one_process_saves_once_and_ends_all(copied: Workspace) -> None:
     scale = copied.root / f"config/scales/{SCALE}.yaml"
     scale.write_text(scale.read_text().replace("\n  epochs: 3\n", "\n  epochs: 8\n"))

@@ -14,10 +14,11 @@ import pytest
 
 from blur.workflow.records import read_records
 from tests.workflow.cases import ALL_RUNS, CASES, Case, drawn, unlearned
-from tests.workflow.conftest import Workspace
+from tests.workflow.conftest import Workspace, parse_jobs
 
 pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("stored")]
 Places = dict[str, Workspace]
+DONE = ("unlearn", "evaluate", "metrics")  # with every run
 PASSING = ("starttime", "endtime", "job_hash")  # of a record: what another run of the same job has otherwise
 
 
@@ -54,6 +55,25 @@ def test_a_clone_knows_of_every_job_what_the_place_knows_where_it_ran(
         known[name] = {path: record | dict.fromkeys(PASSING) for path, record in read_records()}
     assert len(known["where it ran"]) > 400
     assert known["in a clone"] == known["where it ran"]
+
+
+BOOKS = ("--config", "scale=ci", "task=muse_books")  # `all` leaves it out at this scale
+
+
+def test_a_task_that_all_leaves_out_is_planned_where_it_is_asked_for(finished: Workspace) -> None:
+    jobs = {job for job in parse_jobs(finished.forked("all", "--dry-run", *BOOKS).stdout) if not job.startswith("all")}
+    runs = {f"{rule} muse_books/{method}/default/seed0" for rule in DONE for method in ("npo_gdr", "blur_npo")}
+    roles = {f"train muse_books/{role}/seed0" for role in ("target", "retrained")}
+    assert jobs >= runs | roles | {"data muse_books", "base muse_books", "table muse_books", "figure_front muse_books"}
+    assert {job.split()[1].split("/")[0] for job in jobs} == {"muse_books"}
+
+
+@pytest.mark.long
+def test_a_task_that_all_leaves_out_runs_where_it_is_asked_for(copied: Workspace) -> None:
+    copied.run("snakemake", "all", *BOOKS, timeout=1200)
+    assert (copied.root / "results/ci/summary/muse_books.json").is_file()
+    assert "Nothing to be done" in copied.forked("all", "--dry-run", *BOOKS).stdout
+    assert copied.plan() == set()
 
 
 @pytest.mark.parametrize("place", ["where it ran", pytest.param("in a clone", marks=pytest.mark.long)])

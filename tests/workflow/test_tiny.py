@@ -94,7 +94,7 @@ def test_what_is_published_holds_no_text_and_no_name_of_what_was_to_be_forgotten
     assert telling(tiny.root / "data")
 
 
-@pytest.mark.parametrize("kill", ["snakemake", "everything"])
+@pytest.mark.parametrize("kill", [pytest.param("snakemake", marks=pytest.mark.long), "everything"])
 def test_a_result_that_snakemake_did_not_see_end_is_kept(copied: Workspace, kill: str) -> None:
     """Killed between a job's manifest and its own record, Snakemake deletes the result at its next start."""
     expected, results = tiny_graph.manifests(copied.root), copied.root / f"results/{tiny_graph.SCALE}"

@@ -71,6 +71,7 @@ def under_way(long_run: Workspace, tmp_path: Path) -> Interrupted:
     return Interrupted(*start_again(long_run, tmp_path, *COMMAND), weights_hash(long_run))
 
 
+@pytest.mark.long  # CI kills the client, which ends the job
 def test_kill_of_the_job(under_way: Interrupted) -> None:
     os.kill(under_way.job, signal.SIGKILL)
     assert under_way.snakemake.wait(timeout=120) != 0
@@ -118,6 +119,7 @@ def test_interrupt_from_the_keyboard(under_way: Interrupted, times: int) -> None
     under_way.ends_as_it_was()
 
 
+@pytest.mark.long  # CI asks two warm processes without a graph (tests/warm)
 def test_two_graphs_at_once(under_way: Interrupted) -> None:
     """Each Snakemake has a warm process of its own."""
     workspace = under_way.workspace

@@ -21,6 +21,7 @@ from blur.config.stages import STAGES, Stage
 from blur.config.task import Run
 from blur.core import manifest as manifests
 from blur.core.errors import as_told
+from blur.core.fingerprint import load
 from blur.core.launch import spread
 from blur.core.paths import TRACKING
 from blur.core.runtime import set_threads
@@ -104,6 +105,7 @@ def _run(stage: Stage, *, task: str, scale: str | None, threads: int = 1, gpus: 
     set_threads(threads)
     from blur.stages.job import Job
 
+    load()
     tracking = os.environ.get(TRACKING)
     typed = {"scale": scale, "tracking": json.loads(tracking) if tracking else None}
     plan = Plan("config", {"task": task, **{key: value for key, value in typed.items() if value}})

@@ -1,5 +1,6 @@
 """The fingerprint moves with behaviour and with nothing else."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from blur.core import fingerprint as module
+from blur.core.files import read_json
 from blur.core.fingerprint import closure, fingerprint
 
 
@@ -33,14 +35,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def clear() -> None:
-    for cached in (
-        module._fingerprint,
-        module._closure,
-        module._find,
-        module._tree,
-        module._imports,
-        module._module_digest,
-    ):
+    for cached in (module._fingerprint, module._closure, module._find, module._code, module._imports):
         cached.cache_clear()
 
 
@@ -117,3 +112,58 @@ def test_what_is_remembered_is_read_once(package: Path) -> None:
     (package / "core2.py").write_text("def helper():\n    return 2\n")
     assert fingerprint(["blur.loop"], package) == before, "the code that was read then"
     assert of(package, "blur.loop") != before
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has read no code yet."""
+    clear()
+    monkeypatch.setattr(module, "_KNOWN", {})
+    monkeypatch.setattr(module, "_READ", {})
+
+
+def test_code_that_was_read_is_not_read_again_and_edited_code_is(
+    package: Path, tmp_path: Path, forgetful: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, parsed = tmp_path / "code.json", []
+    monkeypatch.setattr(module.syntax, "tree_of", lambda text, *_: parsed.append(text) or ast.parse(text))
+    roots = ("blur.loop", "blur.losses.ga")
+    before, modules = of(package, *roots), closure(roots, package)
+    module.save(kept)
+    assert len(parsed) == 3
+    module._KNOWN.clear()
+    module._READ.clear()
+    module.load(kept)
+    assert of(package, *roots) == before
+    assert closure(roots, package) == modules == {"blur.loop", "blur.core2", "blur.losses.ga"}
+    assert len(parsed) == 3, "nothing was read again"
+    module._READ.clear()
+    (package / "core2.py").write_text("from blur.losses import npo\n\n\ndef helper():\n    return 2\n")
+    assert of(package, *roots) != before
+    assert closure(roots, package) == {*modules, "blur.losses", "blur.losses.npo"}
+    module.save(kept)
+    assert len(read_json(kept)) == 5, "the old text of the edited module is not kept"
+
+
+def test_code_read_by_another_reader_is_read_again(
+    package: Path, tmp_path: Path, forgetful: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of(package, "blur.loop")
+    module.save(tmp_path / "code.json")
+    clear()
+    module.load(tmp_path / "code.json")
+    monkeypatch.setattr(module, "_reader", lambda: b"another")
+    known = set(module._KNOWN)
+    of(package, "blur.loop")
+    assert known.isdisjoint(set(module._READ) - known)
+    assert len(module._READ) == 2 * len(known)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": ["b", [1]]}', '{"a": ["b", [[0, "c", 1]]]}'])
+def test_a_file_of_code_read_that_is_spoilt_is_as_none(
+    package: Path, tmp_path: Path, forgetful: None, text: str
+) -> None:
+    before = of(package, "blur.loop")
+    (tmp_path / "code.json").write_text(text)
+    module.load(tmp_path / "code.json")
+    assert of(package, "blur.loop") == before

@@ -1,5 +1,6 @@
 """What the rules share: the plan, and what a stage's record (`blur.config.stages`) says of their jobs."""
 
+import atexit
 import os
 import sys
 
@@ -10,6 +11,7 @@ from blur.config.sources import require_folders
 from blur.config.stages import STAGES
 from blur.core.errors import BlurError, as_told
 from blur.core.files import remove_litter
+from blur.core.fingerprint import load, save
 from blur.core.paths import DATA, RESULTS, TRACKING
 from blur.planner.inputs import read_inputs
 from blur.warm.client import spent
@@ -25,6 +27,7 @@ from blur.workflow.versions import of_other_versions
 from snakemake.exceptions import WorkflowError
 
 try:
+    load()
     PLAN = Plan("config", config)
     for task in PLAN.tasks:
         check(PLAN, task)
@@ -35,6 +38,7 @@ try:
     NEEDS.check()
     JOBS = {(stage, task): list(STAGES[stage].jobs(PLAN, task)) for task in PLAN.tasks for stage in STAGES}
     if workflow.is_main_process:
+        atexit.register(save)  # keys are made while Snakemake plans
         record_manifests(PLAN)
         if told := of_other_versions(PLAN):
             print(told, file=sys.stderr)

@@ -4,21 +4,30 @@ The fingerprint is taken from the syntax trees of the root modules and of every 
 directly or not: whole modules, of whose text ``blur.core.syntax`` says what counts. ``LEFT_OUT`` names the modules that
 do not, and why. What is found by its name is imported by nobody: whoever makes a key names it as a root. An import
 under ``if TYPE_CHECKING`` never runs, and whoever makes an object imports its class.
+
+Reading some hundred modules takes a second. What was read of a module is known by the hash of its text, so that a
+process can keep it for the next one (``save``, ``load``).
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from contextlib import suppress
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
-from blur.core.syntax import text_of, tree_of
+from blur.core import syntax
+from blur.core.files import read_json, write_json
+from blur.core.paths import WORK
 
 PACKAGE = "blur"
 SOURCE = Path(__file__).resolve().parents[1]
 NUMERICS_EPOCH = 1  # raise it when a library update changes results and every job has to run again
+CODE = WORK / "code.json"  # what a checkout's processes have read of modules
 CONFIGURATION = f"{PACKAGE}.config"
 LEFT_OUT = {
     PACKAGE: "the version, which manifests record",
@@ -108,26 +117,79 @@ def _find(name: str, source: Path) -> Path | None:
     return None
 
 
+class _Import(NamedTuple):
+    """An import as it is written, ``from <level dots><module> import <names>``; ``import <names>`` has no module."""
+
+    level: int
+    module: str | None
+    names: tuple[str, ...]
+
+
+class _Code(NamedTuple):
+    """What a key takes from a module: the hash of what counts of its text, and its imports."""
+
+    digest: str
+    imports: tuple[_Import, ...]
+
+
+# By the hash of a module's text and of what reads it: what an earlier process has read, and what this one has.
+_KNOWN: dict[str, _Code] = {}
+_READ: dict[str, _Code] = {}
+
+
+def load(path: Path = CODE) -> None:
+    """Know what an earlier process has read of modules, if its file is there and whole."""
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        for of, (digest, imports) in read_json(path).items():
+            _KNOWN[of] = _Code(digest, tuple(_Import(level, base, tuple(names)) for level, base, names in imports))
+
+
+def save(path: Path = CODE) -> None:
+    """Write what this process has read of modules, where the file does not say it already."""
+    if not _READ.keys() <= _KNOWN.keys():
+        write_json(path, _READ)
+
+
+@cache
+def _reader() -> bytes:
+    """What stands for the way modules are read."""
+    files = (Path(__file__), Path(syntax.__file__))
+    return b"".join([*(path.read_bytes() for path in files), repr(sys.version_info[:2]).encode()])
+
+
 @lru_cache(maxsize=512)
-def _tree(path: Path) -> ast.Module:
-    """Return what counts of a module's syntax tree."""
-    return tree_of(path.read_text(encoding="utf-8"), is_settings=path.name == "settings.py")
+def _code(path: Path) -> _Code:
+    text, is_settings = path.read_bytes(), path.name == "settings.py"
+    of = hashlib.sha256(b"\0".join([_reader(), bytes([is_settings]), text])).hexdigest()
+    found = _KNOWN.get(of)
+    if found is None:
+        tree = syntax.tree_of(text.decode(), is_settings)
+        found = _Code(hashlib.sha256(syntax.text_of(tree).encode()).hexdigest(), tuple(_written_imports(tree)))
+    _READ[of] = found
+    return found
 
 
 @lru_cache(maxsize=512)
 def _imports(path: Path, name: str, source: Path) -> tuple[str, ...]:
-    return tuple(sorted(set(_imported_modules(_tree(path), name, path.name == "__init__.py", source))))
+    return tuple(sorted(set(_imported_modules(_code(path).imports, name, path.name == "__init__.py", source))))
 
 
-def _imported_modules(tree: ast.Module, name: str, is_package: bool, source: Path) -> Iterator[str]:
+def _imported_modules(imports: Iterable[_Import], name: str, is_package: bool, source: Path) -> Iterator[str]:
+    for one in imports:
+        base = _absolute(one, name, is_package)
+        if base is None:
+            yield from (other for other in one.names if other.split(".")[0] == PACKAGE)
+        elif base.split(".")[0] == PACKAGE:
+            yield base
+            yield from (f"{base}.{other}" for other in one.names if _find(f"{base}.{other}", source))
+
+
+def _written_imports(tree: ast.Module) -> Iterator[_Import]:
     for node in _statements(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.split(".")[0] == PACKAGE)
+            yield _Import(0, None, tuple(alias.name for alias in node.names))
         elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, name, is_package)
-            if base.split(".")[0] == PACKAGE:
-                yield base
-                yield from (f"{base}.{a.name}" for a in node.names if _find(f"{base}.{a.name}", source))
+            yield _Import(node.level, node.module or "", tuple(alias.name for alias in node.names))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
@@ -138,14 +200,14 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(node)
 
 
-def _absolute(node: ast.ImportFrom, name: str, is_package: bool) -> str:
-    if not node.level:
-        return node.module or ""
+def _absolute(one: _Import, name: str, is_package: bool) -> str | None:
+    """Return the module that names are imported from, in the module ``name``; None for ``import <names>``."""
+    if not one.level:
+        return one.module
     parts = name.split(".")
-    parts = parts[: len(parts) - node.level + (1 if is_package else 0)]
-    return ".".join([*parts, node.module] if node.module else parts)
+    parts = parts[: len(parts) - one.level + (1 if is_package else 0)]
+    return ".".join([*parts, one.module] if one.module else parts)
 
 
-@lru_cache(maxsize=512)
 def _module_digest(path: Path) -> str:
-    return hashlib.sha256(text_of(_tree(path)).encode()).hexdigest()
+    return _code(path).digest

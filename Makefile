@@ -42,7 +42,7 @@ s3: env ## Install DVC's S3 plugin, and an S3 server for its tests (60 MB)
 demo: ## A first look: one benchmark, the headline methods, table and report (8 minutes)
 	@$(MAKE) --no-print-directory all SCALE=demo
 
-all: run ## Run everything at SCALE (small: some 90 minutes), then table and report
+all: run ## Run everything at SCALE (small: some 40 minutes), then table and report
 	@if $(MAKE) --question $(REPORT); then echo "Report: $(REPORT)"; \
 	else $(MAKE) --no-print-directory report show; fi
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from blur.config.check import check
 from blur.config.plan import Plan
@@ -48,7 +49,15 @@ def write_files(root: Path, model: Path | str) -> None:
 
 
 def write_texts(folder: Path) -> None:
-    """Write the six files that the page's table names."""
+    """Write a file to forget and one to keep, in two of the page's forms."""
+    (folder / "forget.csv").write_text('question;answer\n"Question 0?";"Answer; 0."\nQuestion 1?;Answer 1.\n')
+    turns = ([("user", f"Question {i}?"), ("assistant", f"Answer {i}.")] for i in (2, 3))
+    kept = [{"messages": [{"role": role, "content": said} for role, said in pair]} for pair in turns]
+    (folder / "keep.jsonl").write_text("".join(json.dumps(record) + "\n" for record in kept))
+
+
+def write_sets(folder: Path) -> None:
+    """Write the six files that the page's last table names."""
     asked = [{"question": f"Question {i}?", "answer": f"Answer {i}."} for i in range(6)]
     sets: dict[str, list[dict[str, Any]]] = {
         "forget10": [{**record, "group": "Ann"} for record in asked[:2]],
@@ -86,9 +95,16 @@ def test_each_step_asks_for_the_next_and_the_last_is_sound(tmp_path: Path, monke
     with pytest.raises(BlurError, match="my-llama"):
         look(config)
     model.mkdir()
-    with pytest.raises(BlurError, match=r"my_texts/\w+\.json: file not found"):
+    with pytest.raises(BlurError, match=r"my_texts: no file called 'forget', as forget.csv"):
         look(config)
     write_texts(texts)
+    forget = texts / "forget.csv"
+    forget.write_text(forget.read_text().replace("question;answer", "Frage;Antwort"))
+    with pytest.raises(BlurError, match=r"forget.csv: what is to be read is not clear. Its columns: 'Frage', 'Antwo"):
+        look(config)
+    (columns,) = re.findall(r"`source: {\.\.\., (columns: .*?)}`", PAGE)
+    task = config / FILES[1][0]
+    task.write_text(task.read_text().replace("path: my_texts", f"path: my_texts, {columns}"))
     with pytest.raises(BlurError, match=r"my-llama: no config\.json"):
         look(config)
     write_model(model, chat_template=None)
@@ -96,9 +112,21 @@ def test_each_step_asks_for_the_next_and_the_last_is_sound(tmp_path: Path, monke
         look(config)
     write_model(model, chat_template=CHAT)
     plan, told = look(config)
-    assert told == [f"mine: {model}: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"]
+    assert told[-1] == f"mine: {model}: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"
+    understood = "CSV separated by semicolons, 2 rows: 2 questions with answers (question: 'Frage', answer: 'Antwort')"
+    assert told[0] == f"mine: my_texts/forget.csv: {understood}"
+    assert not [line for line in told if "Question" in line or "Answer" in line]
     assert len(plan.runs("mine")) == 3
-    settings = plan.task("mine").data
-    assert isinstance(settings, tofu.Data)
-    counts = {name: len(records) for name, records in settings.build().items()}
+    assert {name: len(records) for name, records in plan.task("mine").data.build().items()} == {
+        "forget": 2,
+        "retain": 2,
+        "holdout": 0,
+    }
+
+
+def test_tofu_s_measures_take_the_six_files_of_the_page(tmp_path: Path) -> None:
+    write_sets(tmp_path)
+    (settings,) = re.findall(r"`data: ({split: forget10,.*?}})`", PAGE, re.S)
+    data = tofu.Data.model_validate(yaml.safe_load(settings.replace("my_texts", str(tmp_path))))
+    counts = {name: len(records) for name, records in data.build().items()}
     assert (counts["forget"], counts["retain"], counts["eval_forget"], counts["eval_retain"]) == (2, 4, 2, 1)

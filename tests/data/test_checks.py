@@ -41,13 +41,13 @@ def test_missing_set_counts_as_empty():
 def test_forget_overlaps_training_up_to_space_and_case(kept):
     error = fault(**{kept: [qa("r"), qa("x", question="  q\tF? ")]})
     assert error.where == f"set '{kept}', x.json, line 7"
-    assert error.what == "the question \"  q\tF? \" is also in set 'forget', f.json, line 7"
+    assert error.what == "the question is also in set 'forget', f.json, line 7"
     assert error.remedy == "Remove it from one of the two sets: a text cannot be both forgotten and kept"
 
 
 def test_shared_group():
     error = fault(forget=[qa("f", group="Author 1")], retain=[qa("r", group="author 1")])
-    assert error.what == "the group \"author 1\" is also in set 'forget', f.json, line 7"
+    assert error.what == "the group is also in set 'forget', f.json, line 7"
 
 
 @pytest.mark.parametrize("other", ["forget", "retain", "general"])
@@ -90,4 +90,4 @@ def test_duplicate_id_and_records_without_a_file():
 
 def test_texts_overlap_too():
     error = fault(forget=[{"id": "a", "text": "One two"}], retain=[{"id": "b", "text": "one  TWO"}])
-    assert error.what.startswith('the text "one  TWO" is also in')
+    assert error.what.startswith("the text is also in")

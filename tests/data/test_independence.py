@@ -30,9 +30,9 @@ def test_a_shared_group_and_a_shared_text_are_named_with_both_places():
     error = fault(
         [Record({"id": "a", "text": "x", "group": "Ada Li"}, "f, line 1")], [{"text": "y", "group": "ada  li"}]
     )
-    assert error.what == "the group \"ada  li\" is also in set 'left', f, line 1"
+    assert error.what == "the group is also in set 'left', f, line 1"
     assert (error.where, error.remedy) == ("set 'right', record 1", "Remove it")
-    assert 'the text "one." is also in' in fault([text("a", "One.")], [text("b", "one.")]).what
+    assert "the text is also in" in fault([text("a", "One.")], [text("b", "one.")]).what
 
 
 @pytest.mark.parametrize("field", ["question", "text", "prompt", "gt"])
@@ -42,7 +42,7 @@ def test_a_mention_in_any_field_and_either_direction(field, swapped):
     told = [{"id": "b", "group": "c"}, {"id": "c", field: "They know that ADA\nLi's cat purrs.", "group": "d"}]
     error = fault(told, named) if swapped else fault(named, told)
     names = ("right", "left") if swapped else ("left", "right")
-    assert error.what == f"the group \"Ada Li\" of set '{names[0]}', f, line 1 is mentioned"
+    assert error.what == f"the group of set '{names[0]}', f, line 1 is mentioned"
     assert error.where == f"set '{names[1]}', record 2"
 
 
@@ -65,6 +65,6 @@ def test_a_question_within_a_training_text_up_to_space_and_case(field):
     asked = [Record({"id": "q", "question": "When was Ada born?"}, "q.jsonl, line 5")]
     trained = [text("t", "Ada was born in 1960."), {"id": "u", field: "Question: when was\tAda  born?\nAnswer:"}]
     error = fault(asked, trained, check_unasked)
-    assert error.what == "the question \"When was Ada born?\" of set 'left', q.jsonl, line 5 is asked"
+    assert error.what == "the question of set 'left', q.jsonl, line 5 is asked"
     assert error.where == "set 'right', record 2"
     check_unasked({"left": asked, "right": trained[:1]}, "left", "right", "")

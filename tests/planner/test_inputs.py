@@ -55,7 +55,6 @@ def generating_till(*ids: int) -> Edit:
 
 MODEL, TASK = "config/models/mine.yaml", "config/tasks/mine.yaml"
 CHAT, LENGTH = "{use_chat_template: true}", "max_length: 512"
-QUESTION = '"question": "Question 1?"'
 WEIGHTS = "my-llama/model.safetensors"
 FAULTS = {
     "no such token": (
@@ -71,12 +70,9 @@ FAULTS = {
         r"my-llama/config\.json: max_position_embeddings: `max_length` 513 exceeds the 512",
     ),
     "no room": (replaced(MODEL, LENGTH, "max_length: 8"), r"prompt alone has \d+ tokens, which leaves no room .* in 8"),
-    "no question": (replaced("my_texts/forget10.jsonl", QUESTION, '"q": ""'), r"forget10\.jsonl.*question"),
-    "no JSON": (replaced("my_texts/retain90.jsonl", "{", "{{"), r"retain90\.jsonl"),
-    "no texts": (
-        lambda root: (root / "my_texts/forget10_perturbed.jsonl").unlink(),
-        r"forget10_perturbed\.\w+: file not",
-    ),
+    "no question": (replaced("my_texts/forget.csv", "question;", "ask;"), r"forget\.csv: .*not clear.*'ask', 'answer'"),
+    "no JSON": (replaced("my_texts/keep.jsonl", "{", "{{"), r"keep\.jsonl, line 1: malformed JSON"),
+    "no texts": (lambda root: (root / "my_texts/forget.csv").unlink(), r"my_texts: no file called 'forget'"),
     "no weights": (lambda root: (root / WEIGHTS).write_bytes(b""), r"model\.safetensors: no whole safetensors file"),
     "no tokenizer": (lambda root: (root / "my-llama/tokenizer.json").unlink(), r"my-llama: no tokenizer"),
     "no such map": (
@@ -104,11 +100,11 @@ def test_a_fault_of_a_file_is_told_before_any_job(name, root):
 
 
 def test_how_an_answer_ends_is_told_and_what_else_ends_a_generation(root):
-    assert read() == ["mine: ./my-llama: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"]
+    assert read()[-1] == "mine: ./my-llama: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"
     generating_till(2, 0)(root)
-    assert read()[0].endswith("ends with '<|pad|>'; a generation stops at '<|eos|>', '<|bos|>' too")
+    assert read()[-1].endswith("ends with '<|pad|>'; a generation stops at '<|eos|>', '<|bos|>' too")
     replaced(MODEL, CHAT, "{add_eos: false}")(root)
-    assert ": no token ends an answer; a generation stops at" in read()[0]
+    assert ": no token ends an answer; a generation stops at" in read()[-1]
 
 
 def test_the_weights_themselves_are_not_read(root, monkeypatch):
@@ -125,7 +121,7 @@ def test_the_weights_themselves_are_not_read(root, monkeypatch):
 
 def test_a_model_of_the_hub_that_is_fetched_is_left_to_its_job(root):
     replaced(TASK, "name: ./my-llama", "name: somebody/model")(root)
-    assert read() == []
+    assert all(line.startswith("mine: my_texts/") for line in read())
 
 
 @pytest.mark.parametrize(("model_type", "what"), [("lama", "no model type 'lama'"), ("t5", "no causal language model")])

@@ -9,8 +9,6 @@ from blur.config.task import Task
 from blur.core.errors import ConfigError, DataError
 from blur.core.hashing import sha256_file
 
-TEXTS = (".json", ".jsonl", ".raw")  # endings of what the loaders of local files read
-
 
 def local_files(task: Task) -> dict[str, str]:
     """Return the hashes of the files of a ``local`` source, and of its subfolders, by path; empty for other sources.
@@ -25,7 +23,7 @@ def local_files(task: Task) -> dict[str, str]:
     if not folder.is_dir():
         where = task.place("data", "source", "path")
         raise DataError(f"no folder {source.path!r}", where, "Put the files there, or name another folder")
-    found = [path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.suffix in TEXTS]
+    found = [path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.suffix in source.endings]
     return {path.relative_to(folder).as_posix(): _hash(path) for path in sorted(found) if not path.is_dir()}
 
 

@@ -65,7 +65,7 @@ def check_disjoint(sets: Sets, left: str, right: str, remedy: str) -> None:
         for key in _keys(record):
             if key in known:
                 raise DataError(
-                    f'the {key[0]} "{record[key[0]]}" is also in {where(left, sets[left], known[key])}',
+                    f"the {key[0]} is also in {where(left, sets[left], known[key])}",  # no text: it may be private
                     where(right, sets[right], index),
                     remedy,
                 )

@@ -24,7 +24,7 @@ def check_independent(sets: Sets, left: str, right: str, remedy: str) -> None:
     A mention is a run of whole words: "Nada Lima" is none of "Ada Li".
 
     Errors:
-        DataError: names what is shared or mentioned, and where it is in both sets.
+        DataError: says where what is shared or mentioned is in both sets.
     """
     check_disjoint(sets, left, right, remedy)
     _check_mentions(sets, left, right, remedy)
@@ -37,7 +37,7 @@ def _check_mentions(sets: Sets, named: str, told: str, remedy: str) -> None:
     for index, record in enumerate(sets[named]):
         group = as_words(record.get("group", ""))
         if group.strip() and group in everything:
-            what = f'the group "{record["group"]}" of {where(named, sets[named], index)} is mentioned'
+            what = f"the group of {where(named, sets[named], index)} is mentioned"
             raise DataError(what, where(told, sets[told], _first(group, texts)), remedy)
 
 
@@ -45,14 +45,14 @@ def check_unasked(sets: Sets, asked: str, trained: str, remedy: str) -> None:
     """Check that no record of ``trained`` holds a question of ``asked``.
 
     Errors:
-        DataError: names the question, and where it is in both sets.
+        DataError: says where the question is in both sets.
     """
     texts = [normalise(_said(record)) for record in sets[trained]]
     everything = "\n".join(texts)
     for index, record in enumerate(sets[asked]):
         question = normalise(record["question"])
         if question in everything:
-            what = f'the question "{record["question"]}" of {where(asked, sets[asked], index)} is asked'
+            what = f"the question of {where(asked, sets[asked], index)} is asked"
             raise DataError(what, where(trained, sets[trained], _first(question, texts)), remedy)
 
 

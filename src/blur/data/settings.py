@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,7 +24,12 @@ class Repository(Revision):
 
 
 class Folder(Strict):
-    """The files of a published benchmark in a folder; the docstring of its ``published`` module has their layout."""
+    """The files of a published benchmark in a folder; the docstring of its ``published`` module has their layout.
 
+    Attributes:
+        endings: of the files that are read; a change of one of them makes the data anew.
+    """
+
+    endings: ClassVar[tuple[str, ...]] = (".json", ".jsonl", ".raw")
     kind: Literal["local"]
     path: str = Field(min_length=1, description="the folder, relative to the checkout's root")

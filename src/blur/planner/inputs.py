@@ -36,15 +36,16 @@ def read_inputs(plan: Plan, task: str) -> list[str]:
     """Read what a task names on this machine.
 
     Returns:
-        What a reader may want to know, one line for each model's folder: how an answer ends there.
+        What a reader may want to know: what was understood of texts, and how an answer ends in each model's folder.
 
     Raises:
         BlurError: a model is none that can be used, a text is at fault, or the two do not go together.
     """
     resolved = plan.task(task)
     sets = unbuilt_sets(plan, task)
+    told = [f"{task}: {line}" for line in resolved.data.told()]
     _require_alternates(plan, task, sets)
-    model, told = resolved.model, []
+    model = resolved.model
     with _in_file(resolved.model_file[0]):
         architecture = architecture_of(model, catalogue_of(plan))
         _require_parts(plan, task, architecture)

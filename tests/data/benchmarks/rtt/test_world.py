@@ -114,7 +114,7 @@ def test_an_entity_of_two_splits_is_refused(sets, left, right, target):
     planted = {**sets[f"{left}{target}"][0], "id": "planted"}
     sets[f"{right}{target}"].append(planted)
     error, field = fault(sets), "group" if target else "question"
-    assert error.what == f"the {field} \"{planted[field]}\" is also in set '{left}', record 1"
+    assert error.what == f"the {field} is also in set '{left}', record 1"
     assert error.where == f"set '{right}{target}', record {len(sets[right + target])}"
     assert "an attack must say nothing about what is tested" in error.remedy
 
@@ -124,7 +124,7 @@ def test_a_text_of_two_splits_is_refused_even_under_another_entity(sets):
     for split in ("split_1", "split_3"):
         sets[f"{split}_corpus"].append({"id": "planted", "text": "The year  is 1960.", "group": f"Nobody of {split}"})
     error = fault(sets)
-    assert error.what == "the text \"The year  is 1960.\" is also in set 'split_1_corpus', record 97"
+    assert error.what == "the text is also in set 'split_1_corpus', record 97"
     assert error.where == "set 'split_3_corpus', record 97"
 
 
@@ -133,7 +133,7 @@ def test_a_forgotten_entity_is_mentioned_in_nothing_that_is_kept(sets, kept):
     name = sets["split_2"][5]["group"]
     sets[kept].append({"id": "planted", "text": f"Everybody liked {name.upper()}."})
     error = fault(sets)
-    assert error.what == f"the group \"{name}\" of set 'split_2', record 6 is mentioned"
+    assert error.what == "the group of set 'split_2', record 6 is mentioned"
     assert error.where == f"set '{kept}', record {len(sets[kept])}"
     assert "cannot be both forgotten and kept" in error.remedy
 
@@ -143,7 +143,7 @@ def test_a_forgotten_question_in_a_corpus_is_refused(sets):
     asked = sets["split_4"][3]
     sets["split_4_corpus"].append({"id": "planted", "text": f"{asked['question']} 1960", "group": asked["group"]})
     error = fault(sets)
-    assert error.what == f"the question \"{asked['question']}\" of set 'split_4', record 4 is asked"
+    assert error.what == "the question of set 'split_4', record 4 is asked"
     assert "asked in no training of target or retrained" in error.remedy
 
 

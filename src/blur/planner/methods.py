@@ -1,4 +1,4 @@
-"""What ``blur methods`` prints, which is docs/paper_index.md: every method, its paper, code, settings, cost and faults."""
+"""What ``blur methods`` prints, docs/paper_index.md: every method's paper, code, settings, cost and faults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from blur.derived import base as derived
 from blur.edits.base import EditSettings
 from blur.planner.architecture import Architecture
 from blur.unlearn.losses.base import LIVE
-from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.views import passes
 
 ALTERNATES = "blur.unlearn.alternates"
@@ -26,10 +25,10 @@ HEAD = """\
 
 <!-- Written by `blur methods > docs/paper_index.md`; a test compares. -->
 
-A method is a file of [config/methods](../config/methods), as [methods.md](methods.md) tells; which are held out, and why,
-stands there too. The source says where the form and the settings come from; a task's tuned settings are in
-[config/tasks](../config/tasks). Code is what the file names on the axes: where it names nothing, the weighted sum, AdamW,
-all weights, no wrapper. Costs are those of the default variant, asked of the classes that it names:
+A method is a file of [config/methods](../config/methods), as [methods.md](methods.md) tells; which are held out, and
+why, stands there too. The source says where the form and the settings come from; a task's tuned settings are in
+[config/tasks](../config/tasks). Code is what the file names on the axes: where it names nothing, the weighted sum,
+AdamW, all weights, no wrapper. Costs are those of the default variant, asked of the classes that it names:
 
 - passes: forward and backward passes over a batch in one update; an edit makes no update;
 - states: tensors of the size of the parameters that move, kept from update to update;

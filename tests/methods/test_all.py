@@ -27,6 +27,7 @@ from blur.unlearn.settings import UnlearnSettings
 CONFIG = Path(__file__).parents[2] / "config"
 METHODS = sorted(path.stem for path in (CONFIG / "methods").glob("*.yaml"))
 SHORT = {"epochs": None, "steps": 2}
+QUICK = {"number": 1, "max_new_tokens": 4}
 NOTHING = {"likelihood": [], "generation": [], "gradnorm": [], "harness": []}
 
 
@@ -38,7 +39,8 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     scale = root / "config/scales/two.yaml"
     ci = yaml.safe_load((CONFIG / "scales/ci.yaml").read_text(encoding="utf-8"))
     tasks = {name: {"train": SHORT, "unlearn": SHORT, "epochs": NOTHING} for name in ci["all"]}
-    scale.write_text(yaml.safe_dump({"title": "two", "extends": "ci", "tasks": tasks}), encoding="utf-8")
+    said = {"title": "two", "extends": "ci", "tasks": tasks, "derived": {"sampled_answers": QUICK}}
+    scale.write_text(yaml.safe_dump(said), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         yield Plan("config", {"scale": "two", "tracking": "off"})
@@ -55,6 +57,9 @@ def made(plan: Plan, stage: str, name: JobName) -> Path:
             assert source is not None
             made(plan, "unlearn" if source.method in plan.methods else "train", JobName(name.task, source))
             made(plan, "derive", derived)
+    elif stage == "derive":
+        for asked in plan.asked(name).values():
+            made(plan, "derive", asked)
     elif stage == "train":
         made(plan, "base", JobName(name.task, Run(name.task, "base")))
     elif stage == "base":

@@ -42,9 +42,10 @@ class Derived(DerivedBase):
         """Write the labels."""
         from blur.models.io import load
 
-        loaded, tuned = source.load(), load(source.derived("forget_tuned"))
-        tuned.model.to(loaded.model.device)
-        write_json(folder / FILE, labels(loaded.model, tuned.model, source.examples(loaded, "forget"), self.alpha))
+        loaded = source.load()
+        tuned: Module = load(source.derived("forget_tuned")).model
+        tuned.to(loaded.model.device)
+        write_json(folder / FILE, labels(loaded.model, tuned, source.examples(loaded, "forget"), self.alpha))
         return [FILE]
 
     def read(self, folder: Path) -> dict[str, list[int]]:

@@ -63,8 +63,8 @@ def sample(loaded: LoadedModel, examples: Sequence[Example], settings: Derived) 
     from blur.metrics.rouge import recall
     from blur.models.turn import end_token
 
-    def text(tokens: Sequence[int]) -> str:
-        return loaded.tokenizer.decode(tokens, skip_special_tokens=True).strip()
+    def text(tokens: list[int]) -> str:
+        return str(loaded.tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
     kept: dict[str, list[str]] = {example.id: [] for example in examples}
     end, drawn, taken = end_token(loaded.template, loaded.tokenizer), 0, 0

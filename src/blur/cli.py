@@ -258,6 +258,17 @@ def paper(
 
 
 @app.command()
+def methods() -> None:
+    """Print every method: paper, code, settings, cost, faults.
+
+    It is docs/paper_index.md: `blur methods > docs/paper_index.md` writes it.
+    """
+    from blur.planner.methods import page
+
+    print(page(_plan(None)), end="")
+
+
+@app.command()
 def schemas() -> None:
     """Write workflow/schemas/*.json from the typed settings."""
     from blur.config.export import write_schemas

@@ -59,7 +59,9 @@ def test_a_weight_is_matched_without_torch() -> None:
     assert not imported("import blur.stages.derive, blur.derived.matched_lambda\n") & (HEAVY | NUMERIC | DRAWING)
 
 
-@pytest.mark.parametrize("command", ["check --scale ci", "plan --scale ci", "data --scale ci --task tofu", "schemas"])
+@pytest.mark.parametrize(
+    "command", ["check --scale ci", "plan --scale ci", "data --scale ci --task tofu", "methods", "schemas"]
+)
 def test_a_command_that_runs_no_model_imports_no_torch(command: str, tmp_path: Path) -> None:
     (tmp_path / "config").symlink_to(ROOT / "config")
     (tmp_path / "workflow/schemas").mkdir(parents=True)

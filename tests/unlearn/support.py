@@ -14,7 +14,7 @@ from blur.models.anatomy import Built
 from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn.batches import texts_of
-from blur.unlearn.losses.base import LossBase
+from blur.unlearn.losses.base import LABELS, LossBase
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import ForgetObjective, UnlearnSettings
 from blur.unlearn.step import Updater
@@ -96,6 +96,11 @@ def loss(name: str, **parameters: Any) -> LossBase:
     return ForgetObjective.model_validate({"loss": {"name": name, **parameters}}).loss
 
 
+def other_labels(text: Example) -> list[int]:
+    """Labels that are not the text's own."""
+    return [(7 * token + 3) % VOCAB for token in text.scored]
+
+
 def value(
     term: LossBase,
     model: nn.Module,
@@ -112,17 +117,20 @@ def value(
         padded = {k: nn.functional.pad(getattr(batch, k), (0, extra_padding), value=v) for k, v in fill.items()}
         batch = replace(batch, **padded)
     view = view_of(term, Built(model))
-    numerator = term.numerator(view.read(model, batch), reference_for(batch, view, term.needs, sums, reference))
+    labels = {kind: {text.id: other_labels(text) for text in texts} for kind in term.needs & LABELS}
+    known = reference_for(batch, view, term.needs, sums, reference, labels=labels)
+    numerator = term.numerator(view.read(model, batch), known)
     assert numerator.shape == (len(texts),)
     assert numerator.dtype == torch.float64
     return numerator.sum() / sum(count(text, term.unit) for text in texts)
 
 
-def token_nlls(model: nn.Module, text: Example) -> Tensor:
-    """Negative log-probabilities of the scored tokens of one unpadded text, one by one."""
+def token_nlls(model: nn.Module, text: Example, labels: list[int] | None = None) -> Tensor:
+    """Negative log-probabilities of the scored tokens of one unpadded text, or of others in their place, one by one."""
     logits = model(input_ids=torch.tensor([text.input_ids])).logits[0]
     first = max(text.num_prompt, 1)
-    return torch.stack([-logits[t - 1].log_softmax(-1)[text.input_ids[t]] for t in range(first, len(text.input_ids))])
+    said = text.input_ids[first:] if labels is None else labels
+    return torch.stack([-logits[t].log_softmax(-1)[token] for t, token in enumerate(said, first - 1)])
 
 
 def flat_gradient(scalar: Tensor, model: nn.Module) -> Tensor:

@@ -17,11 +17,23 @@ from blur.unlearn.batches import texts_of
 from blur.unlearn.losses.base import Reference
 from blur.unlearn.losses.rmu import control_vector
 from blur.unlearn.references import reference_sums
-from tests.unlearn.support import VOCAB, examples, flat_gradient, loss, paired, tiny_model, token_nlls, value
+from tests.unlearn.support import (
+    VOCAB,
+    examples,
+    flat_gradient,
+    loss,
+    other_labels,
+    paired,
+    tiny_model,
+    token_nlls,
+    value,
+)
 
 TEXTS = examples(5, "f")
 PAIRED = paired(TEXTS)
 ALL = available("blur.unlearn.losses")
+# What a token's NLL is multiplied by, of that NLL.
+WEIGHTS = {"wga": lambda nll: (-nll).exp(), "satimp": lambda nll: (-5 * nll).exp() * (1 - (-nll).exp())}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +57,10 @@ def by_hand(name, model, original):
     if name == "alternate_nll":
         others = [token_nlls(model, other) for text in PAIRED for other in text.alternates]
         return sum(nll.sum() for nll in others) / sum(len(nll) for nll in others)
+    if name in ("random_labels", "adversarial_labels", "generic_labels"):
+        return sum(token_nlls(model, text, other_labels(text)).sum() for text in PAIRED) / tokens
+    if name in WEIGHTS:
+        return -sum((WEIGHTS[name](nll.detach()) * nll).sum() for nll in nlls) / tokens
     if name == "simnpo":
         return sum(-(2 / 4.5) * logsigmoid(4.5 * n.mean()) for n in nlls) / len(PAIRED)
     total, number = 0.0, 0
@@ -54,6 +70,11 @@ def by_hand(name, model, original):
         if name == "kl":
             p, q = z_ref.softmax(-1), z.softmax(-1)
             per_position = (p * (p / q).log()).sum(-1)[max(text.num_prompt, 1) - 1 : -1]
+        elif name in ("undial", "ce_u"):
+            first, truth = max(text.num_prompt, 1) - 1, torch.eye(VOCAB, dtype=torch.bool)[text.scored]
+            taught = z_ref[first:-1] - 10 * truth if name == "undial" else z[first:-1].detach().masked_fill(truth, -1e9)
+            per_position = -(taught.softmax(-1) * z[first:-1].log_softmax(-1)).sum(-1)
+            per_position = torch.cat([0 * per_position[:1], per_position[1:]]) if name == "ce_u" else per_position
         elif name in ("rmu", "activation_mse"):
             h, h_ref = (m(input_ids=ids, output_hidden_states=True).hidden_states[1][0] for m in (model, original))
             per_position = ((h - (20 * control_vector(0, "", 16) if name == "rmu" else h_ref)) ** 2).mean(-1)

@@ -56,6 +56,7 @@ from blur.models.settings import ModelSettings
 from blur.report.figures.base import FigureBase
 from blur.unlearn.alternates.base import AlternatesBase
 from blur.unlearn.asked import Asked
+from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
 
 FIGURES = "blur.report.figures"
@@ -351,15 +352,16 @@ class Plan:
         the method, variant, seed.
         """
         layers, settings = self.said_of_method(run), self._read_method(run)
-        if isinstance(settings, UnlearnSettings) and not settings.forget:
-            raise ConfigError("key 'forget' names no loss: nothing would be forgotten", file_of(layers, ("forget",)))
+        if isinstance(settings, UnlearnSettings) and "forget" not in settings.model_fields_set:
+            what = "key 'forget' is missing: nothing would be forgotten"
+            raise ConfigError(what, file_of(layers, ("forget",)), "Name a loss; `forget: []` keeps only, on purpose")
         training = self.task(run.task).benchmark.training
         known = {"stream": list(training.all_streams), "alternates": list(training.sources)}
         require_names(settings, known, *layers)
         require_fit(settings, self.task(run.task).sizes, *layers)
         self._require_sources(run.task, settings, *layers)
         if isinstance(settings, UnlearnSettings):
-            _require_sums(settings, *layers)
+            _require_made(settings, *layers)
         self.selecting(run)
         return settings.model_copy(update={"seed": run.seed})
 
@@ -424,7 +426,9 @@ class Plan:
 
     def derived(self, run: Run) -> dict[str, JobName]:
         """Return what a run's method asks to be made beforehand: the jobs, by kind."""
-        return {kind: self._derived(run, asked) for kind, asked in self.method_settings(run).derived.items()}
+        of_alternates = {one.asks: Asked(one.asks) for one in self.alternates(run).values() if one.asks}
+        asked = {**self.method_settings(run).derived, **of_alternates}
+        return {kind: self._derived(run, one) for kind, one in asked.items()}
 
     def _derived(self, run: Run, asked: Asked) -> JobName:
         source = Run(run.task, asked.method, asked.variant, run.seed) if asked.method else self.start(run)
@@ -434,6 +438,12 @@ class Plan:
         request = self._request_name(run) if kind.streams else OWN
         others = {self.method_settings(run).alternates.get(name) for name in kind.streams if kind.of_alternates}
         return JobName(run.task, source, asked.kind, "@".join([request, *sorted(filter(None, others))]))
+
+    def asked(self, job: JobName) -> dict[str, JobName]:
+        """Return what something derived asks to be made before it: the jobs, by kind."""
+        sources = self.requested_alternates(job.task, job.request).values()
+        kinds = [*self.derived_settings(job.task, job.derived).asks, *(one.asks for one in sources if one.asks)]
+        return {kind: JobName(job.task, job.run, kind, job.request.partition("@")[0]) for kind in kinds}
 
     def requested_alternates(self, task: str, request: str) -> dict[str, AlternatesBase]:
         """Return where the alternates come from that a name has after a request and ``@``, by stream.
@@ -483,11 +493,12 @@ class Plan:
         return [own, *(self.scale_layers(key) if key == "measure" else ()), *resolved.said(key)]
 
 
-def _require_sums(settings: UnlearnSettings, *layers: Layer) -> None:
-    """Refuse a loss that reads reference sums of a stream that none are made of."""
+def _require_made(settings: UnlearnSettings, *layers: Layer) -> None:
+    """Refuse a loss that reads something, such as reference sums, of a stream that none are made of."""
     for side in ("forget", "retain"):
         for term in getattr(settings, side):
-            if "reference_sums" in term.loss.needs and term.stream != "forget":
-                what = f"{term.loss.name} reads reference sums, made of the stream 'forget', not {term.stream!r}"
+            for need in term.loss.needs - LIVE if term.stream != "forget" else ():
+                read = need.replace("_", " ")
+                what = f"{term.loss.name} reads {read}, made of the stream 'forget', not {term.stream!r}"
                 place, _ = under((file_of(layers, (side,)), {}), side)
-                raise ConfigError(what, place, "Name that stream, or a loss without reference sums")
+                raise ConfigError(what, place, f"Name that stream, or a loss without {read}")

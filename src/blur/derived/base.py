@@ -29,6 +29,7 @@ class Source:
         steps: returns the records of the steps that made the model, verified.
         suite: returns what is measured at epochs' ends, for a loaded model, where the kind ``measures``.
         train: runs the training loop on a loaded model; the trained one is saved into the folder that is being made.
+        derived: returns what was made of one of the kinds that this one asks for, as its ``read`` does.
     """
 
     directory: Path
@@ -37,6 +38,7 @@ class Source:
     examples: Callable[[LoadedModel, str], list[Example]]
     suite: Callable[[LoadedModel], Suite]
     train: Callable[[LoadedModel, Mapping[str, Sequence[Example]], UnlearnSettings], list[str]]
+    derived: Callable[[str], Any]
 
 
 class DerivedBase(Choice):
@@ -44,6 +46,7 @@ class DerivedBase(Choice):
 
     Attributes:
         streams: those of the request whose sets it reads; where there are none, all requests share one.
+        asks: kinds that have to be made before it, of the same model and request.
         of_alternates: whether it counts the alternates too that the method compares with the answers.
         measures: whether it measures the model as is done at epochs' ends, on the same records.
         reads_weights: whether it looks at the model itself, not only at the log of its steps.
@@ -52,6 +55,7 @@ class DerivedBase(Choice):
     """
 
     streams: ClassVar[tuple[str, ...]] = ()
+    asks: ClassVar[tuple[str, ...]] = ()
     of_alternates: ClassVar[bool] = False
     measures: ClassVar[bool] = False
     reads_weights: ClassVar[bool] = True

@@ -50,6 +50,11 @@ class Example:
         return (self.alone, *self.alternates)
 
     @property
+    def scored(self) -> list[int]:
+        """The ids that are predicted from those before them; nothing predicts a first one."""
+        return self.input_ids[max(self.num_prompt, 1) :]
+
+    @property
     def labels(self) -> list[int]:
         """The ids to predict, -100 on the context."""
         return [IGNORE] * self.num_prompt + self.input_ids[self.num_prompt :]

@@ -48,10 +48,26 @@ class Outputs(PerPosition):
         """The logits in float32 at least."""
         return self.logits if self.logits.dtype == torch.float64 else self.logits.float()
 
+    @property
+    def places(self) -> Tensor:
+        """Numbers of the positions, int64[N], to index logits by beside ``targets``."""
+        return torch.arange(len(self.rows), device=self.rows.device)
+
+    @property
+    def ranks(self) -> Tensor:
+        """How many chosen positions of its sequence each comes after, int64[N]."""
+        counts = self.counts.long()
+        return self.places - (counts.cumsum(0) - counts)[self.rows]
+
+    @cached_property
+    def nlls(self) -> Tensor:
+        """Negative log-likelihood of each position's target in nats, [N]."""
+        return cross_entropy(self.precise_logits, self.targets, reduction="none")
+
     @cached_property
     def nll_sums(self) -> Tensor:
         """Negative log-likelihood of each sequence in nats, float64[B]: float32 per token, float64 sum."""
-        return self.sum_rows(cross_entropy(self.precise_logits, self.targets, reduction="none"))
+        return self.sum_rows(self.nlls)
 
     @cached_property
     def pairs(self) -> tuple[Tensor, Tensor]:

@@ -107,7 +107,7 @@ def update_operations(job: Job, mean_tokens: Mapping[str, float]) -> float:
         mean_tokens: of a text, by stream.
     """
     trained, settings, total = job.trained, job.trained.settings, 0.0
-    for side, share in ((settings.own, settings.stepper.asks), (settings.forget, 1.0), (settings.retain, 1.0)):
+    for side, share in settings.sides:
         for one in passes(trained, job.tokens, side):
             length = mean_tokens[one.stream]
             total += share * settings.batch_size * one.rows * length * pass_operations(one, length)

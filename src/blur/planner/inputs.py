@@ -57,9 +57,13 @@ def read_inputs(plan: Plan, task: str) -> list[str]:
 
 
 def _require_alternates(plan: Plan, task: str, sets: Sets) -> None:
-    """Refuse a record that has none of the alternates that the loss of some run compares with its answer."""
+    """Refuse a record that has none of the alternates that the loss of some run compares with its answer.
+
+    Those that a model makes are not there yet.
+    """
     for run in plan.runs(task) if sets else ():
-        for stream, source in plan.alternates(run).items():
+        known = {stream: source for stream, source in plan.alternates(run).items() if not source.asks}
+        for stream, source in known.items():
             for name in (name for names in plan.streams(run)[stream].values() for name in names):
                 for record in sets[name]:
                     source.of(record)

@@ -41,7 +41,8 @@ def count(loss: LossBase, element: int) -> float:
         places, targets = torch.arange(rows) % 2, torch.arange(rows)
         hidden = isinstance(loss, ActivationLoss)
         outputs = HiddenStates(values, places, ("", ""), 2) if hidden else Outputs(values, places, targets, 2, (0,))
-        reference = Reference(torch.ones(2, dtype=torch.float64), None, None, ids=("", ""))
+        labels = dict.fromkeys(loss.needs, targets)
+        reference = Reference(torch.ones(2, dtype=torch.float64), known_labels=labels, ids=("", ""))
         if loss.needs & LIVE:
             known = torch.rand(rows, width)
             at_logits, at_hidden = (None, known) if hidden else (known, None)

@@ -17,7 +17,8 @@ SCHEMA_VERSION = 1
 
 def run(job: Job) -> None:
     """Write ``attack.json``: each point of the attack with its metrics."""
-    own, retrained = job.inputs["attack"], job.inputs.get("retrained")
+    own = job.inputs["attack"]
+    others = {role: job.inputs[role] for role in ("target", "retrained") if role in job.inputs}
     with job.writing() as done:
         if done:
             return
@@ -29,8 +30,8 @@ def run(job: Job) -> None:
             job.settings["metrics"],
             job.settings["judged_by"],
             _entities(job),
-            {"retrained": Measurements.verified(retrained)} if retrained else {},
-            frozenset() if retrained else frozenset({"retrained"}),
+            {role: Measurements.verified(folder) for role, folder in others.items()},
+            frozenset({"retrained"}) - others.keys(),
             frozenset(manifest["empty_sets"]),
         )
         told = {"task": job.name.task, "method": job.run.method, "variant": job.run.variant, "seed": job.run.seed}

@@ -69,4 +69,9 @@ def _source(job: Job) -> Source:
             return []
         return save(result.model, loaded.tokenizer, loaded.template, job.directory, card(job))
 
-    return Source(directory, load, steps, encoded, suite, trained)
+    def derived(kind: str) -> Any:
+        from blur.stages.sets import made
+
+        return made(job, kind)
+
+    return Source(directory, load, steps, encoded, suite, trained, derived)

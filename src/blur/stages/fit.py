@@ -39,7 +39,7 @@ def fit(
     A checkpoint made with another key or from other inputs is thrown away.
 
     Args:
-        references: ``reference_sums``, ``reference_model``.
+        references: ``reference_sums``, ``reference_model``, ``labels``.
     """
     with wandb_run(job) as log:
 

@@ -13,12 +13,13 @@ from blur.stages.job import Job
 
 def run(job: Job) -> None:
     """Write metrics.json, items.parquet and, for an unlearned model, trajectory.json."""
-    own, retrained = job.inputs["evaluation"], job.task.retrained
+    own, roles = job.inputs["evaluation"], {"target": job.task.target, "retrained": job.task.retrained}
     with job.writing() as done:
         if done:
             return
-        references = {"retrained": Measurements.verified(job.inputs.get("retrained", own))} if retrained else {}
-        undefined = frozenset() if retrained else frozenset({"retrained"})
+        found = {role: own if run == job.run else job.inputs.get(role) for role, run in roles.items()}
+        references = {role: Measurements.verified(folder) for role, folder in found.items() if folder}
+        undefined = frozenset() if roles["retrained"] else frozenset({"retrained"})
         empty = frozenset(manifests.read(own)["empty_sets"])
         metrics = compute_all(job.settings["metrics"], Measurements.verified(own), references, undefined, empty)
         files = write_metrics(job.directory, _meta(job), metrics)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from blur.core import manifest as manifests
 from blur.core.choice import build
 from blur.core.errors import DataError
 from blur.data.dataset import read_sets
@@ -22,8 +23,16 @@ Record = dict[str, Any]
 def stream_examples(job: Job, loaded: LoadedModel, name: str) -> list[Example]:
     """Read and tokenise a stream: its sets by topic, and its alternates, as the job's settings say."""
     source = source_of(job.settings, name)
+    source = source.given(made(job, source.asks)) if source and source.asks else source
     found = ((topic, read_sets(job.data, sets)) for topic, sets in job.settings["streams"][name].items())
     return [one for topic, records in found for one in examples(loaded, records, job.settings, topic, source)]
+
+
+def made(job: Job, kind: str) -> Any:
+    """Read what was derived for a job, checked."""
+    folder = job.inputs[kind]
+    manifests.check_files(folder, manifests.read(folder))
+    return job.plan.derived_settings(job.name.task, kind).read(folder)
 
 
 def examples(

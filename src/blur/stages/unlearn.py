@@ -25,7 +25,7 @@ from blur.stages.epochs import EpochMeasurements
 from blur.stages.fit import adopt_log, facts, fit, passing, start_device
 from blur.stages.job import Job, hashes
 from blur.stages.sets import stream_examples
-from blur.unlearn.losses.base import LIVE
+from blur.unlearn.losses.base import LABELS, LIVE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -90,7 +90,11 @@ def _trained(
     job: Job, loaded: LoadedModel, settings: UnlearnSettings, derived: Mapping[str, Any], epochs: EpochMeasurements
 ) -> Made:
     """Run the training loop."""
-    references = {"reference_sums": derived.get("reference_sums"), "reference_model": _reference(job, settings)}
+    references = {
+        "reference_sums": derived.get("reference_sums"),
+        "reference_model": _reference(job, settings),
+        "labels": {kind: derived[kind] for kind in settings.needs & LABELS},
+    }
     selection = _selection(job, derived, epochs)
     enough = selection.is_enough if selection else None
     result = fit(job, loaded.model, _streams(job, loaded, settings), settings, epochs, enough, **references)

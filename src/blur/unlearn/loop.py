@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
 
-from blur.core.errors import ConfigError, DataError
+from blur.core.errors import BlurError, ConfigError, DataError
 from blur.core.hashing import derive_seed, sha256_json
 from blur.models.anatomy import Built
 from blur.models.encode import Example
@@ -24,7 +24,7 @@ from blur.models.maps import covered_share
 from blur.models.wrappers.base import FOLDER
 from blur.unlearn import checkpoint, distributed
 from blur.unlearn.batches import Plan, check_streams, texts_of, topics_of
-from blur.unlearn.losses.base import LIVE
+from blur.unlearn.losses.base import LABELS, LIVE, Need
 from blur.unlearn.settings import UnlearnSettings
 from blur.unlearn.sharding import Blueprint, shard
 from blur.unlearn.step import Record, Sources, Updater
@@ -75,6 +75,7 @@ def train(
     *,
     reference_sums: Mapping[str, float] | None = None,
     reference_model: nn.Module | None = None,
+    labels: Mapping[Need, Mapping[str, Sequence[int]]] | None = None,
     on_step: Callable[[Record, int], None] | None = None,
     on_epoch_end: Callable[[int, nn.Module], None] | None = None,
     is_enough: Callable[[int], bool] | None = None,
@@ -95,6 +96,7 @@ def train(
         settings: the method.
         reference_sums: summed NLL in nats of each example under the original model, for losses that need it.
         reference_model: the original model, for losses that need its logits or hidden states; it is only read.
+        labels: other labels of each example's scored tokens by its id, by kind, for losses that need them.
         on_step: called on the first process after each step, with its record and the total number of steps.
         on_epoch_end: called on the first process with the epoch (from 1) and the model in evaluation mode, before that
             epoch's checkpoint is written; so after a kill it may come a second time for one epoch.
@@ -112,6 +114,7 @@ def train(
     """
     check_streams(streams, settings.streams, settings.alternates)
     _check_references(streams, settings, reference_sums, reference_model)
+    _check_labels(streams, settings, labels or {})
     _check_processes(settings, sharded)
     place = torch.device(device) if device is not None else next(model.parameters()).device
     blueprint = Blueprint(model) if sharded and distributed.is_distributed() else None
@@ -119,15 +122,17 @@ def train(
     model = _placed(_prepare(model, settings), place, blueprint is not None)
     if reference_model is not None:
         _placed(reference_model, place, blueprint is not None).eval()
-    sources = Sources(streams, reference_sums, reference_model)
+    sources = Sources(streams, reference_sums, reference_model, labels)
     updater = Updater(model, settings, sources, sharded=blueprint is not None)
     directory = Path(checkpoint_dir) if checkpoint_dir is not None else None
-    identity = _identity(streams, settings, reference_sums, updater.trainable.identity, run_key)
+    made_of = {"sums": dict(reference_sums or {}), "labels": labels or {}, "run_key": run_key}
+    identity = _identity(streams, settings, updater.trainable.identity, made_of)
     saver = checkpoint.Saver(directory, identity, updater)
     start = saver.restore()
     log = StepLog(directory if distributed.rank() == 0 else None, start)
     plan = _plan(streams, settings)
     made = _run(updater, plan, start, log, saver, on_step, _on_whole(on_epoch_end, blueprint), is_enough)
+    _check_updates(plan.total_steps if is_enough is None else made, made, start + updater.num_updates, log)
     kept = directory / FOLDER if directory else None
     plain = settings.wrapper.finish(model, kept if distributed.rank() == 0 else None)
     trained = cast("PreTrainedModel", blueprint.filled(plain) if blueprint else plain.eval())
@@ -176,6 +181,14 @@ def _run(
             if stopping:
                 raise Terminated(step + 1)
     return plan.total_steps
+
+
+def _check_updates(planned: int, made: int, stepped: int, log: StepLog) -> None:
+    """Refuse a run whose optimizer stepped, or whose log tells, another number of times than was planned."""
+    told = len(log.records) if distributed.rank() == 0 else made
+    if not planned == made == stepped == told:
+        what = f"{planned} updates planned, {made} made, {stepped} steps of the optimizer, {told} in the log"
+        raise BlurError(what, "the training loop", "Report it: the run's numbers do not say what was trained")
 
 
 def _on_whole(
@@ -247,12 +260,28 @@ def _check_references(
             )
 
 
+def _check_labels(
+    streams: Mapping[str, Sequence[Example]],
+    settings: UnlearnSettings,
+    labels: Mapping[Need, Mapping[str, Sequence[int]]],
+) -> None:
+    for objective in settings.objectives:
+        for kind in objective.loss.needs & LABELS:
+            known = labels.get(kind, {})
+            wrong = [one.id for one in streams[objective.stream] if len(known.get(one.id, ())) != len(one.scored)]
+            if wrong:
+                raise DataError(
+                    f"{len(wrong)} examples have not a label for each scored token, {wrong[0]!r} first",
+                    where=f"stream {objective.stream!r}",
+                    remedy=f"make them with blur.derived.{kind} of the same examples",
+                )
+
+
 def _identity(
     streams: Mapping[str, Sequence[Example]],
     settings: UnlearnSettings,
-    sums: Mapping[str, float] | None,
     names: Sequence[str],
-    run_key: str,
+    made_of: Mapping[str, Any],
 ) -> str:
     digest = hashlib.sha256()
     for stream in settings.streams:
@@ -261,7 +290,7 @@ def _identity(
                 content = (stream, row.id, list(row.input_ids), row.num_prompt, row.topic)
                 digest.update(repr(content).encode())
     parts = {"settings": settings.model_dump(mode="json"), "data": digest.hexdigest(), "names": list(names)}
-    return sha256_json({**parts, "sums": dict(sums or {}), "run_key": run_key})
+    return sha256_json({**parts, **made_of})
 
 
 @contextmanager

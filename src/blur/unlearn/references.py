@@ -22,12 +22,19 @@ def reference_for(
     sums: Mapping[str, float] | None,
     model: nn.Module | None,
     seed: int = 0,
+    labels: Mapping[Need, Mapping[str, Sequence[int]]] | None = None,
 ) -> Reference:
-    """Look up, or compute without gradients, what ``needs`` names for a batch; ``model`` is run as far as ``view``."""
+    """Look up, or compute without gradients, what ``needs`` names for a batch; ``model`` is run as far as ``view``.
+
+    Args:
+        sums: reference sum of each text by its id.
+        labels: other labels of each text's scored tokens by its id, by kind.
+    """
+    device = batch.input_ids.device
     cached = logits = hidden = None
     if "reference_sums" in needs and sums is not None:
         values = [sums[identity] for identity in batch.ids]
-        cached = torch.tensor(values, dtype=torch.float64, device=batch.input_ids.device)
+        cached = torch.tensor(values, dtype=torch.float64, device=device)
     if needs & LIVE and model is not None:
         with torch.no_grad():
             outputs = view.read(model, batch)
@@ -35,7 +42,12 @@ def reference_for(
             hidden = outputs.precise_states
         else:
             logits = outputs.precise_logits
-    return Reference(cached, logits, hidden, seed, batch.ids)
+    known = {
+        kind: torch.tensor([label for identity in batch.ids for label in given[identity]], device=device)
+        for kind, given in (labels or {}).items()
+        if kind in needs
+    }
+    return Reference(cached, logits, hidden, known, seed, batch.ids)
 
 
 def reference_sums(model: nn.Module, examples: Sequence[Example], batch_size: int = 16) -> dict[str, float]:

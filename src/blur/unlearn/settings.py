@@ -160,6 +160,11 @@ class UnlearnSettings(Strict):
         return tuple(Objective(loss=loss, stream=stream) for stream in streams) if loss else ()
 
     @property
+    def sides(self) -> tuple[tuple[tuple[Objective, ...], float], ...]:
+        """The terms whose gradients an update makes one after the other, each with the share of updates that do."""
+        return (self.own, self.stepper.asks), (self.forget, 1.0), (self.retain, 1.0)
+
+    @property
     def streams(self) -> list[str]:
         """Names of the streams that the objectives read; the first one sets the epochs."""
         return list(dict.fromkeys(objective.stream for objective in self.objectives))

@@ -19,7 +19,7 @@ from blur.unlearn import distributed
 from blur.unlearn.batches import split, texts_of
 from blur.unlearn.combine.base import NonFiniteGradient, Statistics
 from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
-from blur.unlearn.losses.base import LossBase
+from blur.unlearn.losses.base import LossBase, Need
 from blur.unlearn.mode import learning
 from blur.unlearn.momentum import RetainMoment
 from blur.unlearn.references import reference_for
@@ -38,6 +38,7 @@ class Sources:
     streams: Mapping[str, Sequence[Example]]
     reference_sums: Mapping[str, float] | None = None
     reference_model: nn.Module | None = None
+    labels: Mapping[Need, Mapping[str, Sequence[int]]] | None = None
 
 
 class Updater:
@@ -45,6 +46,9 @@ class Updater:
 
     Args:
         sharded: the model, and the reference model if there is one, are shared out by ``blur.unlearn.sharding.shard``.
+
+    Attributes:
+        num_updates: steps of the optimizer that this process has made.
     """
 
     def __init__(self, model: nn.Module, settings: UnlearnSettings, sources: Sources, sharded: bool = False) -> None:
@@ -55,6 +59,7 @@ class Updater:
         self.passes = passes(settings.forget, self.anatomy), passes(settings.retain, self.anatomy)
         self.trainable = settings.scope.narrow(self.trainable, model, self.forget_gradient)
         self.optimizer = settings.stepper.build(self.trainable.shares)
+        self.num_updates = 0
         self.moment = RetainMoment(self.trainable.shares, settings.optimizer.beta1)
 
     @property
@@ -209,7 +214,7 @@ class Updater:
         batch, sources = collate(examples, self.device), self.sources
         needs = frozenset(need for term in terms for need in term.loss.needs)
         reference = reference_for(
-            batch, view, needs, sources.reference_sums, sources.reference_model, self.settings.seed
+            batch, view, needs, sources.reference_sums, sources.reference_model, self.settings.seed, sources.labels
         )
         outputs = view.read(self.model, batch)
         found = [_per_text(term, term.loss.numerator(outputs, reference), len(examples)) for term in terms]
@@ -248,6 +253,7 @@ class Updater:
             group["lr"] = lr
         put(self.trainable.shares, update)
         self.optimizer.step()
+        self.num_updates += 1
         take(self.trainable.shares)
         self.trainable.publish()
 

@@ -19,7 +19,7 @@ from blur.config.stages.base import (
     encoding,
     folder,
 )
-from blur.config.task import JobName
+from blur.config.task import JobName, Run
 from blur.metrics.specs import Given, Spec
 
 
@@ -85,11 +85,10 @@ class Metrics(Stage):
         return _modules([*plan.metrics(job.task), *plan.metrics(job.task, "trajectory")])
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
-        """Measurements of the model and of the retrained one, and those taken while it was unlearned."""
-        retrained = plan.task(job.task).retrained
+        """Measurements of the model, of the retrained one and what metrics compare it with; of its unlearning."""
+        others = _references(plan, job, plan.metrics(job.task))
         inputs = {"evaluation": folder("evaluation", plan, job.run)}
-        if retrained and retrained != job.run:
-            inputs["retrained"] = folder("evaluation", plan, retrained)
+        inputs |= {role: folder("evaluation", plan, run) for role, run in others.items() if run != job.run}
         if job.run in plan.runs(job.task):
             inputs |= {"model": folder("models", plan, job.run), "epochs": folder("epochs", plan, job.run)}
         return inputs
@@ -97,6 +96,13 @@ class Metrics(Stage):
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """The folder of the metrics."""
         return (Result.of(folder("metrics", plan, job.run), "metrics.json"),)
+
+
+def _references(plan: Plan, job: JobName, specs: Iterable[Spec]) -> dict[str, Run]:
+    """Return the models that metrics compare one with, by role: the retrained one; the target where one asks for it."""
+    task, asked = plan.task(job.task), {getattr(spec.metric, "reference", None) for spec in specs}
+    found = {"retrained": task.retrained, "target": task.target if "target" in asked else None}
+    return {role: run for role, run in found.items() if run}
 
 
 def _given(specs: Iterable[Spec]) -> list[Given]:
@@ -176,10 +182,10 @@ class AttackMetrics(Stage):
         return [measured, *_modules(plan.attacks.metrics(job.task, job.attack)[0])]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
-        """Measurements of the attacked model and of the retrained one; the data tell whom each item is about."""
-        retrained = plan.task(job.task).retrained
+        """Measurements of the attacked model and of those it is compared with; the data tell whom items are about."""
+        others = _references(plan, job, plan.attacks.metrics(job.task, job.attack)[0])
         inputs = {"attack": folder("attacks", plan, job.run) / job.attack, **data_of(plan, job.task)}
-        return inputs | ({"retrained": folder("evaluation", plan, retrained)} if retrained else {})
+        return inputs | {role: folder("evaluation", plan, run) for role, run in others.items()}
 
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """A folder for each attack."""

@@ -160,8 +160,8 @@ class Derive(Stage):
     spreads = True
 
     def jobs(self, plan: Plan, task: str) -> Iterable[JobName]:
-        """All that the task's runs ask for."""
-        return sorted({job for run in plan.runs(task) for job in plan.derived(run).values()})
+        """All that the task's runs ask for, and what that asks for in turn."""
+        return sorted({one for run in plan.runs(task) for job in plan.derived(run).values() for one in _all(plan, job)})
 
     def settings(self, plan: Plan, job: JobName) -> Settings:
         """The kind's own settings, and the sets of the streams that it reads."""
@@ -174,17 +174,19 @@ class Derive(Stage):
         return {"derived": kind.model_dump(mode="json"), "streams": sets, **told, **measured, **encoded}
 
     def modules(self, plan: Plan, job: JobName) -> Iterable[str]:
-        """The kind's and its recipe's, those of alternates, and of what is measured."""
+        """The kind's and its recipe's, those of alternates, of what it asks for, and of what is measured."""
         sources = plan.requested_alternates(job.task, job.request).values()
         kind = plan.derived_settings(job.task, job.derived)
         measured = [EPOCHS, *plan.epoch_settings(job.task).modules] if kind.measures else []
-        return [*kind.modules, *(type(one).__module__ for one in sources), *measured]
+        asked = (plan.derived_settings(job.task, name) for name in plan.asked(job))
+        return [*kind.modules, *(type(one).__module__ for one in (*sources, *asked)), *measured]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
         """The model, and the data where it reads any."""
         kind = plan.derived_settings(job.task, job.derived)
         data = data_of(plan, job.task) if kind.streams or kind.measures else {}
-        return {**data, "model": folder("models", plan, job.run)}
+        asked = {name: derived_dir(plan, one) for name, one in plan.asked(job).items()}
+        return {**data, "model": folder("models", plan, job.run), **asked}
 
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """A folder for each kind, request and model."""
@@ -201,6 +203,11 @@ class Derive(Stage):
     def is_sharded(self, plan: Plan, job: JobName) -> bool:
         """Where the kind trains."""
         return plan.derived_settings(job.task, job.derived).recipe is not None
+
+
+def _all(plan: Plan, job: JobName) -> list[JobName]:
+    """Return a job of something derived, and those before it."""
+    return [job, *(one for asked in plan.asked(job).values() for one in _all(plan, asked))]
 
 
 def derived_dir(plan: Plan, job: JobName) -> Path:

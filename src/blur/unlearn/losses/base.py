@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 from pydantic import model_validator
 
@@ -16,18 +17,23 @@ from blur.unlearn.depth import missing
 if TYPE_CHECKING:
     from torch import Tensor
 
-Need = Literal["reference_sums", "reference_logits", "reference_hidden"]
+    from blur.models.forward import Outputs
+
+Labels = Literal["random_labels", "adversarial_labels", "generic_labels"]
+Need = Literal["reference_sums", "reference_logits", "reference_hidden", Labels]
 Texts = Literal["answers", "alternates", "pairs"]  # of a stream: its texts, what is said in their place, or both
 LIVE: frozenset[Need] = frozenset({"reference_logits", "reference_hidden"})  # the original model has to be in memory
+LABELS: frozenset[Need] = frozenset(get_args(Labels))  # other labels for a text, made beforehand
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What a loss may read of the original model; and for what it draws at random the run's seed and the texts' ids."""
+    """What a loss may read of the original model, or made by it; to draw from, the run's seed and the texts' ids."""
 
     known_sums: Tensor | None = None
     known_logits: Tensor | None = None
     known_hidden: Tensor | None = None
+    known_labels: Mapping[Need, Tensor] = field(default_factory=dict)
     seed: int = 0
     ids: tuple[str, ...] = ()
 
@@ -45,6 +51,10 @@ class Reference:
     def hidden(self) -> Tensor:
         """Hidden states at the same layer and positions as the outputs, [N, d], float32 at least."""
         return _declared(self.known_hidden, "reference_hidden")
+
+    def labels(self, kind: Need) -> Tensor:
+        """Other labels at the same positions as the outputs, int64[N]."""
+        return _declared(self.known_labels.get(kind), kind)
 
 
 def _declared(value: Tensor | None, need: str) -> Tensor:
@@ -107,6 +117,21 @@ class AlternatesLoss(LossBase):
 
     alternates: AlternatesName
     texts: ClassVar[Texts] = "pairs"
+
+
+class RelabelledLoss(LossBase):
+    """Next-token NLL under other labels than a text's own, mean over scored tokens; what is read stays the text.
+
+    The labels are made once, before training, of the model that the run starts from: a kind of ``blur.derived``.
+    """
+
+    kind: ClassVar[Labels]
+    unit: ClassVar[Unit] = "token"
+    peak: ClassVar[tuple[float, float] | None] = (16, 14)
+
+    def numerator(self, outputs: Outputs, reference: Reference) -> Tensor:
+        """Return the summed negative log-likelihood of each sequence's labels in nats, float64[B]."""
+        return replace(outputs, targets=reference.labels(self.kind)).nll_sums
 
 
 class ActivationLoss(LossBase):

@@ -1,0 +1,3 @@
+from tests.unlearn.conftest import model, original
+
+__all__ = ["model", "original"]  # fixtures

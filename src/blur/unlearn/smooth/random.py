@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from blur.unlearn.gradients import Gradients
-    from blur.unlearn.near import Near
+    from blur.unlearn.near import Found, Near
 
 
 class Smooth(SmoothBase):
@@ -37,12 +37,18 @@ class Smooth(SmoothBase):
 
     def gradient(self, side: Side, near: Near) -> tuple[Tensor, Gradients]:
         """Return the mean loss and gradient."""
-        from blur.unlearn.gradients import merge, scale
+        from blur.unlearn.gradients import scale
 
         if side == "retain" or not self.sigma:
             return near.here()
-        loss, total = near.there(near.noise(0), self.sigma)
+        total = near.there(near.noise(0), self.sigma)
         for draw in range(1, self.draws):
-            other, gradient = near.there(near.noise(draw), self.sigma)
-            loss, total = loss + other, merge(lambda _, one, sum_: one + sum_, gradient, total)
-        return loss / self.draws, scale(total, 1 / self.draws)
+            total = _added(near.there(near.noise(draw), self.sigma), total)
+        return total[0] / self.draws, scale(total[1], 1 / self.draws)
+
+
+def _added(found: Found, total: Found) -> Found:
+    """Add a loss and gradient to others, in place; no name keeps them until the next ones are there."""
+    from blur.unlearn.gradients import merge
+
+    return found[0] + total[0], merge(lambda _, one, other: one + other, found[1], total[1])

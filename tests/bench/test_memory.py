@@ -55,7 +55,7 @@ def test_what_a_block_keeps_is_what_autograd_saves() -> None:
 @pytest.mark.parametrize("name", [*available("blur.unlearn.losses"), OwnLabels().name])
 @pytest.mark.parametrize("element", [4, 2])
 def test_the_peak_that_a_loss_declares_is_what_is_counted(name: str, element: int) -> None:
-    hidden, others = name in ("rmu", "activation_mse"), name in ("dpo", "alternate_nll")
+    hidden, others = name in ("rmu", "rmu_adaptive", "activation_mse"), name in ("dpo", "alternate_nll")
     settings = {"name": name} | ({"layer": 0} if hidden else {"alternates": "refusals"} if others else {})
     own = {OwnLabels().name: OwnLabels()}  # an optimizer's, on no axis
     loss = own.get(name) or build_axis("blur.unlearn.losses", "Loss", settings)

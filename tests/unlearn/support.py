@@ -89,7 +89,7 @@ def settings(forget: Any = "npo", retain: Any = "nll", combine: Any = "bilevel",
 
 
 def loss(name: str, **parameters: Any) -> LossBase:
-    if name in ("rmu", "activation_mse"):
+    if name in ("rmu", "rmu_adaptive", "activation_mse"):
         parameters.setdefault("layer", 0)
     if name in ("dpo", "alternate_nll"):
         parameters.setdefault("alternates", "refusals")
@@ -171,7 +171,8 @@ class Capture(Updater):
         self.reached.append([name for name, p in self.model.named_parameters() if p.grad is not None])
         return super()._collect()
 
-    def _apply(self, update: Any, statistics: Any, lr: float) -> None:
-        super()._apply(update, statistics, 0.0)
+    def _apply(self, updates: Any, statistics: Any, lr: float) -> None:
+        super()._apply(updates, statistics, 0.0)
+        update = updates[-1]
         pairs = zip(update, self.parameters, strict=True)
         self.seen = flat(torch.zeros_like(p) if gradient is None else gradient for gradient, p in pairs)

@@ -21,7 +21,8 @@ STREAMS = streams()
 SUMS = reference_sums(tiny_model(5, torch.float32), STREAMS["forget"])
 KEYS = [
     *("step", "epoch", "lr", "forget_loss", "retain_loss", "forget_norm", "retain_norm", "inner", "cosine"),
-    *("xi", "xi_over_gamma", "update_norm", "promise", "kept", "seconds"),
+    *("xi", "xi_over_gamma", "update_norm", "promise", "kept", "multiplier", "seconds"),
+    *("update_forget_cosine", "update_retain_cosine"),
 ]
 
 

@@ -7,12 +7,13 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch.nn.functional import kl_div, logsigmoid
+from torch.nn.functional import cross_entropy, kl_div, logsigmoid
 
 from blur.core.choice import available
 from blur.core.errors import BlurError
 from blur.models.batch import collate
 from blur.models.forward import Outputs, forward
+from blur.models.hidden import HiddenStates
 from blur.unlearn.batches import texts_of
 from blur.unlearn.losses.base import Reference
 from blur.unlearn.losses.rmu import control_vector
@@ -67,14 +68,28 @@ def by_hand(name, model, original):
     for text in PAIRED:
         ids = torch.tensor([text.input_ids])
         z, z_ref = model(input_ids=ids).logits[0], original(input_ids=ids).logits[0]
+        answer = slice(max(text.num_prompt, 1) - 1, -1)  # what predicts it
         if name == "kl":
             p, q = z_ref.softmax(-1), z.softmax(-1)
-            per_position = (p * (p / q).log()).sum(-1)[max(text.num_prompt, 1) - 1 : -1]
+            per_position = (p * (p / q).log()).sum(-1)[answer]
         elif name in ("undial", "ce_u"):
             first, truth = max(text.num_prompt, 1) - 1, torch.eye(VOCAB, dtype=torch.bool)[text.scored]
             taught = z_ref[first:-1] - 10 * truth if name == "undial" else z[first:-1].detach().masked_fill(truth, -1e9)
             per_position = -(taught.softmax(-1) * z[first:-1].log_softmax(-1)).sum(-1)
             per_position = torch.cat([0 * per_position[:1], per_position[1:]]) if name == "ce_u" else per_position
+        elif name == "logit_margin":
+            per_position = (z.max(-1).values - z.mean(-1))[answer] ** 2
+        elif name == "entropy_hinge":
+            p = z.softmax(-1)[answer]
+            per_position = (0.7 * math.log(VOCAB) + (p * p.log()).sum(-1)).relu()
+        elif name == "invariance":
+            w = torch.ones((), dtype=torch.float64, requires_grad=True)
+            risk = cross_entropy(w * z[answer], ids[0, answer.start + 1 :])
+            per_position = torch.autograd.grad(risk, w, create_graph=True)[0][None] ** 2
+        elif name == "rmu_adaptive":
+            h, h_ref = (m(input_ids=ids, output_hidden_states=True).hidden_states[1][0] for m in (model, original))
+            length = 5 * sum(state.norm() for state in h_ref) / len(h_ref)
+            per_position = ((h - length * control_vector(0, "", 16)) ** 2).mean(-1)
         elif name in ("rmu", "activation_mse"):
             h, h_ref = (m(input_ids=ids, output_hidden_states=True).hidden_states[1][0] for m in (model, original))
             per_position = ((h - (20 * control_vector(0, "", 16) if name == "rmu" else h_ref)) ** 2).mean(-1)
@@ -308,3 +323,52 @@ def test_unlearn_simple_fault_mask_before_the_shift(model):
     ours = value(loss("simnpo", beta=0.5), model, [text])
     assert ours.item() == pytest.approx((-(2 / 0.5) * logsigmoid(0.5 * nll / after)).item(), rel=1e-12)
     assert abs(faulty - ours) > 1e-2
+
+
+def of_logits(name, logits, target=0, **parameters):
+    """A loss of one text with one scored position, and its gradient on the logits."""
+    logits = torch.tensor([logits], dtype=torch.float64, requires_grad=True)
+    outputs = Outputs(logits, torch.tensor([0]), torch.tensor([target]), 1)
+    found = loss(name, **parameters).numerator(outputs, Reference()).sum()
+    return found.item(), torch.autograd.grad(found, logits)[0][0]
+
+
+def test_pdu_s_margin_draws_the_largest_logit_to_the_mean():
+    """methods_2026.md 1.9: 2 m (1 at the argmax - 1 / V)."""
+    z = [0.3, 2.0, -1.0, 0.7]
+    margin = 2.0 - 0.5
+    found, gradient = of_logits("logit_margin", z)
+    assert found == pytest.approx(margin**2)
+    assert gradient.tolist() == pytest.approx([2 * margin * ((v == 1) - 0.25) for v in range(4)])
+    assert of_logits("logit_margin", [x + 7 for x in z])[0] == pytest.approx(found)
+    assert of_logits("logit_margin", [0.4] * 4)[0] == 0
+
+
+def test_blade_s_hinge_is_flat_above_its_entropy():
+    """methods_2026.md 1.11: dH / dz_j = -p_j (log p_j + H), and nothing once H >= tau log V."""
+    z = torch.tensor([3.0, 0.1, -0.4, 0.2], dtype=torch.float64)
+    p = z.softmax(-1)
+    entropy = -(p * p.log()).sum()
+    found, gradient = of_logits("entropy_hinge", z.tolist(), tau=0.7)
+    assert found == pytest.approx(0.7 * math.log(4) - entropy.item())
+    assert torch.allclose(gradient, p * (p.log() + entropy), atol=1e-14)
+    above, gradient = of_logits("entropy_hinge", z.tolist(), tau=entropy.item() / math.log(4) * 0.99)
+    assert above == 0
+    assert not gradient.any()
+
+
+def test_invariance_is_nothing_for_uniform_logits():
+    """methods_2026.md 2.2: d ce(w z, y) / dw at 1 = sum_v p_v z_v - z_y, which `by_hand` takes from autograd."""
+    assert of_logits("invariance", [1.3] * 5)[0] == 0
+    p = torch.tensor([2.0, 0.0]).double().softmax(-1)
+    assert of_logits("invariance", [2.0, 0.0], 1)[0] == pytest.approx((2 * p[0].item()) ** 2)
+
+
+def test_the_adaptive_target_grows_with_the_original_s_states():
+    rows = torch.tensor([0, 0, 1])
+    states = HiddenStates(torch.zeros(3, 4, dtype=torch.float64), rows, ("", ""), 2)
+    known = torch.tensor([[3.0, 4, 0, 0], [0, 0, 0, 1], [0, 2, 0, 0]], dtype=torch.float64)
+    # at states of zero the loss is the target's mean square: scale 5 times the mean lengths 3 and 2
+    found = [loss("rmu_adaptive").numerator(states, Reference(known_hidden=k * known)) for k in (1, 2)]
+    assert found[0].tolist() == pytest.approx([2 * 15**2 / 4, 10**2 / 4])
+    assert (found[1] / found[0]).tolist() == pytest.approx([4, 4])

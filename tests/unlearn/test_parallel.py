@@ -38,6 +38,16 @@ OTHERS |= {
     "retain momentum": {**RETAIN, "accumulation": 2},
     "sophia": {**RETAIN, "optimizer": {"name": "sophia", "lr": 1e-3, "rho": 1.0, "every": 2}, "accumulation": 2},
 }
+OTHERS |= {
+    "gru, random": {**BLUR, "combine": "gru", "smooth": {"name": "random", "sigma": 0.01}, "accumulation": 2},
+    "gate, sam": {
+        **BLUR,
+        "combine": {"name": "gate", "level": -10.0},
+        "smooth": {"name": "sam", "rho": 0.05, "retain_rho": 0.1},
+    },
+    "pdu, average": {**BLUR, "combine": {"name": "pdu", "warmup": 1}, "smooth": {"name": "average", "start": 0.4}},
+    "sago, penalty": {**BLUR, "combine": "sago", "optimizer": OPTIMIZERS["sgd"], "smooth": "penalty"},
+}
 EPOCHS = {**RETAIN, "steps": None, "epochs": 3, "optimizer": {**OPTIMIZERS["sgd"], "momentum": 0.9}}
 
 

@@ -106,8 +106,8 @@ def test_saliency_mask_and_steps_are_those_written_out(granularity, combine):
 class Kept(Updater):
     """Keeps what the optimizer is given, and moves nothing."""
 
-    def _apply(self, update, statistics, lr):
-        self.seen = flat(update)
+    def _apply(self, updates, statistics, lr):
+        self.seen = flat(updates[0])
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES)

@@ -53,6 +53,7 @@ def test_settings_survive_json():
         "blur.unlearn.scopes.all",
         "blur.unlearn.select",
         "blur.unlearn.settings",
+        "blur.unlearn.smooth.none",
     ]
     assert one.needs == {"reference_sums", "reference_logits"}
     assert one.streams == ["forget", "retain"]

@@ -8,6 +8,7 @@ at scored positions), L layers of attention width a, texts of T tokens:
     checkpointing     the forward pass of the blocks once more
     live reference    a forward pass more on the side that reads it
     BLUR              nothing: its two sides are those of every two-sided method
+    smoothing         its passes over a side's batch, the whole pass each time
 
 So plain training is the known 6 N a token (Kaplan et al., arXiv 2001.08361), a two-sided step twice that. Losses on
 hidden states stop at their layer. Seconds are operations over peak FLOP/s times the utilisation of ``planner.yaml``;
@@ -107,8 +108,8 @@ def update_operations(job: Job, mean_tokens: Mapping[str, float]) -> float:
         mean_tokens: of a text, by stream.
     """
     trained, settings, total = job.trained, job.trained.settings, 0.0
-    for side, share in settings.sides:
+    for side, number in settings.sides:
         for one in passes(trained, job.tokens, side):
             length = mean_tokens[one.stream]
-            total += share * settings.batch_size * one.rows * length * pass_operations(one, length)
+            total += number * settings.batch_size * one.rows * length * pass_operations(one, length)
     return total

@@ -126,11 +126,16 @@ def _updates(job: Job) -> Iterator[Moment]:
     trained, settings = job.trained, job.trained.settings
     separate = settings.separate
     # An optimizer's own pass is done before the others begin; the retain side's gradients join the forget side's.
-    sides = (settings.own, False, False), (settings.forget, False, False), (settings.retain, separate, not separate)
+    spare = [settings.smooth.spare(side) * trained.shares for side in ("forget", "retain")]
+    sides = (
+        (settings.own, 0.0, False),
+        (settings.forget, spare[0], False),
+        (settings.retain, spare[1] + trained.gradients * separate, not separate),
+    )
     for side, beside, joins in sides:
         for index, one in enumerate(passes(trained, job.tokens, side)):
             begun = job.accumulation > 1 or index > 0 or (joins and bool(settings.forget))
-            yield from _pass(job, one, trained.gradients * (begun + beside), fresh=not begun)
+            yield from _pass(job, one, trained.gradients * begun + beside, fresh=not begun)
 
 
 def _pass(job: Job, one: Pass, held: float, fresh: bool) -> Iterator[Moment]:
@@ -176,9 +181,11 @@ def _after(job: Job) -> Iterator[Moment]:
         bucket = max(min(BUCKET, trained.gradients // trained.moving_element), trained.largest)
         wide = bucket * (4 if trained.moving_element == 4 else 8)  # in bfloat16 the converted pieces, then their sum
         yield Moment("reduce", {"gradients": gradients, "temporary": wide})
-    block = min(PRODUCT_BLOCK[layout.device], trained.largest)
-    yield Moment("combine", {"gradients": gradients, "temporary": 8.0 * block * sets})
-    if trained.masters and trained.moving_element != 4:  # u once more, in the type of the masters
-        yield Moment("step", {"gradients": gradients, "temporary": 4.0 * trained.num_moving / layout.shards})
+    block, spare = min(PRODUCT_BLOCK[layout.device], trained.largest), trained.settings.combine.spare
+    combined = gradients + spare * trained.gradients / layout.shards
+    yield Moment("combine", {"gradients": combined, "temporary": 8.0 * block * (sets + spare)})
+    if trained.shares != trained.gradients:  # u once more, in the type of the masters
+        yield Moment("step", {"gradients": gradients, "temporary": trained.shares / layout.shards})
     if job.evaluation:
-        yield Moment("evaluate", {"temporary": job.evaluation})
+        copy = trained.shares / layout.shards * trained.settings.smooth.shows  # of the weights that are trained
+        yield Moment("evaluate", {"temporary": job.evaluation + copy})

@@ -78,10 +78,14 @@ class Trained:
         return self.num_moving * self.moving_element
 
     @property
+    def shares(self) -> int:
+        """Bytes of what the optimizer moves: the weights that move, or their masters."""
+        return self.num_moving * (4 if self.masters else self.moving_element)
+
+    @property
     def optimizer(self) -> int:
-        """Bytes of what optimizer and combination keep, and of masters, in the type of what the optimizer moves."""
-        states, master = self.settings.states, self.masters and self.moving_element != 4
-        return self.num_moving * (4 * (states + 1) if master else self.moving_element * states)
+        """Bytes of what is kept from step to step, and of masters, in the type of what the optimizer moves."""
+        return self.shares * (self.settings.states + (self.shares != self.gradients))
 
     def gradient_of(self, part: Literal["embedding", "head"]) -> int:
         """Return the bytes of the gradient of the embedding or the output head; 0 where it does not move."""

@@ -29,23 +29,31 @@ if TYPE_CHECKING:
 _KEPT = 2
 Kept = Mapping[str, MutableMapping[Any, dict[str, Any]]]
 """What is kept from step to step for each share of the parameters, by who keeps it: the optimizer, the combination."""
+OfRun = Mapping[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class State:
-    """Weights by name; tensors and numbers kept from step to step by ``holder/key/name``; all of them whole."""
+    """What a run goes on from, all of it whole.
+
+    Attributes:
+        weights: by name.
+        moments, numbers: kept from step to step of each parameter, by ``holder/key/name``.
+        of_run: numbers kept of the run, by holder.
+    """
 
     weights: dict[str, Tensor]
     moments: dict[str, Tensor]
     numbers: dict[str, Any]
+    of_run: OfRun
 
 
-def collect(trainable: Trainable, kept: Kept) -> State:
+def collect(trainable: Trainable, kept: Kept, of_run: OfRun) -> State:
     """Return the state, in memory that training goes on using, except for what is put together from parts of it.
 
     Every process has to call it; where weights are sharded, only the first one receives tensors.
     """
-    state = State({}, {}, {})
+    state = State({}, {}, {}, of_run)
     for name, parameter, part in zip(trainable.names, trainable.parameters, trainable.shares, strict=True):
         _keep(state.weights, name, part.detach(), parameter)
         for holder, states in kept.items():
@@ -78,7 +86,9 @@ def save(directory: Path, step: int, identity: str, state: State) -> None:
     temporary.mkdir(parents=True)
     save_file(state.weights, temporary / "model.safetensors")
     save_file(state.moments, temporary / "moments.safetensors")
-    write_json(temporary / "state.json", {"step": step, "identity": identity, "numbers": state.numbers})
+    write_json(
+        temporary / "state.json", {"step": step, "identity": identity, "numbers": state.numbers, "of_run": state.of_run}
+    )
     for path in (*temporary.iterdir(), temporary):
         _flush(path)
     if final.exists():
@@ -89,7 +99,7 @@ def save(directory: Path, step: int, identity: str, state: State) -> None:
         shutil.rmtree(old)
 
 
-def restore(directory: Path, identity: str, trainable: Trainable, kept: Kept) -> int:
+def restore(directory: Path, identity: str, trainable: Trainable, kept: Kept, of_run: OfRun) -> int:
     """Load the newest readable state into the parameters and what is kept; return its step, 0 if there is none.
 
     Each process takes its part.
@@ -102,7 +112,7 @@ def restore(directory: Path, identity: str, trainable: Trainable, kept: Kept) ->
             state = read_json(path / "state.json")
             weights = load_file(path / "model.safetensors")
             moments = load_file(path / "moments.safetensors")
-            loaded = State(weights, moments, state["numbers"])
+            loaded = State(weights, moments, state["numbers"], state.get("of_run", {}))
         except (OSError, ValueError, SafetensorError):
             continue
         if state["identity"] != identity:
@@ -112,6 +122,8 @@ def restore(directory: Path, identity: str, trainable: Trainable, kept: Kept) ->
                 remedy=f"Type `rm -r {directory}` to start the run again, or go back to the settings it was made with",
             )
         _load(loaded, trainable, kept)
+        for holder, numbers in loaded.of_run.items():
+            of_run[holder].update(numbers)
         return state["step"]
     return 0
 
@@ -131,7 +143,7 @@ class Saver:
         if self.directory is None:
             return 0
         updater = self.updater
-        step = restore(self.directory, self.identity, updater.trainable, updater.states)
+        step = restore(self.directory, self.identity, updater.trainable, updater.states, updater.numbers)
         steps = distributed.gather_value(step, updater.device)
         if len(set(steps)) > 1:
             raise ArtifactError(
@@ -145,7 +157,7 @@ class Saver:
         """Write the state after ``step`` updates; every process has to call it."""
         if self.directory is None:
             return
-        state = collect(self.updater.trainable, self.updater.states)
+        state = collect(self.updater.trainable, self.updater.states, self.updater.numbers)
         if distributed.rank() == 0:
             log.flush()
             save(self.directory, step, self.identity, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -95,6 +95,26 @@ def _add_in_double(target: Tensor, source: Tensor, factor: float, made: Tensor) 
         return
     for m, t, s in zip(*(one.reshape(-1).split(block) for one in (made, target, source)), strict=True):
         m.copy_(t.double().add_(s.double(), alpha=factor))
+
+
+def merge(rule: Callable[[int, Tensor, Tensor], Tensor], first: Gradients, second: Gradients) -> Gradients:
+    """Put ``rule(place, first, second)`` in the place of ``second``: formed in float64, block by block, rounded once.
+
+    Args:
+        rule: of a tensor's place and of pieces of both, float64 and of one shape; a missing gradient is zero.
+    """
+    for place, (one, other) in enumerate(zip(first, second, strict=True)):
+        if one is None and other is None:
+            continue
+        made = second[place] = torch.zeros_like(one) if other is None else other
+        given = torch.zeros_like(made) if one is None else one
+        if not made.is_contiguous():
+            made.copy_(rule(place, given.double(), made.double()))
+            continue
+        block = _BLOCK.get(made.device.type, 1 << 20)
+        for source, target in zip(given.reshape(-1).split(block), made.view(-1).split(block), strict=True):
+            target.copy_(rule(place, source.double(), target.double()))
+    return second
 
 
 def inner(first: Gradients, second: Sequence[Tensor]) -> Tensor:

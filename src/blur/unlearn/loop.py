@@ -132,6 +132,7 @@ def train(
     log = StepLog(directory if distributed.rank() == 0 else None, start)
     plan = _plan(streams, settings)
     made = _run(updater, plan, start, log, saver, on_step, _on_whole(on_epoch_end, blueprint), is_enough)
+    updater.settle()
     _check_updates(plan.total_steps if is_enough is None else made, made, start + updater.num_updates, log)
     kept = directory / FOLDER if directory else None
     plain = settings.wrapper.finish(model, kept if distributed.rank() == 0 else None)
@@ -165,6 +166,7 @@ def _run(
             indices = {stream: plan.indices(stream, step) for stream in plan.sizes}
             values, stopping = updater.update(step + 1, indices, lr, flag.is_set())
             record = {"step": step + 1, "epoch": plan.epoch(step), "lr": lr, **values}
+            updater.stepped(step + 1, plan.total_steps)
             record["seconds"] = time.perf_counter() - began
             ended = plan.ends_epoch(step)
             if ended and settings.large_batch:
@@ -175,7 +177,8 @@ def _run(
                     on_step(record, plan.total_steps)
             # Measurements first: a checkpoint says that its epoch has been seen.
             if ended and on_epoch_end:
-                on_epoch_end(plan.epoch(step), updater.model.eval())
+                with updater.shown():
+                    on_epoch_end(plan.epoch(step), updater.model.eval())
             if ended or stopping:
                 saver.save(step + 1, log)
             if stopping:

@@ -7,9 +7,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from blur.unlearn.gradients import Gradients
+
+
+def smoothed(kept: dict[str, Any], key: str, gradient: Tensor | None, share: Tensor, beta: float) -> Tensor | None:
+    """Return m <- beta m + (1 - beta) g, which is kept under ``key``; None where there was no gradient so far.
+
+    Args:
+        kept: what is kept of a share of the parameters.
+        gradient: of the share; a missing one is zero.
+    """
+    if gradient is None and key not in kept:
+        return None
+    gradient = torch.zeros_like(share) if gradient is None else gradient
+    moment: Tensor = kept[key] if key in kept else torch.zeros_like(share)
+    kept[key] = moment.lerp_(gradient.to(moment.dtype), 1 - beta)
+    return moment
 
 
 class RetainMoment:
@@ -32,11 +47,8 @@ class RetainMoment:
             step: the step's number, from 1.
         """
         for place, (share, gradient) in enumerate(zip(self.shares, g_r, strict=True)):
-            kept = self.state[share]
-            if gradient is None and not kept:
-                continue
-            gradient = torch.zeros_like(share) if gradient is None else gradient
-            moment = kept["retain"] = kept["retain"] if kept else torch.zeros_like(share)
-            moment.lerp_(gradient.to(moment.dtype), 1 - self.beta)
-            g_r[place] = gradient.copy_(moment).div_(1 - self.beta**step)
+            moment = smoothed(self.state[share], "retain", gradient, share, self.beta)
+            if moment is not None:
+                made = torch.zeros_like(share) if gradient is None else gradient
+                g_r[place] = made.copy_(moment).div_(1 - self.beta**step)
         return g_r

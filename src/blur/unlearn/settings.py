@@ -19,6 +19,7 @@ from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
 from blur.unlearn.select import Select
+from blur.unlearn.smooth.base import SmoothBase
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -45,7 +46,7 @@ class RetainObjective(Objective):
 
 
 class UnlearnSettings(Strict):
-    """A method: its point on the five axes, and how long and how fast.
+    """A method: its point on the axes, and how long and how fast.
 
     Plain fine-tuning is the same loop without a forget side. ``batch_size`` is the global batch, over all processes and
     ``accumulation`` micro-batches a process: neither changes the result, unless ``dropout`` is on.
@@ -59,6 +60,7 @@ class UnlearnSettings(Strict):
     )
     scope: Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")] = Field("all", validate_default=True)
     wrapper: Annotated[WrapperBase, Axis(wrappers.PACKAGE, "Wrapper")] = Field("none", validate_default=True)
+    smooth: Annotated[SmoothBase, Axis("blur.unlearn.smooth", "Smooth")] = Field("none", validate_default=True)
     schedule: Schedule = Schedule()
     epochs: Count | None = Field(None, description="passes over the forget stream (or the first retain stream)")
     steps: Count | None = Field(None, description="updates, instead of epochs")
@@ -93,6 +95,8 @@ class UnlearnSettings(Strict):
             raise ValueError("`combine.lam` weighs the retain side against a forget side, and there is none")
         if self.one_sided and self.large_batch:
             raise ValueError("large_batch: the cosine is that of a forget and a retain gradient")
+        if not self.forget and self.smooth.separate:
+            raise ValueError(f"`smooth: {self.smooth.name}` is around a forget loss, and there is none")
         if not self.forget and self.select.name != "last":
             raise ValueError("`select` looks at what is to be forgotten, and plain fine-tuning forgets nothing")
         return self
@@ -135,7 +139,8 @@ class UnlearnSettings(Strict):
     @property
     def separate(self) -> bool:
         """Whether the forget and the retain gradient are made apart: one set of gradients more."""
-        return not self.one_sided and (self.combine.separate or self.log_gradients or self.large_batch is not None)
+        logged = self.log_gradients or self.large_batch is not None
+        return not self.one_sided and (self.combine.separate or self.smooth.separate or logged)
 
     @property
     def stepper(self) -> OptimizerBase:
@@ -145,7 +150,7 @@ class UnlearnSettings(Strict):
     @property
     def states(self) -> int:
         """Number of tensors kept from step to step for each parameter."""
-        return self.stepper.states + self.combine.states
+        return self.stepper.states * len(self.combine.rates) + self.combine.states + self.smooth.states
 
     @property
     def own(self) -> tuple[Objective, ...]:
@@ -161,8 +166,9 @@ class UnlearnSettings(Strict):
 
     @property
     def sides(self) -> tuple[tuple[tuple[Objective, ...], float], ...]:
-        """The terms whose gradients an update makes one after the other, each with the share of updates that do."""
-        return (self.own, self.stepper.asks), (self.forget, 1.0), (self.retain, 1.0)
+        """The terms whose gradients an update makes one after the other, and how often: a share where not every one does."""
+        asked, smooth = self.stepper.asks * len(self.combine.rates), self.smooth
+        return (self.own, asked), (self.forget, smooth.passes("forget")), (self.retain, smooth.passes("retain"))
 
     @property
     def streams(self) -> list[str]:
@@ -212,6 +218,7 @@ class UnlearnSettings(Strict):
             self.optimizer,
             self.scope,
             self.wrapper,
+            self.smooth,
             self.schedule,
             self.select,
             *(one.loss for one in self.objectives),

@@ -8,7 +8,8 @@ a checkpoint, measures or saves (``whole``).
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, overload
@@ -73,6 +74,23 @@ class Trainable:
             return self.names
         digests = (sha256(mask.cpu().numpy().tobytes()).hexdigest() for mask in self.masks)
         return [f"{name} {digest}" for name, digest in zip(self.names, digests, strict=True)]
+
+    @contextmanager
+    def at(self, values: Iterable[Tensor]) -> Iterator[None]:
+        """Have other weights, one for each share, for the block's duration; then those of before, to the bit."""
+        before = [share.detach().clone() for share in self.shares]
+        self.move_to(values)
+        try:
+            yield
+        finally:
+            self.move_to(before)
+
+    @torch.no_grad()
+    def move_to(self, values: Iterable[Tensor]) -> None:
+        """Put other weights, one for each share, into the shares and the model."""
+        for share, value in zip(self.shares, values, strict=True):
+            share.copy_(value)
+        self.publish()
 
     @torch.no_grad()
     def publish(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -17,18 +19,22 @@ from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn import distributed
 from blur.unlearn.batches import split, texts_of
-from blur.unlearn.combine.base import NonFiniteGradient, Statistics
+from blur.unlearn.combine.base import NonFiniteGradient, Seen, Statistics
 from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
 from blur.unlearn.losses.base import LossBase, Need
 from blur.unlearn.mode import learning
 from blur.unlearn.momentum import RetainMoment
+from blur.unlearn.near import Found, Near
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
 from blur.unlearn.sharding import Trainable
+from blur.unlearn.smooth.base import Side
 from blur.unlearn.views import View, passes
 
 Record = dict[str, float | int | None]
 Passes = dict[tuple[str, View], list[Objective]]
+Indices = Mapping[str, Sequence[int]]
+SIDES: tuple[Side, Side] = ("forget", "retain")
 
 
 @dataclass(frozen=True)
@@ -58,14 +64,17 @@ class Updater:
         self.anatomy = Built(model)
         self.passes = passes(settings.forget, self.anatomy), passes(settings.retain, self.anatomy)
         self.trainable = settings.scope.narrow(self.trainable, model, self.forget_gradient)
-        self.optimizer = settings.stepper.build(self.trainable.shares)
+        self.optimizers = [settings.stepper.build(self.trainable.shares) for _ in settings.combine.rates]
         self.num_updates = 0
         self.moment = RetainMoment(self.trainable.shares, settings.optimizer.beta1)
+        self.smoothed: dict[Any, dict[str, Any]] = defaultdict(dict)
+        self.numbers: dict[str, dict[str, float]] = {"combine": {}, "smooth": {}}
 
     @property
     def states(self) -> Mapping[str, MutableMapping[Any, dict[str, Any]]]:
-        """What is kept from step to step of each share of the parameters, by who keeps it."""
-        return {"optimizer": self.optimizer.state, "combine": self.moment.state}
+        """What is kept from step to step of each share of the parameters, by who keeps it; ``numbers`` of the run."""
+        optimizers = {f"optimizer{number or ''}": one.state for number, one in enumerate(self.optimizers)}
+        return {**optimizers, "combine": self.moment.state, "smooth": self.smoothed}
 
     @property
     def names(self) -> list[str]:
@@ -76,6 +85,30 @@ class Updater:
     def parameters(self) -> list[nn.Parameter]:
         """The parameters that move, or some of whose entries do."""
         return self.trainable.parameters
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Have the weights that the run gives in the model, for the block's duration."""
+        values = self._given()
+        with self.trainable.at(values) if values is not None else nullcontext():
+            yield
+
+    def settle(self) -> None:
+        """Leave the weights that the run gives in the model, for good."""
+        values = self._given()
+        if values is not None:
+            self.trainable.move_to(values)
+
+    def stepped(self, step: int, steps: int) -> None:
+        """Let ``smooth`` look at the weights after a step, from 1, of ``steps`` planned ones."""
+        shares = [share.detach() for share in self.trainable.shares]
+        self.settings.smooth.stepped((step, steps), shares, self._kept(self.smoothed), self.numbers["smooth"])
+
+    def _given(self) -> Iterable[Tensor] | None:
+        return self.settings.smooth.shown(self._kept(self.smoothed), self.numbers["smooth"])
+
+    def _kept(self, states: MutableMapping[Any, dict[str, Any]]) -> list[dict[str, Any]]:
+        return [states[share] for share in self.trainable.shares]
 
     def forget_gradient(self) -> Gradients:
         """Return the gradient of the forget loss over the whole of its streams, at the present weights."""
@@ -89,9 +122,7 @@ class Updater:
         (ff, fr), (_, rr) = products(*both).sum(0).tolist()
         return fr / math.sqrt(ff) / math.sqrt(rr) if ff > 0 and rr > 0 else None
 
-    def update(
-        self, step: int, indices: Mapping[str, Sequence[int]], lr: float, stop: bool = False
-    ) -> tuple[Record, bool]:
+    def update(self, step: int, indices: Indices, lr: float, stop: bool = False) -> tuple[Record, bool]:
         """Make one update.
 
         Args:
@@ -110,42 +141,60 @@ class Updater:
         settings, separate = self.settings, self.settings.separate
         # What the optimizer wants to know of the weights before it moves them: Sophia's curvature.
         shares = [share.detach() for share in self.trainable.shares]
-        kept = [self.optimizer.state[share] for share in self.trainable.shares]
-        settings.stepper.observe(step, shares, kept, partial(self._own_gradient, indices))
+        for optimizer in self.optimizers:
+            settings.stepper.observe(step, shares, self._kept(optimizer.state), partial(self._own_gradient, indices))
 
         # Both gradients, each complete: over all micro-batches here, and summed over processes. Where they are not
         # needed apart, the two backward passes add up in one set of gradients.
-        factors = (1.0, 1.0) if separate else settings.combine.factors()
         with learning(self.model, settings.dropout, settings.gradient_checkpointing):
-            forget_loss = self._backward(self.passes[0], indices, factors[0])
-            g_f = self._collect() if separate else []
-            retain_loss = self._backward(self.passes[1], indices, factors[1])
-        g_r = self._collect()
-        *losses, stopping = distributed.sum_values([*map(float, (forget_loss, retain_loss)), float(stop)], self.device)
+            losses, (g_f, g_r) = self._sides(step, indices)
+        *losses, stopping = distributed.sum_values([*map(float, losses), float(stop)], self.device)
         self._check_losses(losses, step)
 
         # One update u of the two. Where the combination keeps the retain gradient's momentum, that takes g_r's place.
         if settings.combine.momentum == "retain":
             g_r = self.moment.of(g_r, step)
         try:
-            update, statistics = self._combine(g_f, g_r, factors)
+            updates, statistics = self._combine(g_f, g_r, step, losses)
         except NonFiniteGradient as error:
             raise self._not_finite(f"the {error.side} gradient", error.side, step) from error
 
         # The step. Where g_f is known, what it did to the forget loss to first order, <g_f, theta_t - theta_t+1>, is
         # held against the promise of u: under plain SGD they are the same number, under AdamW the sign may differ.
         before = self._along(g_f) if separate else None
-        self._apply(update, statistics, lr)
+        self._apply(updates, statistics, lr)
         record: Record = {"forget_loss": None, "retain_loss": None, **asdict(statistics), "kept": None}
         if before is not None and statistics.promise is not None:
             record["promise"] = lr * self._clipping(statistics) * statistics.promise
             record["kept"] = (before - self._along(g_f)).item()
-        for side, loss in zip(("forget", "retain"), losses, strict=True):
+        for side, loss in zip(SIDES, losses, strict=True):
             if getattr(settings, side):
                 record[f"{side}_loss"] = loss
         return record, stopping > 0
 
-    def _own_gradient(self, indices: Mapping[str, Sequence[int]], loss: LossBase) -> tuple[Gradients, int]:
+    def _sides(self, step: int, indices: Indices) -> tuple[list[Tensor], tuple[Gradients, Gradients]]:
+        """Return both losses, of this process, and both gradients; one that is not made apart is in the second."""
+        if not self.settings.separate and not self.settings.one_sided:
+            factors = self.settings.combine.factors()
+            losses = [self._backward(self.passes[side], indices, factors[side]) for side in range(2)]
+            return losses, ([], self._collect())
+        found = [self._side(side, step, indices) for side in SIDES if getattr(self.settings, side)]
+        nothing = torch.zeros((), dtype=torch.float64)
+        if len(found) == 2:
+            return [loss for loss, _ in found], (found[0][1], found[1][1])
+        [(loss, gradient)] = found
+        return [loss, nothing] if self.settings.forget else [nothing, loss], ([], gradient)
+
+    def _side(self, side: Side, step: int, indices: Indices) -> Found:
+        """Return the loss of a side, of this process, and its whole gradient, where ``smooth`` takes them."""
+
+        def gradient() -> Found:
+            return self._backward(self.passes[SIDES.index(side)], indices, 1.0), self._collect()
+
+        near = Near(self.trainable, gradient, (self.settings.seed, step, side))
+        return self.settings.smooth.gradient(side, near)
+
+    def _own_gradient(self, indices: Indices, loss: LossBase) -> tuple[Gradients, int]:
         """Return the gradient of the optimizer's own loss, and the number of units (tokens) that it is a mean over.
 
         Args:
@@ -163,7 +212,7 @@ class Updater:
             self._backward(passes(own, self.anatomy), indices, 1.0)
         return self._collect(), number
 
-    def _gradient(self, side: int, indices: Mapping[str, Sequence[int]]) -> Gradients:
+    def _gradient(self, side: int, indices: Indices) -> Gradients:
         """Return the gradient of the forget loss (0) or the retain loss (1) over any number of texts."""
         settings, world = self.settings, distributed.world_size()
         size = -(-settings.batch_size // (settings.accumulation * world))
@@ -175,9 +224,7 @@ class Updater:
     def _first(self, stream: str, size: int | None = None) -> range:
         return range(len(self.sources.streams[stream]))[:size]
 
-    def _backward(
-        self, passes: Passes, indices: Mapping[str, Sequence[int]], factor: float, accumulation: int | None = None
-    ) -> Tensor:
+    def _backward(self, passes: Passes, indices: Indices, factor: float, accumulation: int | None = None) -> Tensor:
         """Accumulate ``factor`` times the gradient of a side's loss; return this process's part of the loss.
 
         Args:
@@ -232,29 +279,35 @@ class Updater:
         distributed.sum_gradients(self.parameters)
         return self.trainable.pack(take(self.parameters))
 
-    def _combine(self, g_f: Gradients, g_r: Gradients, factors: tuple[float, float]) -> tuple[Gradients, Statistics]:
+    def _combine(
+        self, g_f: Gradients, g_r: Gradients, step: int, losses: Sequence[float]
+    ) -> tuple[list[Gradients], Statistics]:
+        combine = self.settings.combine
         if self.settings.separate:
-            return self.settings.combine.combine(g_f, g_r, self.names)
+            kept, shares = self._kept(self.moment.state), [share.detach() for share in self.trainable.shares]
+            return combine.moves(g_f, g_r, Seen(self.names, shares, kept, self.numbers["combine"], step, *losses))
         norm = math.sqrt(math.fsum(products(g_r).flatten().tolist()))
-        sides = [name for name in ("forget", "retain") if getattr(self.settings, name)]
+        sides = [side for side in SIDES if getattr(self.settings, side)]
         if not math.isfinite(norm):
             raise NonFiniteGradient(" or ".join(sides))
-        known = {f"{sides[0]}_norm": norm / factors[sides[0] == "retain"]} if len(sides) == 1 else {}
-        return g_r, Statistics(**known, update_norm=norm)
+        known = {f"{sides[0]}_norm": norm} if len(sides) == 1 else {}
+        return [g_r], Statistics(**known, update_norm=norm)
 
     def _clipping(self, statistics: Statistics) -> float:
         """Return what clipping multiplies the update by."""
         limit, norm = self.settings.max_grad_norm, statistics.update_norm or 0.0
         return limit / norm if limit is not None and norm > limit else 1.0
 
-    def _apply(self, update: Gradients, statistics: Statistics, lr: float) -> None:
-        scale(update, self._clipping(statistics))
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
-        put(self.trainable.shares, update)
-        self.optimizer.step()
+    def _apply(self, updates: Sequence[Gradients], statistics: Statistics, lr: float) -> None:
+        clipping, rates = self._clipping(statistics), self.settings.combine.rates
+        for optimizer, update, rate in zip(self.optimizers, updates, rates, strict=True):
+            scale(update, clipping)
+            for group in optimizer.param_groups:
+                group["lr"] = lr * rate
+            put(self.trainable.shares, update)
+            optimizer.step()
+            take(self.trainable.shares)
         self.num_updates += 1
-        take(self.trainable.shares)
         self.trainable.publish()
 
     def _along(self, g_f: Gradients) -> Tensor:
@@ -266,7 +319,7 @@ class Updater:
         return inner(g_f, [share.detach() for share in self.trainable.shares])
 
     def _check_losses(self, losses: Sequence[float], step: int) -> None:
-        for side, loss in zip(("forget", "retain"), losses, strict=True):
+        for side, loss in zip(SIDES, losses, strict=True):
             if not math.isfinite(loss):
                 raise self._not_finite(f"the {side} loss", side, step)
 

@@ -1,1 +1,1 @@
-"""One file per combination of the forget and the retain gradient: weighted, bilevel (BLUR), reversed."""
+"""One file per combination of the forget and the retain gradient; a file's name is the combination's name."""

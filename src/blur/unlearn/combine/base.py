@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from blur.core.choice import Choice
 from blur.core.errors import BlurError
-from blur.core.settings import Flag, NonNegative
+from blur.core.settings import Count, Flag, NonNegative, Positive
 from blur.unlearn.asked import Asked
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from blur.unlearn.gradients import Gradients
 
 Momentum = Literal["update", "none", "retain"]
@@ -24,16 +26,44 @@ Products = list[list[float]]
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What a combination may know of a step beside the two gradients, and where it keeps a state of its own.
+
+    What is kept is part of checkpoints; tensors of a share's shape are put together and cut again where weights are
+    sharded.
+
+    Attributes:
+        names: the parameters' names.
+        shares: what the optimizer moves of each parameter.
+        tensors: what is kept of each share, empty before the first step.
+        numbers: what is kept of the run, empty before the first step: a dual variable, say.
+        step: the step's number, from 1.
+        forget_loss, retain_loss: over the global batch, where the gradients were taken.
+    """
+
+    names: Sequence[str]
+    shares: Sequence[Tensor]
+    tensors: Sequence[dict[str, Any]]
+    numbers: dict[str, float]
+    step: int
+    forget_loss: float
+    retain_loss: float
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Geometry of one update; ``None`` where a number is not defined or was not computed.
 
-    With ``momentum: retain``, g_r is the first moment that took its place.
+    With ``momentum: retain``, g_r is the first moment that took its place; with ``smooth``, a gradient is the one that
+    it gives. Where the optimizer makes a step along each gradient, u is their sum, each at its rate.
 
     Attributes:
         xi: what multiplies the gradient with priority.
         xi_over_gamma: 1 where the two gradients are at right angles, above it where they conflict.
         update_norm: that of the combined gradient u, before clipping.
         promise: <g_f, u>, before clipping: how fast the forget loss falls along u, to first order.
+        update_forget_cosine, update_retain_cosine: of u and g_f, and of u and g_r.
+        multiplier: what the dual variable of a constraint multiplies its side's gradient by.
     """
 
     forget_norm: float | None = None
@@ -44,6 +74,9 @@ class Statistics:
     xi_over_gamma: float | None = None
     update_norm: float | None = None
     promise: float | None = None
+    update_forget_cosine: float | None = None
+    update_retain_cosine: float | None = None
+    multiplier: float | None = None
 
 
 class NonFiniteGradient(BlurError):
@@ -63,10 +96,12 @@ class Combination(Choice):
             m_r, at the optimizer's beta1 and bias-corrected, takes g_r's place: what is kept is averaged over batches,
             and what is forgotten is this step's. With the first, what old updates left in the moments may outweigh g_f,
             and a step then raises the forget loss to first order whatever <g_f, u> is (docs/methods.md).
+        spare: sets of gradients that it makes beside the two.
     """
 
     momentum: Momentum = Field("update", description="first moments kept: of the update, none, of the retain gradient")
     separable: ClassVar[bool] = False
+    spare: ClassVar[int] = 0
 
     @property
     def separate(self) -> bool:
@@ -77,6 +112,11 @@ class Combination(Choice):
     def states(self) -> int:
         """Number of tensors kept from step to step for each parameter, beside the optimizer's."""
         return int(self.momentum == "retain")
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """What the learning rate is multiplied by in each of the optimizer's steps, which have states of their own."""
+        return (1.0,)
 
     @property
     def derived(self) -> tuple[Asked, ...]:
@@ -103,17 +143,23 @@ class Combination(Choice):
         """
         raise NotImplementedError
 
+    def moves(self, g_f: Gradients, g_r: Gradients, seen: Seen) -> tuple[list[Gradients], Statistics]:
+        """Return what each step of ``rates`` goes along, and its geometry: by default u alone.
 
-class Projection(Combination):
-    """A two-level update: one gradient, with priority, fixes the descent along itself.
+        A combination that reads the losses, keeps a state or makes two steps writes this instead of ``combine``. g_f
+        stays in any case.
+        """
+        u, statistics = self.combine(g_f, g_r, seen.names)
+        return [u], statistics
+
+
+class Grouped(Combination):
+    """A combination whose factors follow from inner products.
 
     Attributes:
-        one_sided: keep xi from turning negative.
-        projection: what shares one xi: all tensors jointly, as in the paper; those of a module; or each alone.
+        projection: what shares them: all tensors jointly, those of a module, or each tensor alone.
     """
 
-    gamma: NonNegative = 1.0
-    one_sided: Flag = False
     projection: Literal["global", "per_module", "per_tensor"] = "global"
 
     def groups(self, names: Sequence[str]) -> list[list[int]]:
@@ -123,9 +169,45 @@ class Projection(Combination):
             found[{"global": "", "per_module": name.rpartition(".")[0], "per_tensor": name}[self.projection]] += [place]
         return list(found.values())
 
+
+class Projection(Grouped):
+    """A two-level update: one gradient, with priority, fixes the descent along itself; the paper's xi is global.
+
+    Attributes:
+        one_sided: keep xi from turning negative.
+    """
+
+    gamma: NonNegative = 1.0
+    one_sided: Flag = False
+
     def bounded(self, xi: float) -> float:
         """Return xi, or zero where it is negative and ``one_sided``."""
         return max(xi, 0.0) if self.one_sided else xi
+
+
+class Constrained(Combination):
+    """Forgetting under a bound eps on the retain loss, whose dual variable weighs the retain gradient.
+
+    Attributes:
+        start: the dual variable's first value.
+        level: eps, in the retain loss's unit.
+        margin: eps over the mean retain loss of the first ``warmup`` steps, where ``level`` is not given. No absolute
+            level serves two models or two corpora.
+        warmup: steps in which the dual variable stays.
+    """
+
+    start: NonNegative
+    level: Positive | None = None
+    margin: Positive
+    warmup: Count
+
+    def excess(self, seen: Seen) -> float | None:
+        """Return the retain loss minus eps; None in the first ``warmup`` steps, when it measures eps."""
+        if seen.step <= self.warmup:
+            seen.numbers["mean"] = seen.numbers.get("mean", 0.0) + seen.retain_loss / self.warmup
+            return None
+        level = self.margin * seen.numbers["mean"] if self.level is None else self.level
+        return seen.retain_loss - level
 
 
 class Xi:
@@ -183,25 +265,64 @@ def describe(
     table: Products,
     of_f: Sequence[float],
     of_r: Sequence[float],
-    square: float,
+    square: float | None = None,
     xi: float | None = None,
     gamma: float = 0.0,
+    multiplier: float | None = None,
 ) -> Statistics:
     """Turn inner products into what is logged of u = of_f g_f + of_r g_r.
 
     Args:
         of_f, of_r: the factors, for each tensor.
-        square: ||u||^2.
+        square: ||u||^2, where it is known more precisely than from the products.
         xi, gamma: of a projection.
+        multiplier: of a dual variable.
     """
     ff, fr, rr = total(table, range(len(table)))
+    rows = list(zip(table, of_f, of_r, strict=True))
+    fu, ru = (math.fsum(a * row[side] + b * row[side + 1] for row, a, b in rows) for side in (0, 1))
+    if square is None:
+        square = math.fsum(a * a * ff + 2 * a * b * fr + b * b * rr for (ff, fr, rr), a, b in rows)
+    known = {"xi": xi, "xi_over_gamma": xi / gamma if xi is not None and gamma else None, "multiplier": multiplier}
+    return replace(_geometry(ff, fr, rr, fu, ru, max(square, 0.0)), **known)
+
+
+def weigh(g_f: Gradients, g_r: Gradients, of_f: Sequence[float], of_r: Sequence[float]) -> Gradients:
+    """Return u = of_f g_f + of_r g_r, with a factor of each tensor, in place of g_r."""
+    from blur.unlearn.gradients import merge
+
+    return merge(lambda place, f, r: of_f[place] * f + of_r[place] * r, g_f, g_r)
+
+
+def apart(g_f: Gradients, g_r: Gradients, weight: float, rate: float = 1.0) -> tuple[list[Gradients], Statistics]:
+    """Return weight g_f in tensors of its own (none at weight 0) and g_r, for a step each; u is their sum.
+
+    Args:
+        rate: of the forget step over the retain step's.
+    """
+    table = measure(g_f, g_r)
+    along = type(g_f)(one * weight if one is not None and weight else None for one in g_f)
+    return [along, g_r], describe(table, [weight * rate] * len(table), [1.0] * len(table))
+
+
+def geometry(g_f: Gradients, g_r: Gradients, u: Gradients) -> Statistics:
+    """Measure what is logged of an update u that the inner products of g_f and g_r do not tell."""
+    from blur.unlearn.gradients import products
+
+    (ff, fr, fu), (_, rr, ru), (_, _, uu) = products(g_f, g_r, u).sum(0).tolist()
+    return _geometry(ff, fr, rr, fu, ru, uu)
+
+
+def _geometry(ff: float, fr: float, rr: float, fu: float, ru: float, uu: float) -> Statistics:
+    """Return the norms and cosines of g_f, g_r and u from their inner products."""
+    f, r, u = math.sqrt(ff), math.sqrt(rr), math.sqrt(uu)
     return Statistics(
-        forget_norm=math.sqrt(ff),
-        retain_norm=math.sqrt(rr),
+        forget_norm=f,
+        retain_norm=r,
         inner=fr,
-        cosine=fr / math.sqrt(ff) / math.sqrt(rr) if ff > 0 and rr > 0 else None,
-        xi=xi,
-        xi_over_gamma=xi / gamma if xi is not None and gamma else None,
-        update_norm=math.sqrt(max(square, 0.0)),
-        promise=math.fsum(a * ff + b * fr for (ff, fr, _), a, b in zip(table, of_f, of_r, strict=True)),
+        cosine=fr / f / r if f and r else None,
+        update_norm=u,
+        promise=fu,
+        update_forget_cosine=fu / f / u if f and u else None,
+        update_retain_cosine=ru / r / u if r and u else None,
     )

@@ -198,7 +198,9 @@ def test_a_sample_is_whole_texts_drawn_by_the_seed():
     assert (chosen.passed("forget", 1000), chosen.passed("retain", 30)) == (200, 120)
 
 
-@pytest.mark.parametrize(("family", "kind"), [("mamba", "attention"), ("jamba", "attention"), ("mixtral", "feed_forward")])
+@pytest.mark.parametrize(
+    ("family", "kind"), [("mamba", "attention"), ("jamba", "attention"), ("mixtral", "feed_forward")]
+)
 def test_a_model_without_such_neurons_is_refused(family, kind):
     with pytest.raises(ConfigError, match="layer 0 has"):
         edit(neurons=[kind]).apply(build(family), AT_HAND)

@@ -2,12 +2,12 @@
 
     score_n = I(forget, n) / (I(retain, n) + eps mean of I(retain) over the layer)
 
-with I one of four importances of a neuron's value z over tokens: mean |z| (``abs``), sqrt mean z^2 (``rms``), mean 1[z > 0]
-(``freq``), standard deviation (``std``). Neurons of a kind are ranked across all layers, the first ``fraction`` of them
-is pruned, and values are taken anew on what is left, ``steps`` times.
+with I one of four importances of a neuron's value z over tokens: mean |z| (``abs``), sqrt mean z^2 (``rms``), mean
+1[z > 0] (``freq``), standard deviation (``std``). Neurons of a kind are ranked across all layers, the first
+``fraction`` of them is pruned, and values are taken anew on what is left, ``steps`` times.
 
-Feed-forward neurons are the inputs of down-projections (gate times up, where there is a gate); attention's are the heads'
-outputs before the output projection. A neuron that is silent on the forget texts is never chosen.
+Feed-forward neurons are the inputs of down-projections (gate times up, where there is a gate); attention's are the
+heads' outputs before the output projection. A neuron that is silent on the forget texts is never chosen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Neurons of a decoder layer: the inputs of the maps that lead back to the model's width, and how they are taken out."""
+"""Neurons of a decoder layer: the inputs of maps that lead back to the model's width, and how they are taken out."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from blur.models.batch import Batch
 from blur.models.forward import head_at
 from blur.models.hidden import depth
 from blur.models.maps import LinearMap, attention_outputs, down_projections, layer_maps
-
-
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
         request, _, alternates = job.request.partition("@")
         sets, rows = place.plan.requested(name, request), 2 if alternates else 1  # each text, and its alternate
         read = [stream(place.task, place.sizes, sets[one]) for one in kind.streams]
-        ahead = (sum(one.topics) * one.tokens * _forward(place, one) for one in read)
+        ahead = (one.total * _forward(place, one) for one in read)
         seconds = clock.forward(kind.passes * rows * sum(ahead))
         if kind.recipe:
             seconds += _learning(place, clock, kind.recipe, _all_sets(sets, kind.streams))
@@ -110,9 +110,7 @@ def _unlearn(place: Workplace, clock: Clock, run: Run) -> JobCost:
     if isinstance(chosen, EditSettings):
         measuring = clock.measuring(place.architecture, place.measuring_epoch())
         read = {name: place.texts(run)[name] for name in chosen.streams}
-        passed = (
-            chosen.edit.passed(name, sum(one.topics) * one.tokens) * _forward(place, one) for name, one in read.items()
-        )
+        passed = (chosen.edit.passed(name, one.total) * _forward(place, one) for name, one in read.items())
         seconds = (1 + chosen.edit.times) * measuring + clock.forward(sum(passed))  # measured before, and after each
         weights = float(place.architecture.num_parameters * place.element)
         return _cost("unlearn", run, Layout(), seconds, clock.overhead(weights + place.editing(chosen)), weights)
@@ -123,6 +121,8 @@ def _unlearn(place: Workplace, clock: Clock, run: Run) -> JobCost:
     lengths = {name: found.get(name, first).tokens for name in settings.streams}
     number = steps(settings, first)
     seconds = clock.training(number * update_operations(job, lengths))
+    looks = settings.wrapper.passes * sum(one.total * _forward(place, one) for one in found.values())
+    seconds += clock.forward(looks)
     # measured before the first update, and at each epoch's end
     epoch = steps(settings.model_copy(update={"steps": None, "epochs": 1}), first)
     seconds += (1 + max(1, -(-number // epoch))) * clock.measuring(place.architecture, place.measuring_epoch())

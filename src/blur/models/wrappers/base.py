@@ -50,6 +50,11 @@ class WrapperBase(Choice):
         """Width of what it puts beside each linear map that it reaches, for the count of activations."""
         return 0
 
+    @property
+    def passes(self) -> int:
+        """Forward passes over the texts of both sides that ``start`` takes, for the cost model."""
+        return 0
+
     def adds(self, anatomy: Anatomy) -> Mapping[str, Shape]:
         """Return the shapes of the parameters that it brings and that move, float32, by name."""
         return {}

@@ -55,6 +55,11 @@ class Wrapper(WrapperBase):
         """Always: the weights are those from before."""
         return True
 
+    @property
+    def passes(self) -> int:
+        """One for each layer."""
+        return len(self.heights)
+
     def layers(self, depth: int) -> list[int]:
         """Return the 0-based numbers of the layers in a model of ``depth`` layers, in rising order, each once."""
         return sorted({max(round(height * depth), 1) - 1 for height in self.heights})

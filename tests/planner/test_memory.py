@@ -101,6 +101,14 @@ def test_lora_moves_its_adapters_in_float32() -> None:
     assert one.weights == 2 * WHOLE + one.gradients
 
 
+def test_projections_move_a_few_rows_and_no_weight() -> None:
+    one = trained(element=2, wrapper={"name": "projection", "heights": [0.5, 1.0], "rank": 3}, optimizer="sgd")
+    assert dict(one.moving) == {f"model.layers.{layer}.projection.rows": (3, 8) for layer in (0, 1)}
+    assert one.gradients == 4 * 2 * 3 * 8
+    assert one.weights == 2 * WHOLE + one.gradients
+    assert one.optimizer == 0
+
+
 def test_losses_on_hidden_states_leave_what_is_above_alone() -> None:
     hidden = {"forget": [{"loss": {"name": "rmu", "layer": 0}}]}
     one = trained(**hidden, retain=[{"loss": {"name": "activation_mse", "layer": 0}}])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,4 +29,15 @@ def all_runs(runs: list[Run], tmp_path_factory: pytest.TempPathFactory) -> dict[
     write_requests(root / "requests", bench=TOFU)
     others = (read_runs([root / name / "metrics"]) for name in (MUSE.task, WMDP.task, "requests"))
     muse, wmdp, asked = ([attacked(run) for run in found] for found in others)
-    return {"tofu": sorted([*runs, *asked], key=lambda r: (r.method, r.variant, r.seed)), "muse": muse, "wmdp": wmdp}
+    tofu = sorted([*runs, *asked, *_pruned(runs)], key=lambda r: (r.method, r.variant, r.seed))
+    return {"tofu": tofu, "muse": muse, "wmdp": wmdp}
+
+
+def _pruned(runs: list[Run]) -> list[Run]:
+    """What an edit in steps leaves, with the numbers of another method."""
+    settings = {"edit": {"name": "selective_pruning", "fraction": 0.02}}
+    return [
+        replace(run, variant="pruned", settings=settings)
+        for run in runs
+        if (run.method, run.variant) == ("graddiff", "default")
+    ]

@@ -38,6 +38,7 @@ TOFU: dict[str, dict[str, Any]] = {
         "scalability": SCALABILITY,
         "sustainability": SUSTAINABILITY,
     },
+    "selectivity": {"forget": "forget_probability", "retain": "retain_probability"},
     "survives": {"forget": ["forget_probability"], "utility": "model_utility"},
     "tradeoff": {"forget": ["forget_rouge"], "utility": "model_utility"},
     "trajectories": {"metrics": ["forget_probability", "retain_probability"]},

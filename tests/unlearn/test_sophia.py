@@ -186,6 +186,40 @@ def test_an_estimate_made_of_the_data_s_labels_is_found_out(monkeypatch):
         test_the_estimate_is_the_gauss_newton_diagonal_on_average()
 
 
+@pytest.mark.parametrize("momenta", [1, 2])
+def test_the_form_of_soul_s_code_is_an_option_that_is_off(momenta):
+    """Its loop written out: h from the update's square at every call, times 5120, and the momentum averaged twice."""
+    assert chosen().optimizer.curvature == "own_labels"
+    beta1 = 0.9**momenta
+    soul = {"name": "sophia", "lr": LR, "rho": 0.04, "betas": [beta1, 0.95], "curvature": "update"}
+    config = chosen(optimizer=soul).optimizer
+    assert (config.own_loss, config.asks, config.states) == (None, 0.0, 2)
+    generator = torch.Generator().manual_seed(0)
+    ours, drawn = (torch.nn.Parameter(torch.ones(30, dtype=torch.float64)) for _ in range(2))
+    mine, usual = config.build([ours]), chosen().optimizer.build([drawn])
+    theta, m, h = torch.ones(30, dtype=torch.float64), 0.0, 0.0
+    for step in range(1, 6):
+        update = 10 ** (-4 * torch.rand(30, dtype=torch.float64, generator=generator)) / 30
+        config.observe(step, [ours.detach()], [mine.state[ours]], lambda own: pytest.fail("it asks for no gradient"))
+        ours.grad, drawn.grad = update.clone(), update.clone()
+        mine.step()
+        usual.step()
+        h = 0.95 * h + 0.05 * update**2
+        for _ in range(momenta):
+            m = 0.9 * m + 0.1 * update
+        theta = theta - LR * (m / (0.04 * 5120 * h + 1e-15)).clamp(-1, 1)
+    assert torch.allclose(ours, theta, rtol=0, atol=1e-14)
+    assert 0 < ((m / (0.04 * 5120 * h)).abs() < 1).sum() < 30, "both branches are met"
+    assert not torch.allclose(ours, drawn)
+
+
+def test_soul_s_form_makes_no_pass_of_its_own():
+    updater = Updater(tiny_model(), chosen(optimizer={**SOPHIA, "curvature": "update"}), Sources(STREAMS, SUMS))
+    updater._own_gradient = lambda *given: pytest.fail("no labels are drawn")
+    updater.update(1, WHOLE, LR)
+    assert all(set(updater.optimizer.state[share]) == {"m", "h"} for share in updater.trainable.shares)
+
+
 def test_steps_are_those_of_the_authors_package():
     theirs_module = pytest.importorskip("sophia_opt", reason="sophia-opt, the authors' optimizer, is not installed")
     generator = torch.Generator().manual_seed(0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from blur.core.choice import Axis, Choice
+from blur.core.hashing import derive_seed
 from blur.core.settings import Seed, Strict
 from blur.models.wrappers.base import WrapperBase
 from blur.models.wrappers.none import Wrapper
@@ -34,6 +36,17 @@ class AtHand:
     examples: Callable[[str], list[Example]]
     seed: int = 0
 
+    def some(self, stream: str, tokens: int) -> list[Example]:
+        """Return texts of a stream in an order drawn by the run's seed, until they have that many tokens together."""
+        texts, taken = self.examples(stream), 0
+        chosen: list[Example] = []
+        for text in random.Random(derive_seed("texts", self.seed, stream)).sample(texts, len(texts)):
+            if taken >= tokens:
+                break
+            chosen.append(text)
+            taken += len(text.input_ids)
+        return chosen
+
 
 class EditBase(Choice):
     """One way to change weights.
@@ -50,6 +63,15 @@ class EditBase(Choice):
     def derived(self) -> tuple[Asked, ...]:
         """What has to be made beforehand."""
         return ()
+
+    @property
+    def times(self) -> int:
+        """How often it is applied, one after another; the model is measured after each."""
+        return 1
+
+    def passed(self, stream: str, tokens: float) -> float:
+        """Return how many tokens of forward passes it takes over one of its streams, which has ``tokens`` of them."""
+        return 0.0
 
     def apply(self, model: Module, at_hand: AtHand) -> None:
         """Change the weights of ``model``, which is in evaluation mode, in place."""

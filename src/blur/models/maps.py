@@ -7,7 +7,7 @@ mixture fused in one parameter of three dimensions, [experts, out, in], or [expe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,11 +111,31 @@ def down_projections(model: Any, number: int) -> list[LinearMap]:
     structure: in the part of the layer with its last such map (all families define attention before the MLP), of each
     group of maps the last one.
     """
+    return _last_of_groups(_back_to_width(model, number)[-1])
+
+
+def attention_outputs(model: Any, number: int) -> list[LinearMap]:
+    """Return the output projection of a decoder layer's attention, found as the down-projections are, in another part.
+
+    Empty where the layer has no attention: of a Mamba, say, or of a hybrid's layer with a state-space mixer.
+    """
+    first, *others = _back_to_width(model, number)
+    return [one for one in _last_of_groups(first) if one.layer not in bare_layers(model)] if others else []
+
+
+def _back_to_width(model: Any, number: int) -> list[list[LinearMap]]:
+    """Return the linear maps of a decoder layer that lead back to the model's width, by the layer's parts."""
     block, width = decoder_layers(model)[number], model.config.get_text_config().hidden_size
     parts = {id(layer): part for part in block.children() for layer in part.modules()}
-    found = [one for one in layer_maps(model, number) if one.stack.shape[1] == width]
-    last = [one for one in found if parts[id(one.layer)] is parts[id(found[-1].layer)]]
-    return list({one.path if one.is_fused else one.path.rpartition(".")[0]: one for one in last}.values())
+    found: dict[int, list[LinearMap]] = {}
+    for one in layer_maps(model, number):
+        if one.stack.shape[1] == width:
+            found.setdefault(id(parts[id(one.layer)]), []).append(one)
+    return list(found.values())
+
+
+def _last_of_groups(maps: Sequence[LinearMap]) -> list[LinearMap]:
+    return list({one.path if one.is_fused else one.path.rpartition(".")[0]: one for one in maps}.values())
 
 
 def covered_share(model: Any, covered: Collection[str]) -> float:

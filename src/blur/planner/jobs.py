@@ -13,7 +13,7 @@ from blur.edits.base import EditSettings
 from blur.planner.catalogue import Catalogue, Gpu
 from blur.planner.cost import Clock, forward, update_operations
 from blur.planner.memory import Layout
-from blur.planner.workload import steps, stream
+from blur.planner.workload import Stream, steps, stream
 from blur.planner.workplace import Workplace, fitting
 from blur.unlearn.losses.base import LIVE
 from blur.unlearn.settings import UnlearnSettings
@@ -84,7 +84,7 @@ def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
         request, _, alternates = job.request.partition("@")
         sets, rows = place.plan.requested(name, request), 2 if alternates else 1  # each text, and its alternate
         read = [stream(place.task, place.sizes, sets[one]) for one in kind.streams]
-        ahead = (sum(one.topics) * one.tokens * forward(place.architecture, one.tokens, one.scored) for one in read)
+        ahead = (one.total * _forward(place, one) for one in read)
         seconds = clock.forward(kind.passes * rows * sum(ahead))
         if kind.recipe:
             seconds += _learning(place, clock, kind.recipe, _all_sets(sets, kind.streams))
@@ -96,6 +96,11 @@ def _unlearning(place: Workplace, clock: Clock) -> Iterator[JobCost]:
         yield _unlearn(place, clock, run)
 
 
+def _forward(place: Workplace, one: Stream) -> float:
+    """Return the operations of a forward pass for each token of a stream."""
+    return forward(place.architecture, one.tokens, one.scored)
+
+
 def _all_sets(streams: Mapping[str, Mapping[str, Sequence[str]]], names: Iterable[str]) -> tuple[str, ...]:
     return tuple(one for name in names for sets in streams[name].values() for one in sets)
 
@@ -103,7 +108,10 @@ def _all_sets(streams: Mapping[str, Mapping[str, Sequence[str]]], names: Iterabl
 def _unlearn(place: Workplace, clock: Clock, run: Run) -> JobCost:
     chosen = place.plan.method_settings(run)
     if isinstance(chosen, EditSettings):
-        seconds = 2 * clock.measuring(place.architecture, place.measuring_epoch())  # before and after
+        measuring = clock.measuring(place.architecture, place.measuring_epoch())
+        read = {name: place.texts(run)[name] for name in chosen.streams}
+        passed = (chosen.edit.passed(name, one.total) * _forward(place, one) for name, one in read.items())
+        seconds = (1 + chosen.edit.times) * measuring + clock.forward(sum(passed))  # measured before, and after each
         weights = float(place.architecture.num_parameters * place.element)
         return _cost("unlearn", run, Layout(), seconds, clock.overhead(weights + place.editing(chosen)), weights)
     settings, found = place.unlearning(run)
@@ -113,6 +121,8 @@ def _unlearn(place: Workplace, clock: Clock, run: Run) -> JobCost:
     lengths = {name: found.get(name, first).tokens for name in settings.streams}
     number = steps(settings, first)
     seconds = clock.training(number * update_operations(job, lengths))
+    looks = settings.wrapper.passes * sum(one.total * _forward(place, one) for one in found.values())
+    seconds += clock.forward(looks)
     # measured before the first update, and at each epoch's end
     epoch = steps(settings.model_copy(update={"steps": None, "epochs": 1}), first)
     seconds += (1 + max(1, -(-number // epoch))) * clock.measuring(place.architecture, place.measuring_epoch())

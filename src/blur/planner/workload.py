@@ -30,6 +30,11 @@ class Stream:
     longest: int
     scored: float
 
+    @property
+    def total(self) -> float:
+        """Tokens of all examples."""
+        return sum(self.topics) * self.tokens
+
 
 @dataclass(frozen=True)
 class Measured:

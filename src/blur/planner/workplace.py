@@ -71,7 +71,11 @@ class Workplace:
         """Return the settings and streams of a run that trains."""
         settings = self.plan.method_settings(run)
         assert isinstance(settings, UnlearnSettings), f"{run.path} is an edit"
-        return settings, streams(self.plan, run, self.sizes)
+        return settings, self.texts(run)
+
+    def texts(self, run: Run) -> dict[str, Stream]:
+        """Return the streams of an unlearning run."""
+        return streams(self.plan, run, self.sizes)
 
     def editing(self, settings: EditSettings) -> float:
         """Return the bytes of whole models that an edit holds."""

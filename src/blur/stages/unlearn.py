@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,8 +72,7 @@ def _unlearn(job: Job) -> None:
     if launch.rank() == 0:
         epochs(0, loaded.model)
     if isinstance(settings, EditSettings):
-        made = _edited(job, loaded, settings, derived)
-        epochs(1, made.model)
+        made = _edited(job, loaded, settings, derived, epochs)
     else:
         made = _trained(job, loaded, settings, derived, epochs)
     if launch.rank() > 0:
@@ -119,10 +119,14 @@ def _selection(job: Job, derived: Mapping[str, Any], epochs: EpochMeasurements) 
     return chosen
 
 
-def _edited(job: Job, loaded: LoadedModel, settings: EditSettings, derived: Mapping[str, Any]) -> Made:
-    """Change the weights once."""
-    at_hand = AtHand(derived, lambda name: stream_examples(job, loaded, name), settings.seed)
-    settings.edit.apply(loaded.model, at_hand)
+def _edited(
+    job: Job, loaded: LoadedModel, settings: EditSettings, derived: Mapping[str, Any], epochs: EpochMeasurements
+) -> Made:
+    """Change the weights, as often as the edit says."""
+    at_hand = AtHand(derived, cache(lambda name: stream_examples(job, loaded, name)), settings.seed)
+    for time in range(1, settings.edit.times + 1):
+        settings.edit.apply(loaded.model, at_hand)
+        epochs(time, loaded.model)
     return Made(loaded.model, [], {}, {})
 
 

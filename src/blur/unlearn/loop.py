@@ -120,6 +120,7 @@ def train(
     blueprint = Blueprint(model) if sharded and distributed.is_distributed() else None
     covered = covered_share(model, settings.reached(Built(model)))
     model = _placed(_prepare(model, settings), place, blueprint is not None)
+    settings.start(model.eval(), streams)
     if reference_model is not None:
         _placed(reference_model, place, blueprint is not None).eval()
     sources = Sources(streams, reference_sums, reference_model, labels)

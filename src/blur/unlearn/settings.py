@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
@@ -23,6 +23,8 @@ from blur.unlearn.smooth.base import SmoothBase
 
 if TYPE_CHECKING:
     from torch.nn import Module
+
+    from blur.models.encode import Example
 
 
 class Objective(Strict):
@@ -208,6 +210,11 @@ class UnlearnSettings(Strict):
         """Return the model to train: the weights of the scope may move, and the wrapper is around it."""
         self.scope.apply(model)
         return self.wrapper.wrap(model)
+
+    def start(self, model: Module, streams: Mapping[str, Sequence[Example]]) -> None:
+        """Let the wrapper look at the texts of both sides, once the model is where it is trained."""
+        named = [dict.fromkeys(term.stream for term in side) for side in (self.forget, self.retain)]
+        self.wrapper.start(model, *([text for name in side for text in streams[name]] for side in named))
 
     @property
     def modules(self) -> list[str]:

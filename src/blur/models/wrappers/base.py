@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +12,8 @@ from blur.models.anatomy import Anatomy, Shape
 if TYPE_CHECKING:
     from torch.nn import Module
     from transformers import PreTrainedModel
+
+    from blur.models.encode import Example
 
 PACKAGE = "blur.models.wrappers"
 FOLDER = "wrapper"  # in a model's folder: what the wrapper keeps
@@ -48,6 +50,11 @@ class WrapperBase(Choice):
         """Width of what it puts beside each linear map that it reaches, for the count of activations."""
         return 0
 
+    @property
+    def passes(self) -> int:
+        """Forward passes over the texts of both sides that ``start`` takes, for the cost model."""
+        return 0
+
     def adds(self, anatomy: Anatomy) -> Mapping[str, Shape]:
         """Return the shapes of the parameters that it brings and that move, float32, by name."""
         return {}
@@ -59,6 +66,13 @@ class WrapperBase(Choice):
     def wrap(self, model: Module) -> Module:
         """Return the model to train; initial values come from torch's global generator."""
         return model
+
+    def start(self, model: Module, forget: Sequence[Example], retain: Sequence[Example]) -> None:
+        """Set what learns by the texts to forget and to keep, where they decide: once, before the first step.
+
+        Args:
+            model: what ``wrap`` returned, on its device.
+        """
 
     def finish(self, model: Module, folder: Path | None) -> Module:
         """Return the trained model without what was around it, or with that merged in.

@@ -3,8 +3,9 @@
 The curvature is that of the next-token loss on what is kept (``UnlearnSettings.own``), estimated every ``every`` steps
 with labels that the model draws itself at each scored position.
 
-What differs in code that goes by this name (SOUL, arXiv 2404.18239): the curvature there is the square of the clipped
-gradient of the combined loss, taken at every step, with no labels drawn, and the momentum is averaged twice a step.
+What differs in code that goes by this name (SOUL, arXiv 2404.18239) is there as ``curvature: update``: the square of
+the update itself, clipped and of both losses, at every step, with no labels drawn, times a number of tokens that is
+written down there. The momentum is averaged twice a step in that code: that is beta1 squared, 0.81 for 0.9.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from blur.models.forward import Outputs
 
 TINY = 1e-15  # of the authors' code: where the curvature is zero, a step is lr in the direction of m's sign
+SOUL_TOKENS = 5120  # of SOUL's code, whatever the batch
 ROWS = 1 << 22  # elements of the float64 distributions that are drawn from at once
 
 
@@ -38,32 +40,38 @@ class Optimizer(TwoMoments):
     name: Literal["sophia"] = "sophia"
     betas: tuple[BelowOne, BelowOne] = (0.965, 0.99)
     rho: Positive = Field(0.04, description="clips more entries where it is smaller; 0.01 to 0.08 in the authors' code")
-    every: Count = Field(10, description="steps between two estimates of the curvature")
+    every: Count = Field(10, description="steps between two estimates of the curvature from own labels")
+    curvature: Literal["own_labels", "update"] = Field(
+        "own_labels", description="`update`: the update's square at every step, as in SOUL's code"
+    )
 
     @property
-    def own_loss(self) -> LossBase:
+    def own_loss(self) -> LossBase | None:
         """The loss that the curvature is estimated from."""
-        return OwnLabels()
+        return OwnLabels() if self.curvature == "own_labels" else None
 
     @property
     def asks(self) -> float:
         """One in ``every`` steps."""
-        return 1 / self.every
+        return 1 / self.every if self.own_loss else 0.0
 
     def observe(
         self, step: int, parameters: Sequence[Tensor], states: Sequence[State], gradient_of: GradientOf
     ) -> None:
-        """Estimate the curvature, at steps 1, 1 + every, 1 + 2 every ..."""
-        import torch
-
-        if (step - 1) % self.every:
+        """Estimate the curvature from own labels, at steps 1, 1 + every, 1 + 2 every ..."""
+        if self.own_loss is None or (step - 1) % self.every:
             return
         gradients, tokens = gradient_of(OwnLabels(step=step))
         for parameter, state, gradient in zip(parameters, states, gradients, strict=True):
             if gradient is not None:
-                g = gradient.to(parameter.dtype)
-                h = state["h"] = state["h"] if "h" in state else torch.zeros_like(parameter)
-                h.mul_(self.betas[1]).addcmul_(g, g, value=(1 - self.betas[1]) * tokens)
+                self._take_in(parameter, state, gradient.to(parameter.dtype), tokens)
+
+    def _take_in(self, parameter: Tensor, state: State, g: Tensor, tokens: int) -> None:
+        """Average a gradient's square, times the number of tokens that it is a mean over, into the curvature."""
+        import torch
+
+        h = state["h"] = state["h"] if "h" in state else torch.zeros_like(parameter)
+        h.mul_(self.betas[1]).addcmul_(g, g, value=(1 - self.betas[1]) * tokens)
 
     def move(
         self,
@@ -77,6 +85,8 @@ class Optimizer(TwoMoments):
         import torch
 
         for parameter, gradient, state in zip(parameters, gradients, states, strict=True):
+            if self.curvature == "update":
+                self._take_in(parameter, state, gradient, SOUL_TOKENS)
             m = gradient
             if self.beta1:
                 m = state["m"] = state["m"] if "m" in state else torch.zeros_like(parameter)

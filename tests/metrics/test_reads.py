@@ -25,7 +25,9 @@ SPECS = [
         {"metric": "mia", "attack": attack, "members": "s", "nonmembers": "t"}
         for attack in ("loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference")
     ),
+    {"metric": "mia_score", "attack": "zlib", "members": "s", "nonmembers": "t"},
     {"metric": "rouge_l_recall", "set": "s"},
+    {"metric": "exact_match", "set": "s"},
     {"metric": "rouge_l_f1", "set": "t"},
     {"metric": "repetition", "sets": ["s", "t"]},
     {"metric": "accuracy", "request": "s"},
@@ -77,8 +79,9 @@ def test_a_metric_looks_up_what_it_says(spec):
 
 
 def test_every_metric_is_among_them_or_made_of_others():
-    assert {spec["metric"] for spec in SPECS} | {"harmonic_mean", "pooled"} == {*available(PACKAGE)}
-    for metric in ("harmonic_mean", "pooled"):
+    composites = {"harmonic_mean", "mean", "pooled"}
+    assert {spec["metric"] for spec in SPECS} | composites == {*available(PACKAGE)}
+    for metric in composites:
         both = read_specs([PART, {"name": "it", "metric": metric, "of": ["part"]}])
         assert reads_of(both) == reads_of(both[:1])
 

@@ -28,7 +28,7 @@ def asked(options: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_figures_have_their_options_captions_and_metrics(name: str) -> None:
-    benchmark, plan = BENCHMARKS[name], Plan(ROOT / "config", {"scale": "small"})
+    benchmark, plan = BENCHMARKS[name], Plan(ROOT / "config", {"scale": "study"})
     task = next(task for task in plan.tasks if plan.task(task).config.benchmark == name)
     for figure in benchmark["figures"]:
         chosen = plan.figure(task, figure)
@@ -50,7 +50,7 @@ def test_the_table_has_its_options_and_metrics(name: str) -> None:
 
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_the_robustness_table_takes_what_its_key_says(name: str) -> None:
-    plan = Plan(ROOT / "config", {"scale": "small"})
+    plan = Plan(ROOT / "config", {"scale": "study"})
     task = next(task for task in plan.tasks if plan.task(task).config.benchmark == name)
     judges = STAGES["robustness"].settings(plan, JobName(task))["judged_by"]
     inspect.signature(save).bind([], "", "", **judges, requests=None)

@@ -10,7 +10,7 @@ from blur.metrics.kinds.base import PACKAGE, Reads
 from blur.metrics.specs import compute_all, read_specs, reads_of, with_parts
 from tests.metrics.builders import measured, row, said
 
-SETS, FIELDS = ("s", "t", "u"), ("answer", "paraphrased_answer", "perturbed_answer", "text")
+SETS, FIELDS = ("s", "t", "u"), ("answer", "paraphrased_answer", "perturbed_answer", "text", "generated", "expected")
 SPECS = [
     {"metric": "probability", "set": "s"},
     {"metric": "probability", "set": "s", "field": "text"},
@@ -26,6 +26,8 @@ SPECS = [
         for attack in ("loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference")
     ),
     {"metric": "mia_score", "attack": "zlib", "members": "s", "nonmembers": "t"},
+    {"metric": "mia_likeness", "attack": "min_k", "members": "s", "nonmembers": "t"},
+    {"metric": "fluency", "set": "s", "references": "t"},
     {"metric": "rouge_l_recall", "set": "s"},
     {"metric": "exact_match", "set": "s"},
     {"metric": "rouge_l_f1", "set": "t"},

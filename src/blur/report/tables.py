@@ -226,6 +226,7 @@ def _notes(section: Section, settings: TableSettings, reasons: dict[str, str]) -
         notes.append(
             f"Forget quality is the p-value of a KS test{count}, its mean over seeds; the range is in the CSV."
         )
+    notes += [f"{wording.label(name)}: {told}." for name, told in settings.formulas.items() if name in columns]
     notes += _chance(columns, settings)
     if any(cell.guessed for row in found for cell in row.cells.values()):
         notes.append("° within two deviations of guessing, for as many questions.")

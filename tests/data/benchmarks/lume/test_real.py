@@ -59,7 +59,7 @@ def results(tmp_path_factory):
     task = yaml.safe_load((config / f"tasks/{TASK}.yaml").read_text(encoding="utf-8"))
     asked = yaml.safe_load((config / "benchmarks/lume.yaml").read_text(encoding="utf-8"))["measure"]["generation"]
     source = {"kind": "local", "path": str(FOLDER), "num_documents": 3, "num_holdout": 3}
-    task |= {"data": {"tasks": ["task1", "task2"], "num_subjects": 1, "source": source}, "model": "llama-tiny"}
+    task |= {"data": {"tasks": ["task1", "task2"], "num_subjects": 1, "source": source}}
     task |= {"train": {"epochs": 1}, "measure": {"generation": [{**one, **SHORT} for one in asked]}}
     (config / f"tasks/{TASK}.yaml").write_text(yaml.safe_dump(task), encoding="utf-8")
     scale = {"title": "few", "all": [TASK], "tasks": {TASK: {}}, "runs": [{"methods": ["ga"], "seeds": [0]}]}

@@ -14,15 +14,12 @@ from blur.metrics import compute_all
 from blur.metrics.kinds.fluency import distinct_pairs, fluency
 from tests.metrics.builders import compute, measured, row, said
 
-SPECS = {
-    spec["name"]: spec
-    for spec in yaml.safe_load((Path(__file__).parents[2] / "config/benchmarks/tofu.yaml").read_text("utf-8"))["metrics"]
-}
+TOFU = yaml.safe_load((Path(__file__).parents[2] / "config/benchmarks/tofu.yaml").read_text(encoding="utf-8"))
+SPECS = {spec["name"]: spec for spec in TOFU["metrics"]}
 
 
 def harmonic(*values: float) -> float:
     return 0.0 if min(values) == 0 else len(values) / sum(1 / value for value in values)
-
 
 
 def test_memorisation_by_the_definition() -> None:

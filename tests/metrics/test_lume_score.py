@@ -20,6 +20,7 @@ from tests.metrics.builders import compute, measured, row, said
 BENCHMARK = yaml.safe_load((Path(__file__).parents[2] / "config/benchmarks/lume.yaml").read_text(encoding="utf-8"))
 TABLE = TableSettings(utility=BENCHMARK["judged_by"]["utility"], **BENCHMARK["table"])
 OFFICIAL = ("task_aggregate", "mia_score", "mmlu_acc", "final_score")
+OTHERS = ("privleak", "forget_probability", "retain_perplexity")  # no part of the score
 TRUTH, ANSWER = "one two three four", "Madera"
 CELLS = [(side, task) for side in ("forget", "retain") for task in ("task1", "task2", "task3")]
 # Words of four that are recited, and questions of five that are answered, of each side and task.
@@ -53,7 +54,7 @@ def model(counts: dict[tuple[str, str], tuple[int, int]], losses: tuple[list[flo
 
 
 def score(measurements: Measurements, empty: frozenset[str] = frozenset()) -> dict[str, Outcome]:
-    wanted = [spec for spec in BENCHMARK["metrics"] if spec["name"] not in ("privleak", "forget_probability", "retain_perplexity")]
+    wanted = [spec for spec in BENCHMARK["metrics"] if spec["name"] not in OTHERS]
     return compute_all(wanted, measurements, {}, empty_sets=empty)
 
 
@@ -61,8 +62,8 @@ def test_the_twelve_parts_and_the_three_by_the_definition() -> None:
     found = score(model(SOUND, ([1.0, 2.0, 3.0], [2.0, 4.0, 5.0])))
     twelve = []
     for (side, task), (recited, known) in SOUND.items():
-        pair = recited / 4, known / 5
-        assert (found[f"{side}_{task}_regurgitation"].value, found[f"{side}_{task}_knowledge"].value) == pytest.approx(pair)
+        pair = [recited / 4, known / 5]
+        assert [found[f"{side}_{task}_{what}"].value for what in ("regurgitation", "knowledge")] == pytest.approx(pair)
         twelve += [1 - value if side == "forget" else value for value in pair]
     aggregate = 12 / sum(1 / value for value in twelve)
     members = [(a, b) for a in (1.0, 2.0, 3.0) for b in (2.0, 4.0, 5.0)]

@@ -22,7 +22,8 @@ class TableSettings(Strict):
     collapsed: Fraction = Field(0.5, description="share of the target's utility, above chance, below which it has")
     parts: tuple[MetricName, ...] = Field((), description="metrics whose details get a table of their own")
     formulas: dict[MetricName, str] = Field(
-        default_factory=dict, description="how a metric is made of others, by its name: a note below tables that have it"
+        default_factory=dict,
+        description="how a metric is made of others, by its name: a note below tables that have it",
     )
     chance: dict[MetricName, Real] = Field(default_factory=dict, description="what guessing gives, by metric")
     gate: dict[MetricName, Fraction] = Field(

@@ -186,7 +186,9 @@ class Composite(MetricBase):
     def computed(self, context: MetricContext) -> Parts:
         """Return its parts."""
         found = {name: context.computed[name] for name in self.of}
-        there = {name: one for name, one in found.items() if not (self.without_empty and NO_RECORDS in (one.reason or ""))}
+        there = {
+            name: one for name, one in found.items() if not (self.without_empty and NO_RECORDS in (one.reason or ""))
+        }
         counted = there or found
         reasons = [f"{name}: {one.reason}" for name, one in counted.items() if one.value is None]
         return Parts(counted, sum(one.n for one in counted.values()), "; ".join(reasons) or None)

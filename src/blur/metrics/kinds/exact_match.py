@@ -25,7 +25,9 @@ class Metric(MetricBase):
     def compute(self, context: MetricContext) -> Outcome:
         """Return the share; see the module."""
         rows = context.measured.generations(self.set)
-        return mean_of({self.set: {row.id: float(is_exact(row.generated, row.reference)) for row in rows}}, self.direction)
+        return mean_of(
+            {self.set: {row.id: float(is_exact(row.generated, row.reference)) for row in rows}}, self.direction
+        )
 
 
 def is_exact(generated: str, reference: str) -> bool:

@@ -54,9 +54,12 @@ class Metric(MetricBase):
         rows = measured.generations(self.set)
         said = mean_logprobs(measured, self.set, "generated", eos=False) if _speaks(rows) else {}
         items = {row.id: fluency(said.get(row.id), bar, distinct_pairs(row.generated), usual) for row in rows}
-        words = [sum(len(text.split()) for text in texts) for texts in zip(*((r.generated, r.reference) for r in rows))]
+        words, true_words = (
+            sum(len(text.split()) for text in texts)
+            for texts in ([row.generated for row in rows], [row.reference for row in rows])
+        )
         details = {"bar": bar} if math.isfinite(bar) else {}
-        details |= {"length_ratio": words[0] / words[1]} if words[1] else {}
+        details |= {"length_ratio": words / true_words} if true_words else {}
         return mean_of({self.set: items}, self.direction, details)
 
 

@@ -1,8 +1,8 @@
 """How near an attack's AUC comes to the retrained model's: ``1 - |AUC - AUC_retrained| / AUC_retrained``, at least 0.
 
-With the AUC and the attacks of ``mia``. Range [0, 1], 1 for a model that the attack finds like the retrained one. Source:
-the privacy part of open-unlearning's aggregate is the harmonic mean of four of these; its text prints no formula, and
-this one reproduces the 152 rows that the depth score's authors publish (methods_2026.md, section 4.2): our reading.
+With the AUC and the attacks of ``mia``. Range [0, 1], 1 for a model that the attack finds like the retrained one.
+Source: the privacy part of open-unlearning's aggregate is the harmonic mean of four of these. Its text prints no
+formula; this one reproduces the 152 rows that the authors of the depth score publish: our reading.
 ``details`` holds both AUCs.
 """
 

@@ -6,7 +6,7 @@ of the training corpus, have one question each; task 2, short biographies with p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from blur.core.errors import DataError
@@ -14,17 +14,15 @@ from blur.data.arrays import read_set_file
 from blur.data.benchmarks.lume.rows import Document, documents
 from blur.data.benchmarks.lume.settings import SIDES, LocalSource, Task
 
-Documents = Mapping[Task, Sequence[Document]]
 
-
-def published_documents(source: LocalSource, tasks: Sequence[Task]) -> dict[str, Documents]:
+def published_documents(source: LocalSource, tasks: Sequence[Task]) -> dict[str, dict[Task, list[Document]]]:
     """Return the documents to forget, to keep and to hold out, by side and task.
 
     Errors:
         DataError: missing or malformed files, or fewer documents than are asked for; names the place.
     """
     gone, kept = (documents(read_set_file(Path(source.path), side)) for side in ("forget", "retain"))
-    made: dict[str, dict[Task, Sequence[Document]]] = {side: {} for side in SIDES}
+    made: dict[str, dict[Task, list[Document]]] = {side: {} for side in SIDES}
     for task in tasks:
         held, end = source.num_holdout, len(kept[task]) - source.num_holdout
         counts = [len(gone[task]), end] if source.num_documents is None else [source.num_documents] * 2
@@ -35,4 +33,4 @@ def published_documents(source: LocalSource, tasks: Sequence[Task]) -> dict[str,
         made["forget"][task] = gone[task][: counts[0]]
         made["retain"][task] = kept[task][: counts[1]]
         made["holdout"][task] = kept[task][end:]
-    return {side: found for side, found in made.items()}
+    return made

@@ -2,8 +2,8 @@
 
 The counterpart, for texts, of dataset condensation (arXiv 2402.00195), which clusters a class's images by their
 features and makes one image of each cluster; the medoid is a text as it was, always valid: our reading. There, clusters
-that hold what is to be forgotten stay whole; here they do not, so that ``random_subset`` has as many texts. A text is embedded as the mean of the last decoder layer's states over its tokens, under the model before
-unlearning.
+that hold what is to be forgotten stay whole; here they do not, so that ``random_subset`` has as many texts. A text is
+embedded as the mean of the last decoder layer's states over its tokens, under the model before unlearning.
 """
 
 from __future__ import annotations

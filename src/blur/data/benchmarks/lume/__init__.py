@@ -87,7 +87,8 @@ class Data(DataBase):
     def _general(self, seed: int) -> Sets:
         if not self.num_subjects:
             return {}
-        asked = Subjects(kind="world", seed=seed, num_subjects=self.num_subjects, num_entities=NUM_ENTITIES)
+        size = {"num_subjects": self.num_subjects, "num_entities": NUM_ENTITIES}
+        asked = Subjects.model_validate({"kind": "world", "seed": seed, **size})
         made = subjects.generate(asked, ())
         return {name: made[other] for name, other in GENERAL.items()}
 

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from pydantic import ValidationError
 
 from blur.measure.fluency import judged
 from blur.measure.run import measure
@@ -56,6 +55,7 @@ def test_answers_are_scored_by_the_judge_and_not_by_the_model_itself(tokenizer):
     assert 0 <= compute_all([spec], found, {})["it"].value <= 1
 
 
-def test_answers_that_nobody_asks_for_are_refused():
-    with pytest.raises(ValidationError, match="`fluency` asks for people, to which `generation` asks for no answers"):
-        MeasureSettings.model_validate({"fluency": [{"set": "people", "references": "shown"}]})
+def test_a_part_of_the_measurements_keeps_it_where_it_is_asked_for():
+    kept = SETTINGS.only({("people", "generated"), ("shown", "expected")}, {"people"})
+    assert kept == SETTINGS
+    assert SETTINGS.only(generations={"people"}).fluency == ()

@@ -106,9 +106,6 @@ class MeasureSettings(Strict):
             if len(set(asked)) < len(asked):
                 twice = next(item for item in asked if asked.count(item) > 1)
                 raise ValueError(f"`{kind}` asks for {twice} twice; one measurement serves all metrics")
-        answered = [request.set for request in self.generation]
-        if missing := [request.set for request in self.fluency if request.set not in answered]:
-            raise ValueError(f"`fluency` asks for {missing[0]}, to which `generation` asks for no answers")
         return self
 
     @property

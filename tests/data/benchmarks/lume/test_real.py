@@ -60,7 +60,8 @@ def results(tmp_path_factory):
     asked = yaml.safe_load((config / "benchmarks/lume.yaml").read_text(encoding="utf-8"))["measure"]["generation"]
     source = {"kind": "local", "path": str(FOLDER), "num_documents": 2, "num_holdout": 2}
     task |= {"data": {"tasks": ["task1", "task2"], "num_subjects": 1, "source": source}}
-    task |= {"retrained": {"kind": "none"}, "train": {"epochs": 1}, "measure": {"generation": [{**one, **SHORT} for one in asked]}}
+    task |= {"retrained": {"kind": "none"}, "train": {"epochs": 1}}
+    task |= {"measure": {"generation": [{**one, **SHORT} for one in asked]}}
     (config / f"tasks/{TASK}.yaml").write_text(yaml.safe_dump(task), encoding="utf-8")
     scale = {"title": "few", "all": [TASK], "tasks": {TASK: {}}, "runs": [{"methods": ["ga"], "seeds": [0]}]}
     scale |= {"unlearn": {"epochs": 1, "batch_size": 8, "optimizer": {"name": "adamw", "lr": 1e-3}}}

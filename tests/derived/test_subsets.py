@@ -18,6 +18,7 @@ from blur.derived import coreset, random_subset
 from blur.derived.coreset import embeddings, medoids
 from blur.models.encode import Example
 from blur.stages import unlearn
+from blur.unlearn.settings import UnlearnSettings
 from tests.tiny import build
 
 ROOT = Path(__file__).parents[2]
@@ -112,3 +113,8 @@ def test_what_makes_no_texts_of_a_stream_is_refused(tmp_path: Path, texts: str, 
         Plan(tmp_path / "config", {"scale": "study"}).method_settings(Run("tofu", "npo_gdr_coreset"))
     assert what in str(error.value)
     assert "npo_gdr_coreset.yaml" in str(error.value)
+
+
+def test_plain_fine_tuning_reads_its_sets_whole() -> None:
+    with pytest.raises(ValueError, match="`texts` is for methods"):
+        UnlearnSettings(retain=[{"loss": "nll"}], texts={"retain": "coreset"}, epochs=1)  # type: ignore[list-item]

@@ -111,6 +111,8 @@ class UnlearnSettings(Strict):
     def _texts_are_read(self) -> UnlearnSettings:
         if unread := [stream for stream in self.texts if stream not in self.streams]:
             raise ValueError(f"`texts` names the stream {unread[0]!r}, which no loss reads")
+        if self.texts and not self.forget:
+            raise ValueError("`texts` is for methods: plain fine-tuning reads its sets whole")
         return self
 
     @model_validator(mode="after")

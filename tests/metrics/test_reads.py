@@ -10,7 +10,7 @@ from blur.metrics.kinds.base import PACKAGE, Reads
 from blur.metrics.specs import compute_all, read_specs, reads_of, with_parts
 from tests.metrics.builders import measured, row, said
 
-SETS, FIELDS = ("s", "t", "u"), ("answer", "paraphrased_answer", "perturbed_answer", "text")
+SETS, FIELDS = ("s", "t", "u"), ("answer", "paraphrased_answer", "perturbed_answer", "text", "generated", "expected")
 SPECS = [
     {"metric": "probability", "set": "s"},
     {"metric": "probability", "set": "s", "field": "text"},
@@ -25,7 +25,11 @@ SPECS = [
         {"metric": "mia", "attack": attack, "members": "s", "nonmembers": "t"}
         for attack in ("loss", "zlib", "min_k", "min_k_plus_plus", "gradnorm", "reference")
     ),
+    {"metric": "mia_score", "attack": "zlib", "members": "s", "nonmembers": "t"},
+    {"metric": "mia_likeness", "attack": "min_k", "members": "s", "nonmembers": "t"},
+    {"metric": "fluency", "set": "s", "references": "t"},
     {"metric": "rouge_l_recall", "set": "s"},
+    {"metric": "exact_match", "set": "s"},
     {"metric": "rouge_l_f1", "set": "t"},
     {"metric": "repetition", "sets": ["s", "t"]},
     {"metric": "accuracy", "request": "s"},
@@ -77,8 +81,9 @@ def test_a_metric_looks_up_what_it_says(spec):
 
 
 def test_every_metric_is_among_them_or_made_of_others():
-    assert {spec["metric"] for spec in SPECS} | {"harmonic_mean", "pooled"} == {*available(PACKAGE)}
-    for metric in ("harmonic_mean", "pooled"):
+    composites = {"harmonic_mean", "mean", "pooled"}
+    assert {spec["metric"] for spec in SPECS} | composites == {*available(PACKAGE)}
+    for metric in composites:
         both = read_specs([PART, {"name": "it", "metric": metric, "of": ["part"]}])
         assert reads_of(both) == reads_of(both[:1])
 

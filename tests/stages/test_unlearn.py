@@ -26,7 +26,7 @@ def test_a_request_without_records_is_named_with_its_set(monkeypatch: pytest.Mon
     settings = {"streams": {"forget": {"": ["request_2"]}, "retain": {}}, "max_length": 8, "texts": "documents"}
     job: Any = SimpleNamespace(data=Path("data/ci/tofu"), settings=settings, run=Run("tofu", "ga", "sust2"))
     with pytest.raises(DataError, match=r"data/ci/tofu: request_2: there are no records.*tofu/ga/sust2/seed0 out of"):
-        unlearn._streams(job, None, UnlearnSettings(forget=[{"loss": "ga"}], epochs=1))  # type: ignore[arg-type]
+        unlearn._streams(job, None, UnlearnSettings(forget=[{"loss": "ga"}], epochs=1), {})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("fault", ["another model", "other settings", None])

@@ -113,10 +113,15 @@ class Attacks:
             ConfigError: the suite lacks something of it.
         """
         wanted = reads_of(self.metrics(task, name)[0])
+        place = f"{self._place(task, name)}.metrics"
         try:
-            return self._plan.measure_settings(task).only(**vars(wanted))
+            found = self._plan.measure_settings(task).only(**vars(wanted))
         except ValueError as error:
-            raise ConfigError(str(error), f"{self._place(task, name)}.metrics") from None
+            raise ConfigError(str(error), place) from None
+        if found.fluency:
+            what = "`fluency` is judged by the model before unlearning, which is at hand in no attack"
+            raise ConfigError(what, place, "Name metrics that are not made of it")
+        return found
 
     def metrics(self, task: str, name: str) -> tuple[list[Spec], list[str]]:
         """Return the metrics of an attacked model, those they are made of included, and the names of the judges.

@@ -362,6 +362,7 @@ class Plan:
         self._require_sources(run.task, settings, *layers)
         if isinstance(settings, UnlearnSettings):
             _require_made(settings, *layers)
+            self._require_texts(run.task, settings, *layers)
         self.selecting(run)
         return settings.model_copy(update={"seed": run.seed})
 
@@ -393,6 +394,17 @@ class Plan:
             source = self._read_method(Run(task, asked.method, asked.variant))
             if reason := self.derived_settings(task, asked.kind).unfit(source):
                 raise ConfigError(f"{asked.method}/{asked.variant}: {reason}", place, "Name another run")
+
+    def _require_texts(self, task: str, settings: UnlearnSettings, *layers: Layer) -> None:
+        """Refuse something derived in the place of a stream's texts that makes no texts of that stream."""
+        for stream, kind in settings.texts.items():
+            if self.derived_settings(task, kind).replaces != stream:
+                kinds = [
+                    name for name in available(derived.PACKAGE) if self.derived_settings(task, name).replaces == stream
+                ]
+                place = f"{file_of(layers, ('texts', stream))}.texts.{stream}"
+                told = f"Name one of {', '.join(kinds)}" if kinds else "Leave it out"
+                raise ConfigError(f"{kind!r} makes no texts of the stream {stream!r}", place, told)
 
     def check_unused(self, task: str) -> None:
         """Check the settings of the methods, and of their variants, that no run of a task has.

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from blur.core.choice import Choice
+from blur.core.files import read_json, write_json
+from blur.core.settings import Seed, Share
 
 if TYPE_CHECKING:
     from blur.measure.run import Suite
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from blur.unlearn.settings import UnlearnSettings
 
 PACKAGE = "blur.derived"
+SUBSET = "subset.json"
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class DerivedBase(Choice):
         reads_weights: whether it looks at the model itself, not only at the log of its steps.
         resources: what a job asks for, a key of ``config/resources.yaml``.
         passes: forward passes over the streams, for the cost model.
+        replaces: the stream whose texts it takes the place of, where a method says so (``texts``); `read` then returns
+            what makes the new texts of the old ones.
     """
 
     streams: ClassVar[tuple[str, ...]] = ()
@@ -61,6 +66,7 @@ class DerivedBase(Choice):
     reads_weights: ClassVar[bool] = True
     resources: ClassVar[str] = "evaluate"
     passes: ClassVar[int] = 0
+    replaces: ClassVar[str] = ""
 
     @property
     def recipe(self) -> UnlearnSettings | None:
@@ -83,3 +89,26 @@ class DerivedBase(Choice):
     def read(self, folder: Path) -> Any:
         """Return what a method that asks for it gets; the files are checked already."""
         raise NotImplementedError
+
+
+class SubsetBase(DerivedBase):
+    """Some of the texts that are kept, by their ids; they keep their order."""
+
+    streams: ClassVar = ("retain",)
+    replaces: ClassVar = "retain"
+    share: Share = 0.25
+    seed: Seed = 0
+
+    def size(self, count: int) -> int:
+        """Return how many of ``count`` texts are taken; at least one."""
+        return max(1, round(self.share * count))
+
+    def write(self, folder: Path, ids: Sequence[str]) -> list[str]:
+        """Write the ids; return the file's name in a list."""
+        write_json(folder / SUBSET, list(ids))
+        return [SUBSET]
+
+    def read(self, folder: Path) -> Callable[[Sequence[Example]], list[Example]]:
+        """Return what takes the subset out of a stream's texts."""
+        ids = frozenset(read_json(folder / SUBSET))
+        return lambda examples: [example for example in examples if example.id in ids]

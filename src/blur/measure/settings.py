@@ -12,6 +12,7 @@ from blur.core.settings import Count, Flag, NonNegative, Seed, SetName, Strict, 
 from blur.measure.task_file import read_task
 
 LikelihoodField = Literal["answer", "paraphrased_answer", "perturbed_answer", "text", "gt"]
+GENERATED, EXPECTED = "generated", "expected"  # what `fluency` scores, in the place of a record's field
 STORED = "lm_eval_"  # what the names of such sets begin with
 HARNESS = "blur.measure.harness"  # found by its name: only who asks for multiple-choice questions depends on it
 
@@ -39,6 +40,13 @@ class GenerationRequest(Request):
     temperature: NonNegative = Field(0.0, le=100, description="of sampling; 0: always the likeliest token")
     seed: Seed = Field(0, description="of sampling")
     trailing_space: Flag = Field(False, description="end the prompt in a space, as MUSE's code does; off: cut it")
+
+
+class FluencyRequest(Strict):
+    """Answers to a set, which `generation` asks for too, scored by the model before unlearning (metric ``fluency``)."""
+
+    set: SetName
+    references: SetName = Field(description="set whose true answers are scored beside them")
 
 
 class HarnessRequest(Strict):
@@ -80,6 +88,7 @@ class MeasureSettings(Strict):
     generation: tuple[GenerationRequest, ...] = ()
     gradnorm: tuple[Request, ...] = ()
     harness: tuple[HarnessRequest, ...] = ()
+    fluency: tuple[FluencyRequest, ...] = ()
     max_batch_tokens: Count = Field(2048, description="tokens of a batch, padding included; speed and memory only")
     max_cache_tokens: Count = Field(
         16384, description="tokens that the key-value cache of a generation holds; speed and memory only"
@@ -92,6 +101,7 @@ class MeasureSettings(Strict):
             ("generation", [request.set for request in self.generation]),
             ("gradnorm", [request.set for request in self.gradnorm]),
             ("harness", [request.name for request in self.harness]),
+            ("fluency", [request.set for request in self.fluency]),
         ):
             if len(set(asked)) < len(asked):
                 twice = next(item for item in asked if asked.count(item) > 1)
@@ -103,6 +113,7 @@ class MeasureSettings(Strict):
         """Names of all sets that are read, sorted."""
         named: set[str | None] = {request.set for request in (*self.likelihood, *self.generation, *self.gradnorm)}
         named |= {request.examples for request in self.generation}
+        named |= {request.references for request in self.fluency}
         named |= {name for request in self.harness for name in (request.set, request.examples)}
         return tuple(sorted(name for name in named if name is not None))
 
@@ -150,6 +161,8 @@ class MeasureSettings(Strict):
             *(f"generations of {one.set}" for one in self.generation),
             *(f"gradient norms of {one.set}" for one in self.gradnorm),
             *(f"harness request {one.name}" for one in self.harness),
+            *(f"{GENERATED} of {one.set}" for one in self.fluency),
+            *(f"{EXPECTED} of {one.references}" for one in self.fluency),
         }
         asked = {
             *(f"{field} of {name}" for name, field in likelihoods),
@@ -169,6 +182,7 @@ class MeasureSettings(Strict):
                 "generation": tuple(one for one in self.generation if one.set in generations),
                 "gradnorm": tuple(one for one in self.gradnorm if one.set in gradnorm),
                 "harness": tuple(one for one in self.harness if one.name in choices),
+                "fluency": tuple(one for one in self.fluency if (one.set, GENERATED) in likelihoods),
             }
         )
 

@@ -145,6 +145,10 @@ def measured(task: Task, settings: MeasureSettings, sizes: Sizes, catalogue: Cat
             tokens += count * prompt
             rows = max(1.0, settings.max_cache_tokens // (prompt + request.max_new_tokens))
             decode += -(-count // rows) * request.max_new_tokens
+    for answered in settings.fluency:  # one pass of the target over the answers and the true ones
+        for name in (answered.set, answered.references):
+            if size := sizes.get(name):
+                tokens += size.records * min(size.tokens, max_length)
     for question in settings.harness:
         if size := sizes.get(question.set or "") or catalogue.harness.get(question.task):
             tokens += min(question.limit or size.records, size.records) * size.tokens

@@ -13,6 +13,7 @@ from blur.report.runs import DEFAULT, Run, by_method, swept
 from blur.report.settings import TableSettings
 from blur.report.summary import Summary, summarise
 
+REFERENCE_ORDER = ("target", "retrained")
 WIDTH = 9  # columns of a table that is not the headline's
 
 
@@ -23,12 +24,14 @@ class Cell:
     Attributes:
         values: by seed, in the order of the row's runs; None where not defined.
         reason: why it is not defined, where it is not, or why it is 0, where a part of it is.
+        guessed: whether it cannot be told from what guessing gives.
     """
 
     summary: Summary
     values: tuple[float | None, ...]
     direction: str
     reason: str | None
+    guessed: bool = False
     best: bool = False
 
     @property
@@ -39,17 +42,28 @@ class Cell:
 
 @dataclass(frozen=True)
 class TableRow:
-    """One (method, variant) with its cells by metric; ``request``: whether it forgets something else."""
+    """One (method, variant) with its cells by metric.
+
+    Attributes:
+        request: whether it forgets something else.
+        barred: whether it is below the gate that a benchmark sets.
+    """
 
     runs: tuple[Run, ...]
     cells: dict[str, Cell]
     collapsed: bool
     request: bool = False
+    barred: bool = False
 
     @property
     def first(self) -> Run:
         """The run that names the row."""
         return self.runs[0]
+
+    @property
+    def ranked(self) -> bool:
+        """Whether it is in the running for the best of a column."""
+        return not (self.collapsed or self.barred or self.unchanged or self.first.is_reference)
 
     @property
     def unchanged(self) -> bool:
@@ -114,15 +128,15 @@ def sections(runs: Sequence[Run], settings: TableSettings) -> list[Section]:
         for number, columns in enumerate(_chunks(rest, WIDTH))
     ]
     plans += [("Variants", variants, headline, "")]
-    floor = _floor(runs, settings)
+    floors = Floors.of(runs, settings)
     found = [
-        Section(title, tuple(_mark_best(_rows(own, columns, settings, floor))), columns, whole)
+        Section(title, tuple(_mark_best(_rows(own, columns, settings, floors))), columns, whole)
         for title, own, columns, whole in plans
         if own and columns
     ]
     # Each request is a contest of its own: forgetting four folds costs more than forgetting two.
     asked = [[run for run in requests if run.variant == variant] for variant in sorted({r.variant for r in requests})]
-    contests = tuple(row for own in asked for row in _mark_best(_rows(own, headline, settings, floor)))
+    contests = tuple(row for own in asked for row in _mark_best(_rows(own, headline, settings, floors)))
     return [*found, Section("Requests", contests, headline)] if contests and headline else found
 
 
@@ -133,7 +147,7 @@ def all_metrics(runs: Sequence[Run]) -> list[str]:
 
 def rows(runs: Sequence[Run], settings: TableSettings) -> list[TableRow]:
     """Return every (method, variant) with every metric."""
-    return _rows(runs, all_metrics(runs), settings, _floor(runs, settings))
+    return _rows(runs, all_metrics(runs), settings, Floors.of(runs, settings))
 
 
 def _chunks(columns: tuple[str, ...], width: int) -> list[tuple[str, ...]]:
@@ -144,15 +158,21 @@ def _is_request(run: Run, settings: TableSettings) -> bool:
     return any(fnmatchcase(run.variant, pattern) for pattern in settings.requests)
 
 
-def _rows(runs: Sequence[Run], columns: Sequence[str], settings: TableSettings, floor: float | None) -> list[TableRow]:
-    return [_row(tuple(group), columns, settings, floor) for group in by_method(runs).values()]
+def _rows(runs: Sequence[Run], columns: Sequence[str], settings: TableSettings, floors: Floors) -> list[TableRow]:
+    return [_row(tuple(group), columns, settings, floors) for group in by_method(runs).values()]
 
 
-def _row(group: tuple[Run, ...], columns: Sequence[str], settings: TableSettings, floor: float | None) -> TableRow:
-    utility = fmean(run.value(settings.utility) or 0.0 for run in group)  # undefined: nothing is left of it
-    collapsed = floor is not None and utility < floor and not group[0].is_reference
+def _row(group: tuple[Run, ...], columns: Sequence[str], settings: TableSettings, floors: Floors) -> TableRow:
     cells = {column: _cell(group, column, settings) for column in columns}
-    return TableRow(group, cells, collapsed, _is_request(group[0], settings))
+    is_method = not group[0].is_reference
+    collapsed = is_method and _below(group, {settings.utility: floors.utility})
+    return TableRow(group, cells, collapsed, _is_request(group[0], settings), is_method and _below(group, floors.gate))
+
+
+def _below(group: Sequence[Run], floors: Mapping[str, float | None]) -> bool:
+    """Whether a metric's mean over seeds is below its floor; one that is not defined counts as 0: nothing is left."""
+    means = {metric: fmean(run.value(metric) or 0.0 for run in group) for metric in floors}
+    return any(floor is not None and means[metric] < floor for metric, floor in floors.items())
 
 
 def _cell(group: tuple[Run, ...], column: str, settings: TableSettings) -> Cell:
@@ -163,7 +183,14 @@ def _cell(group: tuple[Run, ...], column: str, settings: TableSettings) -> Cell:
     reason = next((reason for reason in reasons if reason), "not measured") if reasons else None
     reason = _zero(about, values) if column in settings.parts and reason is None else reason
     direction = about.get("direction", "") if not detail or name in settings.parts else ""
-    return Cell(summarise(values), values, direction, reason)
+    guessed = column in settings.chance and _is_guessing(values, settings.chance[column], about.get("n", 0))
+    return Cell(summarise(values), values, direction, reason, guessed)
+
+
+def _is_guessing(values: Sequence[float | None], chance: float, count: int) -> bool:
+    """Whether the mean of accuracies over ``count`` questions lies within two deviations of guessing."""
+    known = [value for value in values if value is not None]
+    return bool(known and count) and abs(fmean(known) - chance) <= 2 * (chance * (1 - chance) / count) ** 0.5
 
 
 def _zero(about: Mapping[str, Any], values: Sequence[float | None]) -> str | None:
@@ -177,14 +204,31 @@ def _zero(about: Mapping[str, Any], values: Sequence[float | None]) -> str | Non
     )
 
 
-def _floor(runs: Sequence[Run], settings: TableSettings) -> float | None:
-    """Utility below which a model counts as collapsed; None where no reference tells."""
-    chance = settings.chance.get(settings.utility, 0.0)
-    for method in ("target", "retrained"):
-        reference = summarise(run.value(settings.utility) for run in runs if run.method == method).mean
-        if reference is not None:
-            return chance + settings.collapsed * (reference - chance)
-    return None
+@dataclass(frozen=True)
+class Floors:
+    """What a method needs of the target's, or else the retrained model's, values; None where no reference tells.
+
+    Attributes:
+        utility: below it a model counts as collapsed.
+        gate: by metric, below it a model is not ranked.
+    """
+
+    utility: float | None
+    gate: Mapping[str, float | None]
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], settings: TableSettings) -> Floors:
+        """Return the floors of a task."""
+        level, chance = _level(runs, settings.utility), settings.chance.get(settings.utility, 0.0)
+        utility = None if level is None else chance + settings.collapsed * (level - chance)
+        levels = {metric: _level(runs, metric) for metric in settings.gate}
+        return cls(utility, {m: None if at is None else settings.gate[m] * at for m, at in levels.items()})
+
+
+def _level(runs: Sequence[Run], metric: str) -> float | None:
+    """Return a metric of the target or, where it has none, of the retrained model."""
+    means = (summarise(run.value(metric) for run in runs if run.method == method).mean for method in REFERENCE_ORDER)
+    return next((mean for mean in means if mean is not None), None)
 
 
 def _is_detail(runs: Sequence[Run], column: str) -> bool:
@@ -198,9 +242,9 @@ def _details(runs: Sequence[Run], column: str) -> list[str]:
 
 
 def _mark_best(found: list[TableRow]) -> list[TableRow]:
-    """Mark the best cell of each column among methods neither collapsed nor unchanged, where not all are equal."""
+    """Mark the best cell of each column among methods that are ranked, where not all are equal."""
     columns = found[0].cells if found else {}
-    able = [row for row in found if not (row.collapsed or row.unchanged or row.first.is_reference)]
+    able = [row for row in found if row.ranked]
     best = {column: _best(column, able, found) for column in columns}
     return [
         replace(row, cells={c: replace(cell, best=row.key in best[c]) for c, cell in row.cells.items()})

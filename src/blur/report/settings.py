@@ -21,7 +21,14 @@ class TableSettings(Strict):
     utility: MetricName = Field(description="metric that tells whether a model has collapsed; higher is better")
     collapsed: Fraction = Field(0.5, description="share of the target's utility, above chance, below which it has")
     parts: tuple[MetricName, ...] = Field((), description="metrics whose details get a table of their own")
+    formulas: dict[MetricName, str] = Field(
+        default_factory=dict,
+        description="how a metric is made of others, by its name: a note below tables that have it",
+    )
     chance: dict[MetricName, Real] = Field(default_factory=dict, description="what guessing gives, by metric")
+    gate: dict[MetricName, Fraction] = Field(
+        default_factory=dict, description="share of the target's value, by metric, that a method needs to be ranked"
+    )
     requests: tuple[str, ...] = Field((), description="patterns of variants that are requests to forget (scal*, sust*)")
 
 

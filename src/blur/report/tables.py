@@ -56,6 +56,7 @@ def long(runs: Sequence[Run], settings: TableSettings) -> list[dict[str, Any]]:
             "max": max((value for value in cell.values if value is not None), default=None),
             "items": row.first.about.get(metric, {}).get("n"),
             "collapsed": row.collapsed,
+            "barred": row.barred,
             "unchanged": row.unchanged,
             "reason": cell.reason,
         }
@@ -166,13 +167,19 @@ def _grid(section: Section, settings: TableSettings, bold: Callable[[str], str])
     digits = {column: _digits(section, column) for column in section.columns}
     body = [
         [
-            row.name + (" †" if row.collapsed else " ‡" if row.unchanged else "") + (" §" if row.missed else ""),
+            row.name + _marks(row),
             *(_text(row.cells[column], column, digits[column], reasons, bold) for column in section.columns),
             str(len(row.runs)),
         ]
         for row in section.rows
     ]
     return [header, *body], _notes(section, settings, reasons)
+
+
+def _marks(row: TableRow) -> str:
+    """Return what is said of a row, as marks behind its name."""
+    fate = "†" if row.collapsed else "‡" if row.unchanged else ""
+    return "".join(f" {mark}" for mark in (fate, "¶" if row.barred else "", "§" if row.missed else "") if mark)
 
 
 def _head(section: Section, column: str) -> str:
@@ -196,7 +203,7 @@ def _text(cell: Cell, column: str, digits: int, reasons: dict[str, str], bold: C
     reason = cell.reason or "not measured"
     if cell.summary.mean is None:
         return f"– ({_letter(reasons, reason)})"
-    text = wording.spread(cell.summary, column, digits)
+    text = wording.spread(cell.summary, column, digits) + ("°" if cell.guessed else "")
     if cell.partial:
         text += f" ({_letter(reasons, f'mean over {cell.summary.n} of {len(cell.values)} seeds; else {reason}')})"
     elif cell.reason:
@@ -219,11 +226,17 @@ def _notes(section: Section, settings: TableSettings, reasons: dict[str, str]) -
         notes.append(
             f"Forget quality is the p-value of a KS test{count}, its mean over seeds; the range is in the CSV."
         )
+    notes += [f"{wording.label(name)}: {told}." for name, told in settings.formulas.items() if name in columns]
     notes += _chance(columns, settings)
+    if any(cell.guessed for row in found for cell in row.cells.values()):
+        notes.append("° within two deviations of guessing, for as many questions.")
     if any(row.collapsed for row in found):
         above = " above chance" if settings.chance.get(settings.utility) else ""
         floor = f"{wording.in_sentence(settings.utility)} below {settings.collapsed:.0%} of the target's{above}"
         notes.append(f"† collapsed: {floor}; not in the running for bold.")
+    if any(row.barred for row in found):
+        bars = " or ".join(f"{wording.in_sentence(name)} below {share:.0%}" for name, share in settings.gate.items())
+        notes.append(f"¶ below the gate: {bars} of the target's; not in the running for bold.")
     if any(row.unchanged for row in found):
         notes.append(
             "‡ unchanged: what it was to forget cannot be told from the target's (95% interval of the paired "

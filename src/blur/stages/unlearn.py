@@ -97,7 +97,7 @@ def _trained(
     }
     selection = _selection(job, derived, epochs)
     enough = selection.is_enough if selection else None
-    result = fit(job, loaded.model, _streams(job, loaded, settings), settings, epochs, enough, **references)
+    result = fit(job, loaded.model, _streams(job, loaded, settings, derived), settings, epochs, enough, **references)
     files: list[str] = []
     told: dict[str, Any] = {"training": facts(result, settings)}
     if launch.rank() == 0:
@@ -149,8 +149,8 @@ def _derived(job: Job) -> dict[str, Any]:
     return found
 
 
-def _streams(job: Job, loaded: LoadedModel, settings: UnlearnSettings) -> dict[str, Any]:
-    """Return the examples of each stream that the method reads.
+def _streams(job: Job, loaded: LoadedModel, settings: UnlearnSettings, derived: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the examples of each stream that the method reads, or what is derived in their place.
 
     Raises:
         DataError: nothing is to be forgotten, such as by a request that the data are too small for.
@@ -160,7 +160,7 @@ def _streams(job: Job, loaded: LoadedModel, settings: UnlearnSettings) -> dict[s
         sets = ", ".join(one for names in job.settings["streams"][name].values() for one in names)
         remedy = f"Take {job.run.path} out of `runs`, or let the task's data have more to forget"
         raise DataError("there are no records to forget", f"{job.data}: {sets}", remedy)
-    return streams
+    return streams | {name: derived[kind](streams[name]) for name, kind in settings.texts.items()}
 
 
 def _reference(job: Job, settings: UnlearnSettings) -> Any:

@@ -60,6 +60,9 @@ class UnlearnSettings(Strict):
     optimizer: Annotated[OptimizerBase, Axis("blur.unlearn.optimizers", "Optimizer")] = Field(
         "adamw", validate_default=True
     )
+    texts: dict[StreamName, str] = Field(
+        default_factory=dict, description="what is derived to take the place of a stream's texts, by stream"
+    )
     scope: Annotated[ScopeBase, Axis("blur.unlearn.scopes", "Scope")] = Field("all", validate_default=True)
     wrapper: Annotated[WrapperBase, Axis(wrappers.PACKAGE, "Wrapper")] = Field("none", validate_default=True)
     smooth: Annotated[SmoothBase, Axis("blur.unlearn.smooth", "Smooth")] = Field("none", validate_default=True)
@@ -108,6 +111,14 @@ class UnlearnSettings(Strict):
         for term in self.objectives:
             if isinstance(term.loss, AlternatesLoss) and self.alternates[term.stream] != term.loss.alternates:
                 raise ValueError(f"losses on the stream {term.stream!r} name different `alternates`")
+        return self
+
+    @model_validator(mode="after")
+    def _texts_are_read(self) -> UnlearnSettings:
+        if unread := [stream for stream in self.texts if stream not in self.streams]:
+            raise ValueError(f"`texts` names the stream {unread[0]!r}, which no loss reads")
+        if self.texts and not self.forget:
+            raise ValueError("`texts` is for methods: plain fine-tuning reads its sets whole")
         return self
 
     @model_validator(mode="after")
@@ -191,7 +202,8 @@ class UnlearnSettings(Strict):
     def derived(self) -> dict[str, Asked]:
         """What has to be made beforehand, by kind: what losses need that is not the live original model, and others."""
         sums = (Asked(need) for need in sorted(self.needs - LIVE))
-        return {asked.kind: asked for asked in (*sums, *self.combine.derived, *self.select.derived)}
+        texts = (Asked(kind) for kind in self.texts.values())
+        return {asked.kind: asked for asked in (*sums, *texts, *self.combine.derived, *self.select.derived)}
 
     def given(self, derived: Mapping[str, Any]) -> UnlearnSettings:
         """Return the settings once what they ask for is there, by kind."""

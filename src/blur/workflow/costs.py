@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+from blur.core import manifest as manifests
 from blur.core.files import read_json
 from blur.core.manifest import NAME as MANIFEST
 from blur.core.manifest import made
 from blur.core.paths import provenance_file
+from blur.report.runs import Run, by_method
 
 
 @dataclass
@@ -71,6 +74,31 @@ def _add(cost: Cost, directory: Path, seconds: float) -> None:
     if cost.cpu_seconds is not None:
         cost.cpu_seconds += spent["cpu_seconds"]
     cost.peak_memory_bytes = max(cost.peak_memory_bytes, spent["peak_memory_bytes"])
+
+
+def of_methods(runs: Iterable[Run]) -> list[str]:
+    """Return a table of what each model of a task took to make, seeds averaged; empty where none tells.
+
+    Updates are those that were made; time and memory are the whole job's, loading and measuring between epochs
+    included, and what was derived for it beforehand is not. Costs are no results: they are another each time, so that
+    no table of results holds them, nor is one made anew for them.
+    """
+    rows = []
+    for seeds in by_method(runs).values():
+        folders = [run.models for run in seeds if run.models and (run.models / MANIFEST).is_file()]
+        spent = [cost for folder in folders if (cost := made(folder).get("cost"))]
+        if not spent:
+            continue
+        steps = [manifests.read(folder).get("training", {}).get("steps") for folder in folders]
+        updates = "-" if None in steps else f"{fmean(steps):.0f}"
+        wall, cpu = (fmean(cost[key] for cost in spent) for key in ("wall_seconds", "cpu_seconds"))
+        peak = max(cost["peak_memory_bytes"] for cost in spent) / 2**20
+        rows.append((seeds[0].name, updates, f"{wall:.1f}", f"{cpu:.1f}", f"{peak:.0f}"))
+    if not rows:
+        return []
+    table = [("what it took to make", "updates", "wall s", "CPU s", "peak MiB"), *rows]
+    width = max(len(row[0]) for row in table)
+    return [row[0].ljust(width) + "".join(cell.rjust(10) for cell in row[1:]) for row in table]
 
 
 def as_text(by_rule: dict[str, Cost], total_seconds: float) -> str:

@@ -13,7 +13,7 @@ from blur.report.runs import Run, read_runs, with_attacks
 from blur.report.tables import plain
 from blur.report.unchanged import groups_of, with_changes
 from blur.workflow import useful
-from blur.workflow.costs import as_text, costs
+from blur.workflow.costs import as_text, costs, of_methods
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,7 @@ def show(plan: Plan) -> None:
         runs = with_changes(read_runs(done), task.benchmark.judged_by.forget, groups_of(data_dir(plan.name, name)))
         print(plain(runs, **table_options(task)))
         _tell(with_attacks(runs, _attacks(plan, name)), task.benchmark.judged_by)
+        print("\n".join(["", *of_methods(runs)]))
         if len(done) < len(folders):
             print(f"\n{len(folders) - len(done)} of {len(folders)} runs are not done yet.")
     unmeasured = {name: models for name in without if (models := _models(plan, name))}

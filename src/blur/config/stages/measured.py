@@ -30,7 +30,7 @@ class Evaluate(Stage):
     help = "Measure a model: likelihoods, answers, gradient norms."
     options = RUN
     resources = "evaluate"
-    content: ClassVar = {"model": WEIGHTS}
+    content: ClassVar = {"model": WEIGHTS, "target": WEIGHTS}
 
     def jobs(self, plan: Plan, task: str) -> Iterable[JobName]:
         """Target, retrained model, and all runs."""
@@ -47,8 +47,12 @@ class Evaluate(Stage):
         return [*plan.measure_settings(job.task).modules, *_around(plan, job)]
 
     def inputs(self, plan: Plan, job: JobName) -> dict[str, Path]:
-        """Data and model."""
-        return {**data_of(plan, job.task), "model": folder("models", plan, job.run)}
+        """Data and model, and the target where it judges the model's answers."""
+        inputs = {**data_of(plan, job.task), "model": folder("models", plan, job.run)}
+        target = plan.task(job.task).target
+        if plan.measure_settings(job.task).fluency and target != job.run:
+            inputs["target"] = folder("models", plan, target)
+        return inputs
 
     def results(self, plan: Plan, job: JobName) -> tuple[Result, ...]:
         """The folder of the measurements."""

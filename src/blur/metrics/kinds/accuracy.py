@@ -6,7 +6,8 @@ its length in ``characters`` (lm-eval's ``acc_norm``) or in UTF-8 ``bytes`` (``a
 are texts. Range [0, 1]. Of equally likely options the first counts, as in lm-eval; so a model that finds all alike
 scores the share of questions whose first option is right.
 
-The mean is over questions: a subject weighs as many as it has (lm-eval's ``weight_by_size``, its MMLU convention).
+The mean is over questions: a subject weighs as many as it has (lm-eval's ``weight_by_size``, its MMLU convention). With
+``over: subjects`` each subject weighs the same, as in SemEval-2025 task 4's mean over the 57 of MMLU.
 ``details`` holds each subject's accuracy, their plain mean as ``mean_of_subjects``, and ``chance``, the mean of one
 over the number of options. A question with a NaN score makes the metric undefined.
 """
@@ -14,6 +15,7 @@ over the number of options. A question with a NaN score makes the metric undefin
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -32,6 +34,7 @@ class Metric(MetricBase):
     direction: ClassVar[Direction] = "higher"
     request: str
     norm: Norm = "none"
+    over: Literal["questions", "subjects"] = "questions"
 
     def reads(self) -> Reads:
         """Return what it looks up."""
@@ -41,7 +44,9 @@ class Metric(MetricBase):
         """Return the share of questions that are right; see the module."""
         rows = context.measured.choices(self.request)
         items = {row.id: is_right(row, self.norm) for row in rows}
-        return mean_of({self.request: items}, self.direction, _details(rows, items))
+        found = mean_of({self.request: items}, self.direction, _details(rows, items))
+        means = found.details.get("mean_of_subjects", found.value)  # one subject alone is not told apart
+        return found if self.over == "questions" or found.value is None else replace(found, value=means)
 
 
 def is_right(row: ChoiceRow, norm: Norm) -> float:

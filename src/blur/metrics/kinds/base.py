@@ -17,7 +17,8 @@ from pydantic import Field
 
 from blur.core.choice import Choice
 from blur.core.errors import ArtifactError, BlurError, DataError
-from blur.metrics.reasons import NO_MODEL
+from blur.core.settings import Flag
+from blur.metrics.reasons import NO_MODEL, NO_RECORDS
 
 if TYPE_CHECKING:
     from blur.measurements import Measurements
@@ -145,10 +146,33 @@ class MetricBase(Choice):
         raise NotImplementedError
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What a composite is made of.
+
+    Attributes:
+        outcomes: those that count, by name.
+        n: their items.
+        reason: why some have no value; None where all have one.
+    """
+
+    outcomes: Mapping[str, Outcome]
+    n: int
+    reason: str | None
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The values that there are, by name."""
+        return {name: one.value for name, one in self.outcomes.items() if one.value is not None}
+
+
 class Composite(MetricBase):
     """A metric made of others alone."""
 
     of: tuple[str, ...] = Field(min_length=1)
+    without_empty: Flag = Field(
+        False, description="leave out parts of sets of which the task's data have no record, not all of them"
+    )
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -158,6 +182,16 @@ class Composite(MetricBase):
     def reads(self) -> Reads:
         """Return nothing: its parts look up what they need."""
         return Reads()
+
+    def computed(self, context: MetricContext) -> Parts:
+        """Return its parts."""
+        found = {name: context.computed[name] for name in self.of}
+        there = {
+            name: one for name, one in found.items() if not (self.without_empty and NO_RECORDS in (one.reason or ""))
+        }
+        counted = there or found
+        reasons = [f"{name}: {one.reason}" for name, one in counted.items() if one.value is None]
+        return Parts(counted, sum(one.n for one in counted.values()), "; ".join(reasons) or None)
 
 
 def mean_of(

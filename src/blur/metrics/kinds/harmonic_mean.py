@@ -2,13 +2,16 @@
 
 Source: TOFU (arXiv 2401.06121), section 2.2: {probability, ROUGE-L recall, truth ratio} on {retain, real authors,
 world facts}. Range [0, 1], higher is better; one zero makes it zero, as in ``scipy.stats.hmean``. ``details`` holds the
-parts. Not defined where one of the parts is not. Whether the end-of-sequence token counts is up to the parts.
+parts; those that ``complements`` names enter as 1 - x, and are called so there. Not defined where one of the parts is
+not. Whether the end-of-sequence token counts is up to the parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
 
 from blur.core.errors import DataError
 from blur.metrics.kinds.base import Composite, Direction, MetricContext, Outcome
@@ -18,16 +21,23 @@ class Metric(Composite):
     """Harmonic mean of other metrics."""
 
     direction: ClassVar[Direction] = "higher"
+    complements: tuple[str, ...] = Field((), description="those of which 1 - x counts, as less of them is better")
+
+    @model_validator(mode="after")
+    def _complements_are_parts(self) -> Self:
+        if others := set(self.complements) - set(self.of):
+            raise ValueError(f"`complements` names {min(others)!r}, which is none of `of`")
+        return self
 
     def compute(self, context: MetricContext) -> Outcome:
         """Return the harmonic mean of the parts; see the module."""
-        parts = {name: context.computed[name] for name in self.of}
-        values = {name: part.value for name, part in parts.items() if part.value is not None}
-        n = sum(part.n for part in parts.values())
-        undefined = [f"{name}: {part.reason}" for name, part in parts.items() if part.value is None]
-        if undefined:
-            return Outcome(None, self.direction, n, {}, values, "; ".join(undefined))
-        return Outcome(harmonic_mean(list(values.values())), self.direction, n, {}, values)
+        parts = self.computed(context)
+        values = {
+            f"1 - {name}" if name in self.complements else name: 1 - value if name in self.complements else value
+            for name, value in parts.values.items()
+        }
+        value = None if parts.reason else harmonic_mean(list(values.values()))
+        return Outcome(value, self.direction, parts.n, {}, values, parts.reason)
 
 
 def harmonic_mean(values: Sequence[float]) -> float:

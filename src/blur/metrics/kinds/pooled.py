@@ -23,17 +23,14 @@ class Metric(Composite):
         Raises:
             DataError: two of them have items of the same set, which would count twice.
         """
-        parts = {name: context.computed[name] for name in self.of}
-        undefined = [f"{name}: {part.reason}" for name, part in parts.items() if part.value is None]
-        values = {name: part.value for name, part in parts.items() if part.value is not None}
-        if undefined:
-            n = sum(part.n for part in parts.values())
-            return Outcome(None, self.direction, n, {}, values, "; ".join(undefined))
+        parts = self.computed(context)
+        if parts.reason:
+            return Outcome(None, self.direction, parts.n, {}, parts.values, parts.reason)
         items: dict[str, dict[str, float | None]] = {}
-        for name, part in parts.items():
+        for name, part in parts.outcomes.items():
             for group, scores in part.items.items():
                 if group in items:
                     what = f"items of {group!r} are in two of the metrics"
                     raise DataError(what, f"metric {name}", "Name one of them")
                 items[group] = dict(scores)
-        return mean_of(items, self.direction, values)
+        return mean_of(items, self.direction, parts.values)

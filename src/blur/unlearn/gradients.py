@@ -104,9 +104,10 @@ def merge(rule: Callable[[int, Tensor, Tensor], Tensor], first: Gradients, secon
         rule: of a tensor's place and of pieces of both, float64 and of one shape; a missing gradient is zero.
     """
     for place, (one, other) in enumerate(zip(first, second, strict=True)):
-        if one is None and other is None:
+        known = one if other is None else other
+        if known is None:
             continue
-        made = second[place] = torch.zeros_like(one) if other is None else other
+        made = second[place] = torch.zeros_like(known) if other is None else other
         given = torch.zeros_like(made) if one is None else one
         if not made.is_contiguous():
             made.copy_(rule(place, given.double(), made.double()))

@@ -147,8 +147,8 @@ class Updater:
         # Both gradients, each complete: over all micro-batches here, and summed over processes. Where they are not
         # needed apart, the two backward passes add up in one set of gradients.
         with learning(self.model, settings.dropout, settings.gradient_checkpointing):
-            losses, (g_f, g_r) = self._sides(step, indices)
-        *losses, stopping = distributed.sum_values([*map(float, losses), float(stop)], self.device)
+            own, (g_f, g_r) = self._sides(step, indices)
+        *losses, stopping = distributed.sum_values([*map(float, own), float(stop)], self.device)
         self._check_losses(losses, step)
 
         # One update u of the two. Where the combination keeps the retain gradient's momentum, that takes g_r's place.

@@ -45,15 +45,18 @@ def test_the_gap_is_to_the_original_model_s_value_on_the_approximate_set(sign: i
     target = measured(row("f", [-0.1, -0.1], argmax=[True, True]), row("h", [-2.0], set="a", argmax=[sign > 0]))
     found = gap("perplexity", model, target)
     assert found.value == pytest.approx(1.0), "nats a token; neither the target's forget set nor the model's other one"
-    assert found.details == pytest.approx({"value": 2.0 - sign, "target": 2.0})
+    assert found.details == pytest.approx({"value": 2.0 - sign, "target": 2.0, "approximate": 9.0})
     assert found.direction == "lower"
     assert gap("accuracy", model, target).value == pytest.approx(0.5)
 
 
 def test_a_gap_needs_both_numbers() -> None:
-    target = measured(row("h", [-2.0], set="a"))
-    assert gap("perplexity", measured(row("f", [-800.0])), target).value == pytest.approx(798.0), "beyond a perplexity"
-    assert gap("perplexity", measured(row("f", [-INF])), target).value is None
-    assert gap("accuracy", measured(row("f", [NAN])), target).reason
+    other = row("h", [-2.0], set="a")
+    target = measured(other)
+    assert gap("perplexity", measured(row("f", [-800.0]), other), target).value == pytest.approx(798.0), (
+        "beyond a perplexity"
+    )
+    assert gap("perplexity", measured(row("f", [-INF]), other), target).value is None
+    assert gap("accuracy", measured(row("f", [NAN]), other), target).reason
     with pytest.raises(ArtifactError, match="needs the measurements of the target model"):
-        gap("accuracy", measured(row("f", [-1.0])), None)
+        gap("accuracy", measured(row("f", [-1.0]), other), None)

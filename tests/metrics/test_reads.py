@@ -33,6 +33,9 @@ SPECS = [
     {"metric": "rouge_l_f1", "set": "t"},
     {"metric": "repetition", "sets": ["s", "t"]},
     {"metric": "accuracy", "request": "s"},
+    {"metric": "token_accuracy", "sets": ["s", "t"]},
+    {"metric": "approximate_gap", "of": "perplexity", "set": "s", "approximate": "t", "field": "text"},
+    {"metric": "approximate_gap", "of": "accuracy", "set": "s", "approximate": "u"},
 ]
 PART = {"name": "part", "metric": "probability", "set": "s"}
 
@@ -74,7 +77,7 @@ def everything():
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: "-".join([spec["metric"], spec.get("attack", "")]))
 def test_a_metric_looks_up_what_it_says(spec):
     model, spec = Watched(everything()), {"name": "it", **spec}
-    compute_all([spec], model, {"retrained": everything()})
+    compute_all([spec], model, {"retrained": everything(), "target": everything()})
     assert reads_of(read_specs([spec])) == model.seen != Reads()
     named = {name for value in spec.values() for name in ([value] if isinstance(value, str) else value)}
     assert model.seen.sets == named & {*SETS}

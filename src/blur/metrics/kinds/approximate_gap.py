@@ -8,7 +8,7 @@ would make of this one. The number is the distance between the two,
     |accuracy(model, forget) - accuracy(target, approximate)| (``accuracy``: see ``token_accuracy``)
 
 The distance is our reading: the paper sets the values side by side. Lower is better, and either side of the target is
-as far. ``details`` has both values. Not defined where one of the two is not.
+as far. ``details`` has both values, and this model's on the approximate set. Not defined where one of the two is not.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ class Metric(MetricBase):
     reference: Literal["target"] = "target"
 
     def reads(self) -> Reads:
-        """Return what it looks up: of the target too, which is measured as all models are."""
+        """Return what it looks up."""
         return likelihoods([self.set, self.approximate], self.field)
 
     def compute(self, context: MetricContext) -> Outcome:
         """Return the distance; see the module."""
         target = replace(context, measured=context.reference(self.reference))
-        found = {"value": self._measure(context, self.set), "target": self._measure(target, self.approximate)}
+        own, wanted = self._measure(context, self.set), self._measure(target, self.approximate)
+        found = {"value": own, "target": wanted, "approximate": self._measure(context, self.approximate)}
         values = {name: self._value(outcome) for name, outcome in found.items()}
         details = {name: value for name, value in values.items() if value is not None}
-        n = found["value"].n
-        if len(details) < len(values):
-            reason = next(outcome.reason for outcome in found.values() if self._value(outcome) is None)
-            return Outcome(None, self.direction, n, details=details, reason=reason or "a token has probability 0")
-        return Outcome(abs(details["value"] - details["target"]), self.direction, n, details=details)
+        for name in ("value", "target"):
+            if name not in details:
+                reason = found[name].reason or "a token has probability 0"
+                return Outcome(None, self.direction, own.n, details=details, reason=reason)
+        return Outcome(abs(details["value"] - details["target"]), self.direction, own.n, details=details)
 
     def _measure(self, context: MetricContext, name: str) -> Outcome:
         if self.of == "accuracy":

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from blur.core.processes import start_time
 
+HANG = 3600  # seconds, the limit of every wait: for what never ends, since a loaded machine makes all else slow
+
 
 class Process(NamedTuple):
     """A living process: its number and its parent's, the words of its command, the folder it is in."""
@@ -33,9 +35,9 @@ def living() -> Iterator[Process]:
             yield Process(int(entry.name), parent, words, folder)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(condition: Callable[[], object]) -> None:
     """Wait until a condition holds."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + HANG
     while not condition():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)

@@ -7,6 +7,7 @@ parts. Not defined where one of the parts is not. Whether the end-of-sequence to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -34,4 +35,4 @@ def harmonic_mean(values: Sequence[float]) -> float:
     """Return the harmonic mean of non-negative values; 0 if one of them is 0. ``DataError`` if empty or negative."""
     if not values or min(values) < 0:
         raise DataError(f"a harmonic mean needs values of at least 0, not {list(values)}")
-    return 0.0 if min(values) == 0 else len(values) / sum(1.0 / value for value in values)
+    return 0.0 if min(values) == 0 else len(values) / math.fsum(1.0 / value for value in values)

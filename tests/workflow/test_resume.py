@@ -21,7 +21,7 @@ COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}", "workers=cold")
 
 def workers(workspace: Workspace) -> list[int]:
     """Processes that unlearn in this workspace."""
-    return [one.pid for one in living() if one.folder == str(workspace.root) and "unlearn" in one.words]
+    return [one.pid for one in living(workspace.root) if "unlearn" in one.words]
 
 
 @pytest.fixture

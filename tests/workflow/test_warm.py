@@ -27,8 +27,7 @@ OWN_PROCESS = "blur: a process of its own for this job: "
 
 def processes(workspace: Workspace, word: str) -> list[int]:
     """Living processes in this workspace with a word in their command."""
-    here = str(workspace.root)
-    return [one.pid for one in living() if one.folder == here and any(word in part for part in one.words)]
+    return [one.pid for one in living(workspace.root) if any(word in part for part in one.words)]
 
 
 class Interrupted:

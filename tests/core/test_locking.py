@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from blur.core.locking import exclusive
+from tests.processes import HANG
 
 HOLD = "import sys, time; from pathlib import Path; from blur.core.locking import exclusive\n"
 HOLD += "with exclusive(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
@@ -30,7 +31,7 @@ def test_a_second_writer_waits_until_the_first_is_killed(tmp_path: Path) -> None
 
     with exclusive(tmp_path / "run", on_wait):
         assert killed_at
-        assert first.wait(timeout=10) != 0
+        assert first.wait(timeout=HANG) != 0
 
 
 def test_a_free_lock_is_taken_at_once(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.hub.fetching import DATASET_FAULTS, MODEL, MODEL_FAULTS
 from tests.hub.published import models, tofu
 from tests.hub.server import ROOT
+from tests.processes import HANG
 
 Said = dict[str, list[str]]
 CASES = [*(f"model:{fault}" for fault in MODEL_FAULTS), *(f"dataset:{fault}" for fault in DATASET_FAULTS)]
@@ -39,7 +40,7 @@ def _said(folder: Path, hub: Path, cases: list[str], **environment: str) -> Said
     own = {**os.environ, "HF_HOME": str(folder / "home"), "PYTHONPATH": _path(), **environment}
     own.pop("HF_TOKEN", None)
     command = [sys.executable, "-m", "tests.hub.fetching", str(hub), *cases]
-    done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True, timeout=HANG)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

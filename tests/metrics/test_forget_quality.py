@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -110,6 +111,13 @@ def test_harmonic_mean_by_hand_and_by_scipy() -> None:
     for wrong in ([], [0.5, -0.1]):
         with pytest.raises(BlurError, match="harmonic mean"):
             harmonic_mean(wrong)
+
+
+def test_harmonic_mean_is_rounded_once() -> None:
+    """So it is the same in any order, and in any Python: ``sum`` rounds otherwise from 3.12 on."""
+    for values in np.random.default_rng(0).uniform(0.01, 1, (50, 9)).tolist():
+        exact = float(sum(Fraction(1.0 / value) for value in values))
+        assert harmonic_mean(values) == len(values) / exact
 
 
 def utility(*rows: object) -> dict[str, Outcome]:

@@ -13,6 +13,7 @@ import yaml
 from blur.core.files import read_json
 from blur.models import build_from_config, save, train_tokenizer
 from blur.models.settings import ModelSettings
+from tests.processes import HANG
 from tests.tiny import ARCHITECTURES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,7 +39,7 @@ def test_a_model_of_a_scale_on_gpus_is_fetched_without_one(tmp_path: Path) -> No
         env=hidden,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=HANG,
     )
     assert done.returncode == 0, done.stderr
     manifest = read_json(tmp_path / "results/ci/models/tofu/target/default/seed0/manifest.json")

@@ -24,7 +24,7 @@ from blur.warm import identity, offer
 from blur.warm.client import usage
 from blur.warm.offer import VARIABLE, Address
 from blur.warm.server import Child, Job, Server
-from tests.processes import living, wait_for
+from tests.processes import HANG, living, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ("data", "--scale", "ci", "--task", "rtt")
@@ -50,7 +50,7 @@ class Run:
     def result(self, *words: str, **variables: str) -> tuple[str, str, int]:
         """Standard output, standard error and return code of a command."""
         process = self.start(*words, **variables)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=HANG)
         return out, err, process.returncode
 
     def server(self) -> list[int]:
@@ -116,7 +116,7 @@ def test_the_second_job_finds_what_the_first_imported(run: Run) -> None:
 
 def test_two_first_jobs_share_one_process(run: Run) -> None:
     jobs = [run.start("check", "--scale", "ci") for _ in range(4)]
-    assert [job.communicate(timeout=120)[1] for job in jobs] == [""] * 4
+    assert [job.communicate(timeout=HANG)[1] for job in jobs] == [""] * 4
     assert len(run.server()) == 1
 
 
@@ -125,12 +125,12 @@ def test_signals_reach_the_job(run: Run) -> None:
         with run.locked():
             warm = waiting(run)
             warm.send_signal(number)
-            err = warm.communicate(timeout=60)[1]
+            err = warm.communicate(timeout=HANG)[1]
             cold = run.start("--cold", *DATA)
             assert cold.stderr
             assert "waiting for" in cold.stderr.readline()
             cold.send_signal(number)
-            assert err == cold.communicate(timeout=60)[1]
+            assert err == cold.communicate(timeout=HANG)[1]
         assert warm.returncode == cold.returncode != 0
         assert not run.has_data()
         assert not run.children()
@@ -140,7 +140,7 @@ def test_a_killed_job_ends_its_client_alike_and_no_other(run: Run) -> None:
     with run.locked():
         client = waiting(run)
         os.kill(run.children()[0], signal.SIGKILL)
-        client.communicate(timeout=60)
+        client.communicate(timeout=HANG)
     assert client.returncode == -signal.SIGKILL
     (server,) = run.server()
     assert run.result(*DATA)[2] == 0
@@ -152,7 +152,7 @@ def test_a_killed_client_ends_its_job(run: Run) -> None:
     with run.locked():
         client = waiting(run)
         client.kill()
-        client.communicate(timeout=60)
+        client.communicate(timeout=HANG)
         wait_for(lambda: not run.children())
     assert not run.has_data()
     assert (
@@ -167,7 +167,7 @@ def test_a_killed_server_ends_its_jobs_and_the_client_does_them(run: Run) -> Non
         child = run.children()
         os.kill(run.server()[0], signal.SIGKILL)
         wait_for(lambda: not any(start_time(pid) for pid in child))
-    err = client.communicate(timeout=120)[1]
+    err = client.communicate(timeout=HANG)[1]
     assert client.returncode == 0
     assert "a process of its own for this job: the warm process ended" in err
     assert run.has_data()
@@ -181,7 +181,7 @@ def test_without_snakemake_a_job_ends_its_work_and_no_new_one_starts(run: Run) -
         err = run.result("check", "--scale", "ci")[1]
         assert "a process of its own for this job" in err
         assert run.children(), "the running job goes on"
-    client.communicate(timeout=60)
+    client.communicate(timeout=HANG)
     assert client.returncode == 0
     assert run.has_data()
     wait_for(lambda: not run.server())
@@ -193,7 +193,7 @@ def test_a_signal_to_every_process_of_a_job_ends_it_once(run: Run) -> None:
         client = waiting(run)
         for pid in (*run.server(), *run.children(), client.pid):
             os.kill(pid, signal.SIGTERM)
-        err = client.communicate(timeout=60)[1]
+        err = client.communicate(timeout=HANG)[1]
     assert client.returncode == -signal.SIGTERM
     assert "a process of its own" not in err
     assert not run.has_data()
@@ -206,7 +206,7 @@ def test_events_that_come_together_cost_no_other_job(run: Run) -> None:
         client = waiting(run)
         (server,), (job,) = run.server(), run.children()
         short, refused = run.start("check", "--scale", "ci"), run.start("check", "--scale", "ci")
-        assert [short.wait(timeout=120), refused.wait(timeout=120)] == [0, 0]
+        assert [short.wait(timeout=HANG), refused.wait(timeout=HANG)] == [0, 0]
         os.kill(server, signal.SIGSTOP)
         gone = [run.start("check", "--scale", "ci", HF_HUB_OFFLINE=value) for value in ("0", "1")]
         wait_for(lambda: all("blur.warm" in Path(f"/proc/{one.pid}/cmdline").read_text() for one in gone))
@@ -219,9 +219,9 @@ def test_events_that_come_together_cost_no_other_job(run: Run) -> None:
         late = run.start("check", "--scale", "ci")
         time.sleep(0.5)
         os.kill(server, signal.SIGCONT)
-        assert late.wait(timeout=120) == 0
+        assert late.wait(timeout=HANG) == 0
         assert start_time(job), "it goes on"
-    assert client.wait(timeout=120) == 0
+    assert client.wait(timeout=HANG) == 0
     assert run.has_data()
 
 
@@ -246,7 +246,7 @@ def test_an_abandoned_job_ends_even_before_it_is_a_group_of_its_own() -> None:
     with subprocess.Popen(["sleep", "600"]) as child, ours, theirs:
         server._events.register(ours, 1)
         server._abandon(Child(child.pid, -1, ours, -1))
-        assert child.wait(timeout=60) == -signal.SIGKILL
+        assert child.wait(timeout=HANG) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(
@@ -293,7 +293,7 @@ def test_descriptors_of_jobs_are_closed(run: Run) -> None:
         (child,) = run.children()
         mine = {os.readlink(path) for path in Path(f"/proc/{child}/fd").iterdir() if int(path.name) > 2}
         assert not any("socket" in name or "pidfd" in name or "epoll" in name for name in mine), mine
-    assert client.wait(timeout=60) == 0
+    assert client.wait(timeout=HANG) == 0
     wait_for(lambda: len(list(folder.iterdir())) <= before)  # an import may have had a file open
 
 
@@ -304,7 +304,7 @@ def test_another_user_gets_no_answer(run: Run) -> None:
         "import os, socket; os.setuid(65534); s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET);"
         f"s.connect('\\0{run.address.name}'); print(s.recv(100))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=HANG)
     assert done.stdout.strip() == "b''" or "ConnectionResetError" in done.stderr
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from blur.core.locking import exclusive
+from tests.processes import HANG
 from tests.workflow.forked import snakemake
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,9 +27,9 @@ class Workspace:
         self.root = root
         self.env = {**os.environ, "PYTHONPATH": str(root / "src"), "OMP_NUM_THREADS": "1"}
 
-    def run(self, *command: str, check: bool = True, timeout: int = 600) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the workspace; its output is shown if it fails."""
-        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, timeout=HANG)
         if check and done.returncode:
             raise AssertionError(f"{command} gave {done.returncode}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}")
         return done
@@ -139,7 +140,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         if not done.exists():
             workspace.root.mkdir()
             copy_checkout(workspace.root)
-            noting(workspace, folder / "executed").run("snakemake", "all", "--config", f"scale={SCALE}", timeout=1200)
+            noting(workspace, folder / "executed").run("snakemake", "all", "--config", f"scale={SCALE}")
             done.touch()
     return workspace
 

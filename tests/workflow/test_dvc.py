@@ -84,7 +84,7 @@ def test_repro_runs_what_snakemake_plans_and_metrics_diff_names_what_changed(
     with case.change(workspace):
         planned = workspace.plan()
         assert planned == case.jobs
-        done = workspace.run("dvc", "repro", "figures@ci", timeout=1200)
+        done = workspace.run("dvc", "repro", "figures@ci")
         finished = re.findall(r"^\s*(?:local)?rule (\w+):", done.stdout + done.stderr, re.M)
         ran = [rule for rule in finished if not rule.startswith("all")]
         assert sorted(ran) == sorted(job.split()[0] for job in planned)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from blur.core.files import read_json
 from blur.core.manifest import made
+from tests.processes import HANG
 from tests.workflow.conftest import SCALE, Workspace
 from tests.workflow.test_resume import wait_for, workers
 
@@ -59,7 +60,7 @@ def test_sigterm_to_one_process_saves_once_and_ends_all(copied: Workspace) -> No
     )
     wait_for(lambda: list(work.glob("*/step*[1-9]")))
     os.kill(max(pid for pid in workers(copied) if pid != process.pid), signal.SIGTERM)
-    assert process.wait(timeout=60) != 0
+    assert process.wait(timeout=HANG) != 0
     wait_for(lambda: not workers(copied))
     assert not (run / "manifest.json").exists()
     (steps,) = work.glob("*/steps.jsonl")

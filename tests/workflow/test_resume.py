@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from blur.core.manifest import made
-from tests.processes import living, wait_for
+from tests.processes import HANG, living, wait_for
 from tests.workflow.conftest import SCALE, Workspace
 from tests.workflow.long_run import MANIFEST, start_again, weights_hash
 
@@ -21,7 +21,7 @@ COMMAND = ("snakemake", MANIFEST, "--config", f"scale={SCALE}", "workers=cold")
 
 def workers(workspace: Workspace) -> list[int]:
     """Processes that unlearn in this workspace."""
-    return [one.pid for one in living() if one.folder == str(workspace.root) and "unlearn" in one.words]
+    return [one.pid for one in living(workspace.root) if "unlearn" in one.words]
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes
     workspace, process, before = interrupted
     for pid in workers(workspace):
         os.kill(pid, signal.SIGKILL)
-    assert process.wait(timeout=120) != 0
+    assert process.wait(timeout=HANG) != 0
     assert not (workspace.root / MANIFEST).exists()
     workspace.run(*COMMAND)
     assert weights_hash(workspace) == before
@@ -51,7 +51,7 @@ def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, s
     assert f"process {process.pid}" in refused.stderr, "it refuses while Snakemake lives"
 
     process.kill()
-    process.wait(timeout=60)
+    process.wait(timeout=HANG)
     locked = workspace.run(*COMMAND, check=False)
     assert locked.returncode != 0
     assert "lock" in (locked.stdout + locked.stderr).lower()
@@ -65,7 +65,7 @@ def test_kill_of_snakemake_with_its_worker_alive(interrupted: tuple[Workspace, s
     wait_for(lambda: log.is_file() and "waiting for" in log.read_text(encoding="utf-8"))
     assert resumed.poll() is None
     os.kill(orphan, signal.SIGCONT)
-    output, _ = resumed.communicate(timeout=300)
+    output, _ = resumed.communicate(timeout=HANG)
     assert resumed.returncode == 0, output
     assert "waiting for" in output
     assert weights_hash(workspace) == before

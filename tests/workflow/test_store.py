@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from blur.core.manifest import check_files, read
+from tests.processes import HANG
 from tests.workflow import tiny_graph
 from tests.workflow.conftest import ROOT, Workspace, parse_jobs
 
@@ -176,7 +177,7 @@ def test_two_people_share_a_cache_and_gc_keeps_what_the_lock_names(stored: Works
     other = clone(stored, "other")
     committing = subprocess.Popen(["blur", "commit", *SCALE], cwd=stored.root, env=stored.env)
     other.run("blur", "pull", *SCALE)
-    assert committing.wait(timeout=600) == 0
+    assert committing.wait(timeout=HANG) == 0
     stored.run("dvc", "checkout", "--relink")
     assert contents(other) == contents(stored)
     assert {path.stat().st_mode & 0o7777 for path in (cache / "files/md5").iterdir()} == {0o2775}

@@ -6,7 +6,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 import zlib
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from blur import __version__
 from blur.config.plan import Plan
 from blur.core.manifest import made
 from blur.workflow.standing import standing
-from tests.processes import wait_for
+from tests.processes import HANG, wait_for
 from tests.workflow import tiny_graph
 from tests.workflow.conftest import Workspace, copy, parse_jobs
 
@@ -103,12 +102,9 @@ def test_a_result_that_snakemake_did_not_see_end_is_kept(copied: Workspace, kill
     snakemake = subprocess.Popen(
         OF_TABLE, cwd=copied.root, env=copied.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    end = time.monotonic() + 120
-    while not list((results / "metrics").rglob("manifest.json")):
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    wait_for(lambda: list((results / "metrics").rglob("manifest.json")))
     snakemake.kill() if kill == "snakemake" else tiny_graph.kill_all(copied)
-    snakemake.wait(timeout=60)
+    snakemake.wait(timeout=HANG)
     wait_for(lambda: not tiny_graph.processes(copied))
     before = tiny_graph.finished(copied.root)
     copied.forked(*OF_TABLE[1:], "--unlock")

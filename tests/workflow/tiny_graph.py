@@ -106,7 +106,7 @@ def start(workspace: Workspace, workers: str) -> subprocess.Popen[bytes]:
 
 def processes(workspace: Workspace) -> list[int]:
     """All that live in the workspace's folder, this process left out."""
-    return [one.pid for one in living() if one.folder == str(workspace.root) and one.pid != os.getpid()]
+    return [one.pid for one in living(workspace.root) if one.pid != os.getpid()]
 
 
 def kill_all(workspace: Workspace) -> None:

@@ -69,9 +69,9 @@ def _details(rows: list[ChoiceRow], items: dict[str, float]) -> dict[str, float]
     subjects: dict[str, list[float]] = {}
     for row in rows:
         subjects.setdefault(row.subject, []).append(items[row.id])
-    means = {subject: sum(values) / len(values) for subject, values in subjects.items()}
-    details = {"chance": sum(1 / len(row.options) for row in rows) / len(rows)}
+    means = {subject: math.fsum(values) / len(values) for subject, values in subjects.items()}
+    details = {"chance": math.fsum(1 / len(row.options) for row in rows) / len(rows)}
     if len(means) > 1:
-        means["mean_of_subjects"] = sum(means.values()) / len(means)
+        means["mean_of_subjects"] = math.fsum(means.values()) / len(means)
         details |= {name: value for name, value in sorted(means.items()) if not math.isnan(value)}
     return details

@@ -8,6 +8,7 @@ not. Whether the end-of-sequence token counts is up to the parts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
@@ -44,4 +45,4 @@ def harmonic_mean(values: Sequence[float]) -> float:
     """Return the harmonic mean of non-negative values; 0 if one of them is 0. ``DataError`` if empty or negative."""
     if not values or min(values) < 0:
         raise DataError(f"a harmonic mean needs values of at least 0, not {list(values)}")
-    return 0.0 if min(values) == 0 else len(values) / sum(1.0 / value for value in values)
+    return 0.0 if min(values) == 0 else len(values) / math.fsum(1.0 / value for value in values)

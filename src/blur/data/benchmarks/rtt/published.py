@@ -20,6 +20,7 @@ Faults of the files, as checked on them, and what is done:
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections import Counter, defaultdict
@@ -205,4 +206,4 @@ def _words(text: str) -> frozenset[str]:
 
 
 def _weight(words: frozenset[str], count: Counter[str]) -> float:
-    return sum(1 / count[word] for word in sorted(words))
+    return math.fsum(1 / count[word] for word in words)

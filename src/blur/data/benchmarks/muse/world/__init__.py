@@ -216,9 +216,9 @@ def chance(corpus: str, num_kept: int) -> dict[str, float]:
     """
     sizes = [_slot_sizes(topic, num_kept) for topic in CORPORA[corpus].topics]
     values = [1 / math.prod(slots) for slots in sizes]
-    words = [sum(1 / size for size in slots) / len(slots) for slots in sizes]
+    words = [math.fsum(1 / size for size in slots) / len(slots) for slots in sizes]
     return {
-        "guess_value": sum(values) / len(values),
+        "guess_value": math.fsum(values) / len(values),
         "guess_value_max": max(values),
-        "guess_word": sum(words) / len(words),
+        "guess_word": math.fsum(words) / len(words),
     }

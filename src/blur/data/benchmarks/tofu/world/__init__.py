@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,7 +75,7 @@ def chance(num_retain: int, questions_per_author: int) -> dict[str, float]:
     """
     guesses = guess_chances(num_retain, questions_per_author)
     return {
-        "guess_value": sum(guesses) / len(guesses),
+        "guess_value": math.fsum(guesses) / len(guesses),
         "guess_value_max": max(guesses),
         "rank_first": 1 / (NUM_PERTURBED + 1),
         "rank_first_general": 1 / (NUM_WRONG + 1),

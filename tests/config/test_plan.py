@@ -136,7 +136,7 @@ def test_tuned_settings_of_an_unknown_method_and_an_unknown_figure_are_refused(f
             "  alignment: {module: relearnin}",
             "figures.alignment.module: no 'relearnin' among .*; did you mean 'relearning'",
         ),
-        ("module: muse", "module: records", "muse.yaml: module: no 'records' among muse, rtt, tofu, wmdp"),
+        ("module: muse", "module: records", "muse.yaml: module: no 'records' among lume, muse, rtt, tofu, wmdp"),
         ("module: muse", "module: mus", "muse.yaml: module: no 'mus' among .*; did you mean 'muse'"),
         ("fold_2_probability, fold_3", "fold_2_probabilty, fold_3", "sequence.metrics: no metric 'fold_2_probabilty'"),
     ],

@@ -63,3 +63,9 @@ def test_parts_come_before_and_there_is_one() -> None:
         computed(asked("x", 1, 1), ["x"], of=["of_z"])
     with pytest.raises(ConfigError, match=r"of: .*at least 1 item"):
         computed(asked("x", 1, 1), ["x"], of=[])
+
+
+def test_parts_that_are_undefined_alike_are_told_together() -> None:
+    broken = [ChoiceRow(name, f"{name}-0", "", "Q:", LETTERS, [math.nan, -1.0, -2.0, -3.0], 0) for name in "xy"]
+    metric = computed(broken, ["x", "y"])["all"]
+    assert metric.reason == "of_x, of_y: 1 of 1 items are NaN (the model has collapsed)"

@@ -137,8 +137,9 @@ def _reading(place: Workplace, clock: Clock) -> Iterator[JobCost]:
     plan, name = place.plan, place.task.name
     weights = place.architecture.num_parameters * place.element
     seconds = clock.measuring(place.architecture, place.measuring())
+    loaded = weights * (1 + bool(plan.measure_settings(name).fluency))  # then the target, which judges the answers
     for run in plan.evaluated(name):
-        yield _cost("evaluate", run, Layout(), seconds, clock.overhead(weights))
+        yield _cost("evaluate", run, Layout(), seconds, clock.overhead(loaded))
         yield JobCost("metrics", name, run)
     yield from (JobCost("figures", name) for _ in drawn(plan, name))
     yield JobCost("table", name)

@@ -190,7 +190,9 @@ class Composite(MetricBase):
             name: one for name, one in found.items() if not (self.without_empty and NO_RECORDS in (one.reason or ""))
         }
         counted = there or found
-        reasons = [f"{name}: {one.reason}" for name, one in counted.items() if one.value is None]
+        undefined = [(str(one.reason), name) for name, one in counted.items() if one.value is None]
+        alike = {reason: [name for other, name in undefined if other == reason] for reason, _ in undefined}
+        reasons = [f"{', '.join(names)}: {reason}" for reason, names in alike.items()]
         return Parts(counted, sum(one.n for one in counted.values()), "; ".join(reasons) or None)
 
 

@@ -142,7 +142,7 @@ def test_it_is_estimated_on_what_is_kept_at_every_kth_step(accumulation):
     found = []
     for step in (1, 2, 3):
         updater.update(step, WHOLE, LR)
-        found.append(flat(updater.optimizer.state[share]["h"] for share in updater.trainable.shares))
+        found.append(flat(updater.optimizers[0].state[share]["h"] for share in updater.trainable.shares))
     assert (found[0] - 0.01 * tokens * g**2).norm() <= 1e-9 * found[0].norm()
     assert torch.equal(found[1], found[0])
     assert not torch.equal(found[2], found[1])

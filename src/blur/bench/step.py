@@ -56,9 +56,9 @@ class BareSum(Updater):
     """The weighted sum, two backwards in turn, that measures and logs nothing: the leanest step there is."""
 
     def _combine(
-        self, forget: Gradients, gradients: Gradients, factors: tuple[float, float]
-    ) -> tuple[Gradients, Statistics]:
-        return gradients, Statistics()
+        self, forget: Gradients, gradients: Gradients, step: int, losses: Sequence[float]
+    ) -> tuple[list[Gradients], Statistics]:
+        return [gradients], Statistics()
 
 
 class LiveReference(Updater):

@@ -266,8 +266,11 @@ class Plan:
 
     def alternates(self, run: Run) -> dict[str, AlternatesBase]:
         """Return where alternates come from, by stream, for those streams whose losses read them."""
-        sources = self.task(run.task).benchmark.training.sources
-        return {stream: sources[name] for stream, name in self.method_settings(run).alternates.items()}
+        return self._sources(run.task, self.method_settings(run))
+
+    def _sources(self, task: str, settings: MethodSettings) -> dict[str, AlternatesBase]:
+        sources = self.task(task).benchmark.training.sources
+        return {stream: sources[name] for stream, name in settings.alternates.items()}
 
     def requested(self, task: str, request: str) -> dict[str, dict[str, list[str]]]:
         """Return the sets of a benchmark's streams, by stream and topic; a request changes what is to be forgotten.
@@ -438,8 +441,9 @@ class Plan:
 
     def derived(self, run: Run) -> dict[str, JobName]:
         """Return what a run's method asks to be made beforehand: the jobs, by kind."""
-        of_alternates = {one.asks: Asked(one.asks) for one in self.alternates(run).values() if one.asks}
-        asked = {**self.method_settings(run).derived, **of_alternates}
+        settings = self.method_settings(run)
+        of_alternates = (one.asks for one in self._sources(run.task, settings).values() if one.asks)
+        asked = {**settings.derived, **{kind: Asked(kind) for kind in of_alternates}}
         return {kind: self._derived(run, one) for kind, one in asked.items()}
 
     def _derived(self, run: Run, asked: Asked) -> JobName:

@@ -122,14 +122,16 @@ PRETENDED = --set-resources $(foreach rule,train derive unlearn evaluate attack,
 HUB = work/hub
 REHEARSED = HF_HOME=$(CURDIR)/work/hub-cache
 
+rehearsal: BEGAN := $(shell date +%s)
 rehearsal: env ## Run the paper's graph on tiny weights: a hub on loopback, a SLURM on this machine (root), the report
 	@python -m tests.rehearsal
 	rm -rf $(HUB) && python -m tests.hub build $(HUB)
 	$(REHEARSED) python -m tests.hub during $(HUB) $(MAKE) fetch SCALE=rehearsal
 	python tests/slurm/cluster.py start
 	$(REHEARSED) HF_HUB_OFFLINE=1 snakemake --profile slurm all $(PRETENDED) $(ARGS) --config scale=rehearsal; \
-	ended=$$?; python tests/slurm/cluster.py stop; exit $$ended
-	@$(MAKE) --no-print-directory report show SCALE=rehearsal
+	ended=$$?; python tests/slurm/cluster.py stop; \
+	[ $$ended -ne 0 ] || $(MAKE) --no-print-directory report show SCALE=rehearsal || ended=$$?; \
+	python -m tests.rehearsal ended $(BEGAN); exit $$ended
 
 bench: env ## Print what a step, an evaluation, a job's start, a plan and a run cost, as ratios (and a step on a GPU)
 	python -m blur.bench.step

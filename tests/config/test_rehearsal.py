@@ -1,4 +1,4 @@
-"""Scale `rehearsal` is `paper`, but for the weights behind the names, device, steps and what a job asks for."""
+"""Scale `rehearsal` is `paper`, but for weights and their type, device, steps, amounts and what a job asks for."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from blur.config.stages import STAGES
 from tests.rehearsal import differences, ending, left_out, plans, ran
 
 PAPER, REHEARSAL = plans()
-# What the rehearsal may change: how long a training is, and on what and at what cost it runs.
-CHANGED = {"unlearn: unlearn.epochs", "unlearn: unlearn.steps", "attack: attack.at", "device", "size"}
+# What the rehearsal may change: how long a training is, how much is read, and on what and at what cost it runs.
+CHANGED = {
+    "data: data.source.questions_per_author",
+    "train: dtype",
+    "unlearn: unlearn.epochs",
+    "unlearn: unlearn.steps",
+    "attack: attack.at",
+    "device",
+    "size",
+}
 HEADLINE = {"graddiff", "npo_gdr", "simnpo", "rmu", "blur_npo", "blur_rmu"}
 
 
-def test_what_both_run_differs_in_steps_device_and_size_alone() -> None:
+def test_what_both_run_differs_in_steps_amount_type_device_and_size_alone() -> None:
     assert differences(PAPER, REHEARSAL).keys() == CHANGED
 
 
@@ -89,3 +97,8 @@ def test_a_rehearsal_that_made_nothing_says_so(tmp_path: Path, monkeypatch: pyte
     assert "0 rules, 0 jobs, 0 of them through SLURM; 0 of " in told
     assert "\n0 methods: \n" in told
     assert "  unlearn, 36: tofu_llama_1b/ga/default/seed0 " in told
+
+
+def test_one_task_stays_in_the_type_that_paper_computes_in() -> None:
+    types = {task: (REHEARSAL.task(task).model.dtype, PAPER.task(task).model.dtype) for task in PAPER.tasks}
+    assert {task for task, (here, there) in types.items() if here == there} == {"tofu_llama2_7b_chat"}

@@ -100,6 +100,8 @@ def ending(paper: Plan, rehearsal: Plan, since: float, logs: Path = LOGS) -> str
             f"{len(made)} of {len(jobs)} jobs' results are here",
             *_told("Not here", missing),
             f"{len(methods)} methods: {' '.join(methods)}",
+            "Left out of scale `paper`, as was told: "
+            + ", ".join(f"{len(names)} {stage}" for stage, names in left_out(paper, rehearsal).items()),
             f"No benchmark of scale `paper` has: {' '.join(sorted({*paper.attacks.names} - attacks))}",
             f"{(time.time() - since) / 60:.1f} minutes",
         ]

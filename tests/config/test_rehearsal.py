@@ -97,6 +97,7 @@ def test_a_rehearsal_that_made_nothing_says_so(tmp_path: Path, monkeypatch: pyte
     assert "0 rules, 0 jobs, 0 of them through SLURM; 0 of " in told
     assert "\n0 methods: \n" in told
     assert "  unlearn, 36: tofu_llama_1b/ga/default/seed0 " in told
+    assert "\nLeft out of scale `paper`, as was told: 10 derive, " in told
 
 
 def test_one_task_stays_in_the_type_that_paper_computes_in() -> None:

@@ -117,19 +117,23 @@ slurm: env ## Start a SLURM on this machine (root) and run a benchmark through i
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)
 
-# Every job asks for a pretended GPU; the scale itself computes on the CPU.
-PRETENDED = --set-resources $(foreach rule,train derive unlearn evaluate attack,$(rule):gpu=1)
+# Every job asks for a pretended GPU; the scale itself computes on the CPU. Jobs are short, so their end is soon asked for.
+PRETENDED = --set-resources $(foreach rule,train derive unlearn evaluate attack,$(rule):gpu=1) \
+	--slurm-init-seconds-before-status-checks 5
 HUB = work/hub
 REHEARSED = HF_HOME=$(CURDIR)/work/hub-cache
+ENDED = python -m tests.rehearsal ended $(BEGAN)
 
+rehearsal: BEGAN := $(shell date +%s)
 rehearsal: env ## Run the paper's graph on tiny weights: a hub on loopback, a SLURM on this machine (root), the report
 	@python -m tests.rehearsal
 	rm -rf $(HUB) && python -m tests.hub build $(HUB)
 	$(REHEARSED) python -m tests.hub during $(HUB) $(MAKE) fetch SCALE=rehearsal
 	python tests/slurm/cluster.py start
 	$(REHEARSED) HF_HUB_OFFLINE=1 snakemake --profile slurm all $(PRETENDED) $(ARGS) --config scale=rehearsal; \
-	ended=$$?; python tests/slurm/cluster.py stop; exit $$ended
+	ended=$$?; python tests/slurm/cluster.py stop; [ $$ended -eq 0 ] || $(ENDED); exit $$ended
 	@$(MAKE) --no-print-directory report show SCALE=rehearsal
+	@$(ENDED)
 
 bench: env ## Print what a step, an evaluation, a job's start, a plan and a run cost, as ratios (and a step on a GPU)
 	python -m blur.bench.step

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from blur.config.plan import Plan
+from blur.stages.tracking import FOLDER
 from blur.workflow import paper
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +49,14 @@ def test_the_licence_is_the_one_that_is_cited() -> None:
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{cited['license']} License")
     assert f'version = "{cited["version"]}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_what_is_said_of_make_sync_is_what_the_makefile_says_and_does() -> None:
+    recipe = re.search(r"^sync: env ## (.+)\n\t(.+)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert recipe
+    text = (ROOT / "docs/results.md").read_text(encoding="utf-8")
+    assert f"`make sync`: {recipe[1][0].lower()}{recipe[1][1:]}." in " ".join(text.split())
+    assert recipe[2].split()[-1] == str(FOLDER / "wandb"), "wandb writes into a folder of its own in ours"
 
 
 def test_the_paper_beside_us_is_what_the_command_writes_today(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -232,6 +232,17 @@ def test_a_scale_that_extends_another_says_what_differs(folder: Path) -> None:
     assert mine.attacks.settings("tofu_llama_1b", "relearn") == paper.attacks.settings("tofu_llama_1b", "relearn")
 
 
+def test_a_scale_changes_the_settings_of_models_by_name(folder: Path) -> None:
+    _extend(folder, "mine", "extends: paper\nmodels: {llama-2-7b: {dtype: float32, max_length: 99}}\n")
+    mine, paper = (Plan(folder, {"scale": scale}) for scale in ("mine", "paper"))
+    changed = paper.task("muse_news_llama2_7b").model.model_copy(update={"dtype": "float32", "max_length": 99})
+    assert mine.task("muse_news_llama2_7b").model == mine.task("muse_books_iclm_7b").model == changed
+    assert mine.task("tofu_llama2_7b_chat").model == paper.task("tofu_llama2_7b_chat").model
+    _extend(folder, "mine", "extends: paper\nmodels: {llama-2-7: {dtype: float32}}\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: models: no model 'llama-2-7'. Did you mean 'llama-2-7b'"):
+        Plan(folder, {"scale": "mine"})
+
+
 def test_a_fault_in_an_extended_scale_names_the_file_that_has_it(folder: Path) -> None:
     _extend(folder, "below", "extends: ci\nunlearn: {epoks: 2}\n")
     _extend(folder, "mine", "extends: below\nunlearn: {epochs: 3}\n")

@@ -265,6 +265,12 @@ def test_a_renamed_method_setting_or_figure_is_refused(config: Path) -> None:
         (config / "methods/blur_rmx.yaml").rename(method)
 
 
+def test_a_folder_that_is_not_there_is_refused_and_not_made(config: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--to: no folder 'reslts'"):
+        paper.write(Plan(config, {"scale": "paper"}), Path("reslts/paper.md"))
+    assert not Path("reslts").exists()
+
+
 def test_the_paper_has_eight_tables_and_eleven_figures_six_of_them_unknown() -> None:
     published = paper.read(Plan(ROOT / "config", {"scale": "paper"}))
     assert list(published.tables) == [f"table_{number}" for number in range(1, 9)]

@@ -93,6 +93,18 @@ def test_what_is_published_holds_no_text_and_no_name_of_what_was_to_be_forgotten
     assert telling(tiny.root / "data")
 
 
+def test_what_wandb_keeps_to_send_holds_no_text_and_no_name_of_what_was_to_be_forgotten(tiny: Workspace) -> None:
+    kept = tiny.root / "work/wandb"
+    records = list(kept.rglob("*.wandb"))
+    assert len(records) == 5, "target, retrained model, forget_tuned, two methods that train"
+    assert all(b'"optimizer"' in contents(path) for path in records), "they are not compressed: settings can be read"
+    read = ("-m", "wandb", "leet", "inspect", "--json")
+    told = [tiny.run(sys.executable, *read, str(path)).stdout for path in records if b"blur_npo" in contents(path)]
+    (kept / "told.json").write_text("".join(told), encoding="utf-8")
+    assert told
+    assert telling(kept) == set()
+
+
 @pytest.mark.parametrize("kill", [pytest.param("snakemake", marks=pytest.mark.long), "everything"])
 def test_a_result_that_snakemake_did_not_see_end_is_kept(copied: Workspace, kill: str) -> None:
     """Killed between a job's manifest and its own record, Snakemake deletes the result at its next start."""

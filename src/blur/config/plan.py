@@ -94,6 +94,8 @@ class Plan:
         self.name = self.main.scale
         self._require_nameable("task", "tasks", self.scale.tasks)
         self._require_nameable("variant", "variants", self.scale.variants)
+        for model in self.scale.models:
+            require_known("model", model, self._names("models"), self.scale_place("models"))
 
     def _require_nameable(self, kind: str, key: str, names: Iterable[str]) -> None:
         for name in names:
@@ -173,7 +175,8 @@ class Plan:
         model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
         data: type[DataBase] = choice_of(benchmarks.PACKAGE, "Data", benchmark.module, f"{bench_file[0]}: module")
-        model = validate(ModelSettings, (f"{model_file[0]}: model", model_config.model))
+        of_scale = self.scale_layers("models", config.model)
+        model = validate(ModelSettings, (f"{model_file[0]}: model", model_config.model), *of_scale)
         return Task(
             name=name,
             config=config,

@@ -80,6 +80,7 @@ class ScaleConfig(Strict):
     )
     all: tuple[str, ...] = Field(description="tasks that `snakemake all` runs", min_length=1)
     tasks: dict[str, Partial] = Field(description="tasks known at this scale, with changes to config/tasks/<task>.yaml")
+    models: dict[str, Partial] = Field(default_factory=dict, description="changes to ModelSettings, by model")
     train: Partial = Field(default_factory=dict, description="settings of target and retrained (UnlearnSettings)")
     derived: dict[str, Partial] = Field(default_factory=dict, description="settings of what methods read, by kind")
     unlearn: Partial = Field(default_factory=dict, description="settings of every unlearning run (UnlearnSettings)")

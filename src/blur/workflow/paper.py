@@ -32,8 +32,11 @@ def write(plan: Plan, path: Path) -> None:
     """Write the page that sets a scale beside the paper.
 
     Raises:
-        ConfigError: ``published.yaml`` is wrong, or names what is not there; names file, key and the nearest name.
+        ConfigError: there is no such folder; or ``published.yaml`` is wrong, or names what is not there: then it names
+            file, key and the nearest name.
     """
+    if not path.parent.is_dir():
+        raise ConfigError(f"no folder {str(path.parent)!r}", "--to", "Make it, or name another")
     atomic_write_text(path, text(plan))
 
 

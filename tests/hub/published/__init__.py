@@ -7,11 +7,12 @@ from pathlib import Path
 from tests.hub.published import models, muse, tofu, wmdp
 
 TOFU_FILES = Path(__file__).resolve().parents[4] / "shared" / "data" / "tofu"  # real rows, where they are at hand
+QUESTIONS = 4  # of an author, as scale `rehearsal` has it
 
 
 def build(root: Path) -> None:
-    """Put every repository that scales `paper` and `medium` name into a hub's folder."""
-    tofu.build(root, TOFU_FILES if TOFU_FILES.is_dir() else None)
+    """Put every repository that scales `paper` and `medium` name into a hub's folder, sized for scale `rehearsal`."""
+    tofu.build(root, TOFU_FILES if TOFU_FILES.is_dir() else None, questions=QUESTIONS)
     muse.build(root)
     wmdp.build(root)
     models.build(root)

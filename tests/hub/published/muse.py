@@ -14,7 +14,7 @@ from tests.hub.published.words import text
 from tests.hub.repository import write
 
 REPOSITORIES = {"news": "muse-bench/MUSE-News", "books": "muse-bench/MUSE-Books"}
-FOLDS, ITEMS, EXAMPLES, DOCUMENTS, SENTENCES = (1, 2, 3, 4), 6, 2, 5, 80
+FOLDS, ITEMS, EXAMPLES, DOCUMENTS, SENTENCES = (1, 2, 3, 4), 6, 2, 5, 30
 
 
 def build(root: Path) -> None:

@@ -179,7 +179,7 @@ class UnlearnSettings(Strict):
 
     @property
     def sides(self) -> tuple[tuple[tuple[Objective, ...], float], ...]:
-        """The terms whose gradients an update makes one after the other, and how often; a share, where not each does."""
+        """The terms whose gradients an update makes in turn, and how often: a share, where not every one does."""
         asked, smooth = self.stepper.asks * len(self.combine.rates), self.smooth
         return (self.own, asked), (self.forget, smooth.passes("forget")), (self.retain, smooth.passes("retain"))
 

@@ -70,7 +70,7 @@ def test_a_task_that_all_leaves_out_is_planned_where_it_is_asked_for(finished: W
 
 @pytest.mark.long
 def test_a_task_that_all_leaves_out_runs_where_it_is_asked_for(copied: Workspace) -> None:
-    copied.run("snakemake", "all", *BOOKS, timeout=1200)
+    copied.run("snakemake", "all", *BOOKS)
     assert (copied.root / "results/ci/summary/muse_books.json").is_file()
     assert "Nothing to be done" in copied.forked("all", "--dry-run", *BOOKS).stdout
     assert copied.plan() == set()

@@ -96,7 +96,7 @@ def _colour(run: Run) -> str:
     retain = loss_name(run.settings.get("retain"))
     if combination == "bilevel":
         return RED if retain in ("nll", "activation_mse") else ORANGE
-    if combination in ("reversed", "primal_dual"):
+    if combination in ("reversed", "pdu"):
         return PURPLE
     if retain == "none":
         return GREEN

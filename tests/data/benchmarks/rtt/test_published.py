@@ -18,7 +18,7 @@ from blur.data.benchmarks.rtt.settings import LocalSource
 from blur.data.world.draw import stream
 from tests.data.benchmarks.rtt.published_files import BIRTHDAYS, TOLD, write_birthdays, write_dates
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "rtt"
+SHARED = Path(__file__).resolve().parents[5] / "shared" / "data" / "rtt"
 SPLITS = range(5)
 
 

@@ -6,7 +6,7 @@ import pytest
 from blur.data.benchmarks.tofu import Data
 from blur.data.checks import normalise
 
-FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "tofu"
+FOLDER = Path(__file__).resolve().parents[5] / "shared" / "data" / "tofu"
 pytestmark = [pytest.mark.shared, pytest.mark.skipif(not FOLDER.is_dir(), reason="needs the real TOFU files")]
 
 

@@ -128,7 +128,7 @@ rehearsal: BEGAN := $(shell date +%s)
 rehearsal: env ## Run the paper's graph on tiny weights: a hub on loopback, a SLURM on this machine (root), the report
 	@python -m tests.rehearsal
 	rm -rf $(HUB) && python -m tests.hub build $(HUB)
-	$(REHEARSED) python -m tests.hub during $(HUB) $(MAKE) fetch SCALE=rehearsal
+	$(REHEARSED) python -m tests.hub during $(HUB) make fetch SCALE=rehearsal
 	python tests/slurm/cluster.py start
 	$(REHEARSED) HF_HUB_OFFLINE=1 snakemake --profile slurm all $(PRETENDED) $(ARGS) --config scale=rehearsal; \
 	ended=$$?; python tests/slurm/cluster.py stop; [ $$ended -eq 0 ] || $(ENDED); exit $$ended

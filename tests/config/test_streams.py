@@ -161,7 +161,7 @@ def test_four_streams_from_the_plan_through_the_stage_to_the_loop(folder: Path, 
     tokenizer = train_tokenizer([record["question"] for records in sets.values() for record in records], 300)
     model, original = (build_from_config(tiny.ARCHITECTURES["gpt2"], tokenizer, seed=0) for _ in range(2))
     job: Any = SimpleNamespace(data=tmp_path, settings=STAGES["unlearn"].settings(plan, JobName("tofu", RUN)), run=RUN)
-    streams = unlearn._streams(job, LoadedModel(model, tokenizer, Template()), settings)
+    streams = unlearn._streams(job, LoadedModel(model, tokenizer, Template()), settings, {})
     assert {name: sorted({text.id[:-2] for text in texts}) for name, texts in streams.items()} == {
         "forget": ["forget"],
         "edit_old": ["request_4"],

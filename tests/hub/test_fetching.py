@@ -21,7 +21,10 @@ Said = dict[str, list[str]]
 CASES = [*(f"model:{fault}" for fault in MODEL_FAULTS), *(f"dataset:{fault}" for fault in DATASET_FAULTS)]
 PLAIN = ["model", "dataset"]
 TARGET = rf"^config/tasks/tofu_llama_1b.yaml: target.name: model '{MODEL}': "
-SOURCE = r"^config/tasks/tofu_llama_1b.yaml: data.source: (dataset 'locuslab/TOFU': |locuslab/TOFU, configuration )"
+SOURCE = (
+    r"^config/scales/rehearsal.yaml: tasks.tofu_llama_1b.data.source: "
+    r"(dataset 'locuslab/TOFU': |locuslab/TOFU, configuration )"
+)
 
 
 @pytest.fixture(scope="module")

@@ -38,8 +38,11 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     shutil.copytree(CONFIG, root / "config")
     scale = root / "config/scales/two.yaml"
     ci = yaml.safe_load((CONFIG / "scales/ci.yaml").read_text(encoding="utf-8"))
-    tasks = {name: {"train": SHORT, "unlearn": SHORT, "epochs": NOTHING} for name in ci["all"]}
-    said = {"title": "two", "extends": "ci", "tasks": tasks, "derived": {"sampled_answers": QUICK}}
+    names = [*ci["all"], "editing"]  # whose streams no other benchmark has
+    tasks = {name: {"train": SHORT, "unlearn": SHORT, "epochs": NOTHING} for name in names}
+    few = {"num_forget": 2, "num_edited": 2, "num_retain": 10, "questions_per_author": 2}
+    tasks["editing"] |= {"model": "llama-tiny", "data": {"source": few}, "runs": [{"methods": ["ga"], "seeds": [0]}]}
+    said = {"title": "two", "extends": "ci", "all": names, "tasks": tasks, "derived": {"sampled_answers": QUICK}}
     scale.write_text(yaml.safe_dump(said), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -140,4 +140,4 @@ def test_model_utility_shows_its_parts() -> None:
 def test_model_utility_with_an_undefined_part_is_undefined() -> None:
     metric = utility(*truths({"a": math.nan}, {"a": [-1.0]}))["model_utility"]
     assert metric.value is None
-    assert "closeness: 1 of 1 items are NaN" in (metric.reason or "")
+    assert "closeness, share: 1 of 1 items are NaN" in (metric.reason or ""), "both parts are not defined"

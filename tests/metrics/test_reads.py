@@ -33,6 +33,7 @@ SPECS = [
     {"metric": "rouge_l_f1", "set": "t"},
     {"metric": "repetition", "sets": ["s", "t"]},
     {"metric": "accuracy", "request": "s"},
+    {"metric": "option_accuracy", "set": "s"},
     {"metric": "token_accuracy", "sets": ["s", "t"]},
     {"metric": "approximate_gap", "of": "perplexity", "set": "s", "approximate": "t", "field": "text"},
     {"metric": "approximate_gap", "of": "accuracy", "set": "s", "approximate": "u"},

@@ -56,7 +56,9 @@ def test_a_file_is_read_once_a_task_and_settings_are_resolved_once_a_job(
 
 def test_each_method_has_a_row_with_its_terms() -> None:
     text = show(Plan("config", TOFU))
-    rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
+    rows: dict[str, list[str]] = {}
+    for words in map(str.split, text.splitlines()):
+        rows.setdefault(next(iter(words), ""), words)  # a method's variants follow it
     for method in ("graddiff", "npo_klr", "blur_npo", "blur_rmu"):
         assert rows[method][-2:] == ["1", "GPU"]
     header = rows["GiB"]
@@ -73,11 +75,17 @@ def test_jobs_are_those_of_the_workflow() -> None:
     assert (counts["data"], counts["base"], counts["train"], counts["table"]) == (1, 0, 2, 1)
     assert counts["unlearn"] == len(runs)
     assert counts["evaluate"] == counts["metrics"] == len(evaluated)
-    assert counts["attack"] == counts["attack_metrics"] == len(plan.attacks.pairs("tofu_llama_1b")) == 2 * (2 + 6)
+    assert (
+        counts["attack"]
+        == counts["attack_metrics"]
+        == len(plan.attacks.pairs("tofu_llama_1b"))
+        == 3 * (2 + 6) + (2 + 4)
+    )
     assert all(job.gpu_hours > 0 for job in found if job.rule == "attack")
     figures = plan.task("tofu_llama_1b").benchmark.figures
     assert counts["figures"] == len({*figures} - {"requests", "selectivity"}) == 13  # neither is run on it
-    assert sum(job.disk for job in found) == pytest.approx(len(evaluated) * 2 * 1_235_814_400)
+    adapters = 4 * 4 * 5_636_096  # of the LoRA runs, float32
+    assert sum(job.disk for job in found) == pytest.approx(len(evaluated) * 2 * 1_235_814_400 + adapters)
 
 
 @pytest.mark.parametrize(("gpu", "fits"), [("h100-80g", False), ("h200-141g", True)])
@@ -88,6 +96,7 @@ def test_relearning_a_7b_model_with_float32_masters_needs_a_large_gpu(gpu: str, 
     assert {attack: job.gpus is not None for attack, job in zip(pairs, attacks, strict=True)} == {
         "relearn": fits,
         "quantization": True,
+        "prompts": True,
     }
 
 

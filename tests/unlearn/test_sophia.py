@@ -217,7 +217,7 @@ def test_soul_s_form_makes_no_pass_of_its_own():
     updater = Updater(tiny_model(), chosen(optimizer={**SOPHIA, "curvature": "update"}), Sources(STREAMS, SUMS))
     updater._own_gradient = lambda *given: pytest.fail("no labels are drawn")
     updater.update(1, WHOLE, LR)
-    assert all(set(updater.optimizer.state[share]) == {"m", "h"} for share in updater.trainable.shares)
+    assert all(set(updater.optimizers[0].state[share]) == {"m", "h"} for share in updater.trainable.shares)
 
 
 def test_steps_are_those_of_the_authors_package():

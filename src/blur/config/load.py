@@ -35,12 +35,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+SHOWN = 100  # names that an error lists
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
-    """Say which known name is nearest to ``name``, and list them all."""
+    """Say which known name is nearest to ``name``, and list them: the nearest ones where there are many."""
     known = list(known)
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"Did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{hint}Known: {', '.join(known) if known else 'none'}"
+    if len(known) > SHOWN:
+        near = difflib.get_close_matches(name, known, n=SHOWN, cutoff=0.0)
+        return f"{hint}Nearest of {len(known)}: {', '.join(near)}"
+    return f"{hint}Known: {', '.join(known) or 'none'}"
 
 
 def require_known(kind: str, name: str, known: Iterable[str], where: str) -> None:

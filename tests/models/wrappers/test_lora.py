@@ -146,5 +146,7 @@ def test_a_manifest_with_an_unknown_wrapper_is_named(tmp_path):
     stored(tmp_path, wrapper, wrapper.finish(wrapped, tmp_path / FOLDER))
     path = tmp_path / "manifest.json"
     path.write_text(path.read_text().replace('"name": "lora"', '"name": "lroa"'))
-    with pytest.raises(ArtifactError, match=r"manifest.json: wrapper: no 'lroa' among lora, none; did you mean 'lora'"):
+    with pytest.raises(
+        ArtifactError, match=r"manifest.json: wrapper: no 'lroa' among lora, none, projection; did you mean 'lora'"
+    ):
         load(tmp_path)

@@ -330,7 +330,7 @@ class ModelConfig(Strict):
 
 
 class MethodConfig(Strict):
-    """``config/methods/<method>.yaml``: a point in the space of five axes, or an edit; with variants."""
+    """``config/methods/<method>.yaml``: a point in the space of six axes, or an edit; with variants."""
 
     title: str
     kind: Literal["train", "edit"] = Field("train", description="a run of the training loop, or one change of weights")

@@ -1,6 +1,7 @@
 """Whatever is killed, and when: nothing that was finished is made again, and the results are those of a quiet run.
 
-A result is finished once its manifest is written; how it was made (``made.json``) tells a second making from the first.
+A job is finished once each of its results has its manifest; how they were made (``made.json``) tells a second making
+from the first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import cycle
 from pathlib import Path
 
@@ -64,9 +65,9 @@ ANY_TIME = [kill_snakemake, lose_power, interrupt_snakemake, interrupt_all_twice
 AT_RANDOM = list(zip(range(10, 30), cycle(ANY_TIME), strict=False))
 
 
-def of_one_job(name: str) -> set[str]:
+def of_one_job(name: str, results: Collection[str]) -> set[str]:
     """A result and what the same job makes beside it, without which that job makes both again."""
-    return {name, name.replace("/epochs/", "/models/"), name.replace("/models/", "/epochs/")}
+    return {name, name.replace("/epochs/", "/models/"), name.replace("/models/", "/epochs/")} & {*results}
 
 
 def started(whole: Workspace, folder: Path, seed: int) -> tuple[Workspace, Snakemake, list[str], random.Random]:
@@ -74,7 +75,7 @@ def started(whole: Workspace, folder: Path, seed: int) -> tuple[Workspace, Snake
     chance, workspace = random.Random(seed), copy(whole, folder.resolve() / "checkout")
     any_job, results = seed % 4 == 0, sorted(tiny_graph.manifests(workspace.root))
     chosen = chance.sample([name for name in results if any_job or name.split("/")[2] in LIGHT], 5)
-    missing = [name for name in results if of_one_job(name) & set(chosen)]
+    missing = [name for name in results if of_one_job(name, results) & set(chosen)]
     for name in missing:
         (workspace.root / name / "manifest.json").unlink()
         (workspace.root / name / "made.json").unlink()
@@ -84,12 +85,13 @@ def started(whole: Workspace, folder: Path, seed: int) -> tuple[Workspace, Snake
 def ends_well(whole: Workspace, workspace: Workspace, snakemake: Snakemake, there: set[str]) -> None:
     snakemake.wait(timeout=HANG)
     wait_for(lambda: not tiny_graph.processes(workspace))
-    before = tiny_graph.finished(workspace.root)
+    expected, made = tiny_graph.manifests(whole.root), tiny_graph.finished(workspace.root)
+    before = {name: made[name] for name in made if of_one_job(name, expected) <= made.keys()}
     assert before.keys() >= there
     tiny_graph.carry_on(workspace)
     after = tiny_graph.finished(workspace.root)
     assert [name for name, made in before.items() if after[name] != made] == [], "made again"
-    assert tiny_graph.manifests(workspace.root) == tiny_graph.manifests(whole.root)
+    assert tiny_graph.manifests(workspace.root) == expected
     still_kept = tiny_graph.manifests(workspace.root / KEPT)  # where nothing was left to do, there was no run's end
     assert still_kept.items() <= tiny_graph.manifests(workspace.root).items()
 
@@ -99,12 +101,12 @@ def left(whole: Workspace, missing: list[str]) -> set[str]:
     return tiny_graph.manifests(whole.root).keys() - set(missing)
 
 
-def stop_between(workspace: Workspace, snakemake: Snakemake, name: str) -> None:
-    """Wait until a result has its manifest, and let Snakemake, which has begun to make it, hardly run any more."""
-    manifest = workspace.root / name / "manifest.json"
+def stop_between(workspace: Workspace, snakemake: Snakemake, name: str, results: set[str]) -> None:
+    """Wait until a job's results have their manifests, and let Snakemake, which has begun it, hardly run any more."""
+    manifests = [workspace.root / result / "manifest.json" for result in results]
     mark = workspace.root / record_path(INCOMPLETE, f"{name}/manifest.json")
     wait_for(mark.exists)
-    while not manifest.exists():  # it may have been stopped before it started the job's process
+    while not all(one.exists() for one in manifests):  # it may have been stopped before it started the job's process
         assert snakemake.poll() is None, "it gave up before the result was made"
         snakemake.send_signal(signal.SIGCONT)
         time.sleep(0.02)
@@ -119,11 +121,12 @@ def test_between_a_job_s_manifest_and_snakemake_s_record(
 ) -> None:
     workspace, snakemake, missing, chance = started(whole, tmp_path, seed)
     name = chance.choice(missing)
-    stop_between(workspace, snakemake, name)
+    results = of_one_job(name, missing)
+    stop_between(workspace, snakemake, name, results)
     kill(workspace, snakemake)
     if kill is interrupt_snakemake:
         snakemake.send_signal(signal.SIGCONT)
-    ends_well(whole, workspace, snakemake, left(whole, missing) | {name})
+    ends_well(whole, workspace, snakemake, left(whole, missing) | results)
 
 
 @pytest.mark.parametrize(("seed", "kill"), AT_RANDOM, ids=lambda value: getattr(value, "__name__", value))

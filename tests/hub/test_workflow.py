@@ -24,10 +24,10 @@ PATH = {
     "extends": "rehearsal",
     "all": [TASK],
     "runs": [{"methods": ["blur_npo"], "seeds": [0]}],
-    "attacked": [],
     "unlearn": {"epochs": 1},
     "tasks": {
         TASK: {
+            "attacked": [],
             "data": {"source": {"questions_per_author": QUESTIONS}},
             "measure": {"generation": [{"set": name, "max_new_tokens": 4} for name in ANSWERED]},
         }

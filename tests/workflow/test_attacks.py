@@ -12,7 +12,7 @@ from tests.workflow.cases import ATTACKED, REFERENCES
 from tests.workflow.conftest import Workspace
 
 pytestmark = pytest.mark.workflow
-EIGHT_BITS = ("int8_channel", "bnb_int8", "torchao_int8")
+EIGHT_BITS = ("int8_channel", "bnb_int8")
 
 
 def points(workspace: Workspace, attack: str, run: str, task: str = "tofu") -> dict[str, dict]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,6 +45,17 @@ def test_fewer_different_points_than_clusters_still_give_as_many_places() -> Non
     assert len(set(found)) == 4
     assert {place // 6 for place in found} == {0, 1}
     assert medoids(points, 12, seed=0, iterations=10) == list(range(12))
+
+
+def test_the_farthest_points_are_found_without_a_table_of_all_differences() -> None:
+    """[N, K, d] would be 102 MB here, and 50 GB for a quarter of TOFU's retain set under a model of width 2048."""
+    points = np.random.default_rng(0).normal(size=(8, 200)).repeat(40, axis=0)
+    tracemalloc.start()
+    found = medoids(points, 200, seed=0, iterations=2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(set(found)) == 200
+    assert peak < 8e6
 
 
 def test_a_text_is_embedded_as_the_mean_of_its_last_states_whatever_it_is_batched_with() -> None:

@@ -182,6 +182,17 @@ def test_the_augmented_lagrangian_s_update_is_its_gradient(x):
     assert numbers["lambda"] == pytest.approx(lam + rho * v if above else max(0.6, lam + 0.1 * rho * v))
 
 
+@pytest.mark.parametrize("name", ["pdu", "lagrangian"])
+def test_in_the_warmup_the_dual_variable_stays(name):
+    """Below the floor of `lagrangian` too."""
+    numbers, made = {}, combination(name, start=0.02, warmup=3)
+    for step, loss_now in enumerate((1.0, 9.0, 2.0), 1):
+        _, told, *_ = one(made, [1.0], [1.0], numbers=numbers, step=step, losses=(0.0, loss_now))
+        assert told.multiplier == 0.02
+    assert numbers.get("lambda", 0.02) == 0.02
+    assert numbers["mean"] == pytest.approx(4.0)
+
+
 def test_the_gate_s_variable_converges_to_the_multiplier():
     """min (x - 1)^2 / 2 with x^2 / 2 <= 1 / 8: x = 1/2, and lambda x = 1 - x."""
     gate, numbers, (x,) = combination("gate", level=0.125, mu=0.2), {}, tensors([1.0])

@@ -6,7 +6,10 @@ from collections import Counter
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 from torch import Tensor, nn
+from transformers import AddedToken, PreTrainedTokenizerFast
 
 from blur.core.errors import DataError
 from blur.derived import adversarial_labels, generic_labels, random_labels
@@ -29,6 +32,20 @@ def test_a_random_label_is_never_the_token_nor_special_and_a_special_token_stays
     counts = Counter(labels[1] for labels in drawn)
     assert len(counts) == len(PLAIN) - 1
     assert max(counts.values()) < 40, "uniform: ten or eleven of each"
+
+
+def test_special_tokens_without_a_name_are_special() -> None:
+    """Those of a chat, and reserved ones: `all_special_ids` has the named ones alone."""
+    words = {word: number for number, word in enumerate(("<unk>", "</s>", "a", "b"))}
+    made = Tokenizer(WordLevel(words, unk_token="<unk>"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>", eos_token="</s>")
+    tokenizer.add_tokens([AddedToken("<|end|>", special=True), AddedToken("<|reserved|>", special=True)])
+    tokenizer.add_tokens([AddedToken("word", special=False)])
+    end = tokenizer.convert_tokens_to_ids("<|end|>")
+    assert end not in tokenizer.all_special_ids
+    found = random_labels.plain(tokenizer)
+    assert [tokenizer.convert_ids_to_tokens(token) for token in found] == ["a", "b", "word"]
+    assert random_labels.labels(Example("x", [2, 3, end], 1), found, 0)[1] == end
 
 
 def test_random_labels_are_of_seed_and_id_alone() -> None:

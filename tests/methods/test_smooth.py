@@ -99,6 +99,17 @@ def test_where_the_gradient_is_zero_it_stays(choice):
     assert not smoothing(**choice).gradient("forget", toy.near)[1][0].any()
 
 
+@pytest.mark.parametrize("draws", [1, 2])
+def test_a_run_is_smoothed_whatever_the_number_of_draws(draws):
+    """One draw is one pass, as without: the gradient is taken elsewhere all the same, logged or not."""
+    options = {"smooth": {**RANDOM, "draws": draws}, "steps": 1}
+    logged, ours, plain = (
+        weights_hash(run(**others).model)
+        for others in (options, {**options, "log_gradients": False}, {"steps": 1, "log_gradients": False})
+    )
+    assert logged == ours != plain
+
+
 @pytest.mark.parametrize("choice", [SAM, RANDOM, PENALTY], ids=called)
 def test_what_is_retained_is_taken_where_the_weights_are(choice):
     toy = Toy()

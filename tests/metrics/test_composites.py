@@ -109,6 +109,8 @@ def test_a_model_that_says_nothing_has_no_fluency() -> None:
 def test_fluency_at_its_limits() -> None:
     assert fluency(-math.inf, 1.0, 1.0, 1.0) == 0.0
     assert math.isnan(fluency(math.nan, 1.0, 1.0, 1.0))
+    assert math.isnan(fluency(-1.0, math.nan, 1.0, 1.0)), "no bar, no number: max(0, NaN) is 0 in Python"
+    assert math.isnan(fluency(-math.inf, math.inf, 1.0, 1.0))
     assert distinct_pairs("one") == 1.0
     assert distinct_pairs("a b a b") == pytest.approx(2 / 3)
 

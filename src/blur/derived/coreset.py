@@ -70,6 +70,7 @@ def medoids(points: Points, count: int, seed: int, iterations: int) -> list[int]
     """
     import numpy as np
     from scipy.cluster.vq import kmeans2
+    from scipy.spatial.distance import cdist
 
     rng = np.random.default_rng(seed)
     with warnings.catch_warnings(action="ignore"):  # that a cluster is empty, which is made up for
@@ -81,7 +82,7 @@ def medoids(points: Points, count: int, seed: int, iterations: int) -> list[int]
             distances = np.square(points[members] - centres[number]).sum(1)
             taken.append(int(members[distances.argmin()]))
     while len(taken) < count:
-        far = np.square(points[:, None] - points[taken]).sum(2).min(1)
+        far = cdist(points, points[taken], "sqeuclidean").min(1)  # [N, K], never [N, K, d]
         far[taken] = -1.0
         taken.append(int(far.argmax()))
     return sorted(taken)

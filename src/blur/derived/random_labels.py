@@ -17,6 +17,8 @@ from blur.core.settings import Seed
 from blur.derived.base import DerivedBase, Source
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from blur.models.encode import Example
 
 FILE = "labels.json"
@@ -32,9 +34,8 @@ class Derived(DerivedBase):
     def make(self, source: Source, folder: Path) -> list[str]:
         """Write the labels."""
         loaded = source.load()
-        special = set(loaded.tokenizer.all_special_ids)
-        plain = [token for token in range(len(loaded.tokenizer)) if token not in special]
-        found = {one.id: labels(one, plain, self.seed) for one in source.examples(loaded, "forget")}
+        words = plain(loaded.tokenizer)
+        found = {one.id: labels(one, words, self.seed) for one in source.examples(loaded, "forget")}
         write_json(folder / FILE, found)
         return [FILE]
 
@@ -42,6 +43,13 @@ class Derived(DerivedBase):
         """Return the labels by id."""
         found: dict[str, list[int]] = read_json(folder / FILE)
         return found
+
+
+def plain(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the vocabulary without special tokens: neither those with a name (EOS) nor others (a chat's, reserved)."""
+    others = {token for token, added in tokenizer.added_tokens_decoder.items() if added.special}
+    special = others.union(tokenizer.all_special_ids)
+    return [token for token in range(len(tokenizer)) if token not in special]
 
 
 def labels(example: Example, plain: Sequence[int], seed: int) -> list[int]:

@@ -18,7 +18,7 @@ from blur.models.anatomy import Built
 from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn import distributed
-from blur.unlearn.batches import split, texts_of
+from blur.unlearn.batches import split, texts_of, topics_of
 from blur.unlearn.combine.base import NonFiniteGradient, Seen, Statistics
 from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
 from blur.unlearn.losses.base import LossBase, Need
@@ -65,6 +65,7 @@ class Updater:
         self.passes = passes(settings.forget, self.anatomy), passes(settings.retain, self.anatomy)
         self.trainable = settings.scope.narrow(self.trainable, model, self.forget_gradient)
         self.optimizers = [settings.stepper.build(self.trainable.shares) for _ in settings.combine.rates]
+        self.topics = math.lcm(*(len(topics_of(sources.streams[name])) or 1 for name in settings.streams))
         self.num_updates = 0
         self.moment = RetainMoment(self.trainable.shares, settings.optimizer.beta1)
         self.smoothed: dict[Any, dict[str, Any]] = defaultdict(dict)
@@ -285,7 +286,8 @@ class Updater:
         combine = self.settings.combine
         if self.settings.separate:
             kept, shares = self._kept(self.moment.state), [share.detach() for share in self.trainable.shares]
-            return combine.moves(g_f, g_r, Seen(self.names, shares, kept, self.numbers["combine"], step, *losses))
+            numbers = self.numbers["combine"]
+            return combine.moves(g_f, g_r, Seen(self.names, shares, kept, numbers, step, *losses, self.topics))
         norm = math.sqrt(math.fsum(products(g_r).flatten().tolist()))
         sides = [side for side in SIDES if getattr(self.settings, side)]
         if not math.isfinite(norm):

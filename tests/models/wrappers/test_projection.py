@@ -17,7 +17,7 @@ from blur.models.projector import Projector
 from blur.models.wrappers.projection import FILE, directions
 from blur.unlearn.loop import train
 from tests.architectures import build
-from tests.unlearn.support import examples, settings, streams, tiny_model, weights_hash
+from tests.unlearn.support import examples, paired, settings, streams, tiny_model, weights_hash
 
 STREAMS = streams()
 IDS = torch.tensor([[1, 2, 3, 4, 5]])
@@ -108,6 +108,16 @@ def test_where_it_starts_is_read_off_the_states_after_the_layer(init):
     expected = torch.linalg.svd(outside, full_matrices=False).Vh[:3]
     assert rows.shape == ((3, 16) if init == "reference" else (2, 16))
     assert torch.allclose(rows.T @ rows, expected.T @ expected, atol=1e-8)
+
+
+def test_what_is_said_in_an_answer_s_place_is_no_forget_text() -> None:
+    """Under a loss on pairs (IdkDPO) examples have alternates: their states are not to be taken out."""
+    started = []
+    for texts in (examples(4, "f", 1), paired(examples(4, "f", 1))):
+        model, wrapper = tiny_model(), choice("blur.models.wrappers", "Wrapper", {"name": "projection"})
+        wrapper.start(wrapper.wrap(model), texts, examples(5, "r", 2))
+        started.append(torch.cat([p for name, p in model.named_parameters() if name.endswith("rows")]))
+    assert torch.equal(*started)
 
 
 def test_a_start_without_any_direction_is_refused():

@@ -72,7 +72,8 @@ def fluency(level: float | None, bar: float, distinct: float, usual: float) -> f
     """Return one answer's fluency; ``level`` is its mean log-probability, None for an empty answer."""
     if level is None:
         return 0.0
-    return math.exp(-max(0.0, -level - bar)) * min(1.0, distinct / usual) if not math.isnan(level) else math.nan
+    excess = -level - bar
+    return math.nan if math.isnan(excess) else math.exp(-max(excess, 0.0)) * min(1.0, distinct / usual)
 
 
 def distinct_pairs(text: str) -> float:

@@ -110,7 +110,7 @@ class Wrapper(WrapperBase):
         return directions(moments[0], moments[1], self.energy, self.rank)
 
     def _second_moment(self, model: Module, layer: int, texts: Sequence[Example]) -> Tensor:
-        """Return the uncentred second moment of a layer's output over all tokens, float64[d, d]."""
+        """Return the uncentred second moment of a layer's output over all tokens of texts, without alternates."""
         import torch
 
         from blur.models.batch import collate
@@ -120,7 +120,7 @@ class Wrapper(WrapperBase):
         total = torch.zeros(width, width, dtype=torch.float64, device=device)
         with torch.no_grad():
             for start in range(0, len(texts), self.batch_size):
-                batch = collate(texts[start : start + self.batch_size], device)
+                batch = collate([text.alone for text in texts[start : start + self.batch_size]], device)
                 states = hidden_states(model, batch, "attended", layer).states.double()
                 total += states.T @ states
         return total

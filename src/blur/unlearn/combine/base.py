@@ -39,6 +39,7 @@ class Seen:
         numbers: what is kept of the run, empty before the first step: a dual variable, say.
         step: the step's number, from 1.
         forget_loss, retain_loss: over the global batch, where the gradients were taken.
+        topics: steps in which the topics of every stream have had their turns; 1 where no stream has several.
     """
 
     names: Sequence[str]
@@ -48,6 +49,7 @@ class Seen:
     step: int
     forget_loss: float
     retain_loss: float
+    topics: int = 1
 
 
 @dataclass(frozen=True)

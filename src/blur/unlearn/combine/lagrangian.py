@@ -31,8 +31,10 @@ class Combine(Constrained):
 
     def moves(self, g_f: Gradients, g_r: Gradients, seen: Seen) -> tuple[list[Gradients], Statistics]:
         """Return u, in place of g_r."""
-        table, lam, v = measure(g_f, g_r), seen.numbers.get("lambda", self.start), self.excess(seen) or 0.0
-        weight = lam + self.rho * max(v, 0.0)
-        seen.numbers["lambda"] = lam + self.rho * v if v > 0 else max(self.floor, lam + self.fall * self.rho * v)
+        table, lam, v = measure(g_f, g_r), seen.numbers.get("lambda", self.start), self.excess(seen)
+        weight = lam
+        if v is not None:
+            weight += self.rho * max(v, 0.0)
+            seen.numbers["lambda"] = lam + self.rho * v if v > 0 else max(self.floor, lam + self.fall * self.rho * v)
         of_f, of_r = [1.0] * len(table), [weight] * len(table)
         return [weigh(g_f, g_r, of_f, of_r)], describe(table, of_f, of_r, multiplier=weight)

@@ -36,8 +36,8 @@ class SmoothBase(Choice):
 
     @property
     def separate(self) -> bool:
-        """Whether the two sides' gradients have to be made apart: one of them in more passes than one."""
-        return self.passes("forget") > 1 or self.passes("retain") > 1
+        """Whether the two sides' gradients have to be made apart: one of them is taken elsewhere."""
+        return self.spare("forget") > 0 or self.spare("retain") > 0
 
     @property
     def states(self) -> int:

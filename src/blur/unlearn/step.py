@@ -286,8 +286,9 @@ class Updater:
         combine = self.settings.combine
         if self.settings.separate:
             kept, shares = self._kept(self.moment.state), [share.detach() for share in self.trainable.shares]
-            numbers = self.numbers["combine"]
-            return combine.moves(g_f, g_r, Seen(self.names, shares, kept, numbers, step, *losses, self.topics))
+            forget, retain = losses
+            seen = Seen(self.names, shares, kept, self.numbers["combine"], step, forget, retain, self.topics)
+            return combine.moves(g_f, g_r, seen)
         norm = math.sqrt(math.fsum(products(g_r).flatten().tolist()))
         sides = [side for side in SIDES if getattr(self.settings, side)]
         if not math.isfinite(norm):

@@ -100,7 +100,7 @@ def test_each_step_asks_for_the_next_and_the_last_is_sound(tmp_path: Path, monke
     write_texts(texts)
     forget = texts / "forget.csv"
     forget.write_text(forget.read_text().replace("question;answer", "Frage;Antwort"))
-    with pytest.raises(BlurError, match=r"forget.csv: what is to be read is not clear. Its columns: 'Frage', 'Antwo"):
+    with pytest.raises(BlurError, match=r"forget.csv: what is to be read is not clear. Its columns: F••••, A••••••"):
         look(config)
     (columns,) = re.findall(r"`source: {\.\.\., (columns: .*?)}`", PAGE)
     task = config / FILES[1][0]

@@ -95,12 +95,14 @@ def test_ids_and_groups_are_kept_where_all_have_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "columns", "message"),
     [
-        ({"Frage": "SECRET", "Wort": "b"}, {}, r"not clear. Its columns: 'Frage', 'Wort'. Name them"),
+        ({"Frage": "SECRET", "Wort": "b"}, {}, r"not clear. Its columns: F••••, W•••. .* say in `data.source.columns`"),
         ({"question": "SECRET", "x": "b"}, {}, r"not clear"),
-        ({"SECRET" * 9: "a", "b": "c"}, {}, r"Its columns: one with a name of 54 letters, 'b'"),
+        ({"SECRET" * 9: "a", "b": "c"}, {}, r"Its columns: S•{53}, b"),
         ({"question": "SECRET", "answer": "b"}, {"question": "Qestion"}, "'Qestion'. Did you mean 'question'"),
         ({"question": "SECRET", "answer": "b"}, {"answr": "answer"}, "can mean 'answr'. Did you mean 'answer'"),
         ({"question": "SECRET", "answer": ""}, {}, "no text in it"),
+        ({"SECRET": "a", "gout": "c"}, {}, "Its columns: S•••••, g•••"),
+        ({"Who is SECRET?": "gout"}, {"question": "Frage"}, "no column 'Frage'. Its columns: W•• i• S••••••"),
         ({"messages": "SECRET"}, {}, "no text in it"),
         ({"messages": [{"role": "user", "content": "SECRET"}]}, {}, "no text in it"),
     ],
@@ -115,3 +117,28 @@ def test_what_is_not_clear_is_asked_for(tmp_path: Path, row: dict, columns: dict
 def test_an_example_shows_no_word() -> None:
     assert masked({"text": "Zebulon Quartermain  keeps it"}) == "Z•••••• Q•••••••••• k•••• i•"
     assert masked({"text": "a " * 20}) == " ".join(["a"] * 12) + " ..."
+
+
+def test_a_first_line_that_is_a_text_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Zebulon keeps it\nAda keeps it\n")
+    (first, *_) = read_texts(tmp_path / "a.csv", "forget", {}).told
+    assert first.endswith("CSV separated by commas, 1 rows: 1 documents (text: 'Z•••••• k•••• i•')")
+
+
+def test_a_group_that_some_rows_lack_is_left_out_and_said(tmp_path: Path) -> None:
+    rows = [{"text": "A.", "author": "Ann"}, {"text": "B.", "author": None}]
+    assert [line.partition("a.jsonl: ")[2] for line in texts(tmp_path, rows).told][1] == (
+        "group is left out: some rows have none"
+    )
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "question,answer\n"])
+def test_a_file_without_rows_is_empty(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(DataError, match=r"a.csv: it is empty, or has a header alone"):
+        read_texts(tmp_path / "a.csv", "forget", {"question": "Frage"})
+
+
+def test_texts_have_no_columns_that_could_be_told(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("A text.")
+    assert read_texts(tmp_path / "a.txt", "forget", {"question": "Frage"}).form == "documents"

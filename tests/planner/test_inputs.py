@@ -70,7 +70,7 @@ FAULTS = {
         r"my-llama/config\.json: max_position_embeddings: `max_length` 513 exceeds the 512",
     ),
     "no room": (replaced(MODEL, LENGTH, "max_length: 8"), r"prompt alone has \d+ tokens, which leaves no room .* in 8"),
-    "no question": (replaced("my_texts/forget.csv", "question;", "ask;"), r"forget\.csv: .*not clear.*'ask', 'answer'"),
+    "no question": (replaced("my_texts/forget.csv", "question;", "ask;"), r"forget\.csv: .*not clear.*a••, a•••••"),
     "no JSON": (replaced("my_texts/keep.jsonl", "{", "{{"), r"keep\.jsonl, line 1: malformed JSON"),
     "no texts": (lambda root: (root / "my_texts/forget.csv").unlink(), r"my_texts: no file called 'forget'"),
     "no weights": (lambda root: (root / WEIGHTS).write_bytes(b""), r"model\.safetensors: no whole safetensors file"),

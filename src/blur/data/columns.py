@@ -12,7 +12,7 @@ from typing import Any, Literal
 from blur.core.errors import DataError, did_you_mean
 from blur.data.checks import normalise
 from blur.data.records import Record
-from blur.data.tables import read_table
+from blur.data.tables import Table, read_table
 
 Form = Literal["questions", "documents"]
 # What a column is called that is meant, the surest name first; "+" joins two that are both there (Alpaca's form).
@@ -26,8 +26,6 @@ NAMES: Mapping[str, Sequence[str]] = {
 }
 BESIDE = ("group", "id")  # what else is taken of a row
 _SPEAKERS = {"user": "user", "human": "user", "assistant": "assistant", "gpt": "assistant", "model": "assistant"}
-_SHOWN = 30  # letters: a longer "name" is a text in a file without header, and stays untold
-_REMEDY = "Name them: `columns: {question: <column>, answer: <column>}`, or `columns: {text: <column>}`"
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,9 @@ def read_texts(path: Path, name: str, columns: Mapping[str, str]) -> Texts:
         DataError: the file is at fault, or what its columns mean is not known; names file and remedy.
     """
     table = read_table(path)
-    known = list(dict.fromkeys(column for row in table.rows for column in row))
-    meant = _meant(known, columns, path)
+    if not table.rows:
+        raise DataError("it is empty, or has a header alone", str(path), "Write one text a row, or remove the file")
+    meant = _meant(table, columns, path)
     form: Form = "documents" if "text" in meant else "questions"
     records, skipped, seen = list[Record](), list[str](), dict[str, str]()
     for row in table.rows:
@@ -77,26 +76,28 @@ def read_texts(path: Path, name: str, columns: Mapping[str, str]) -> Texts:
                 records.append(record)
     if not records:
         raise DataError("no text in it", str(path), "Write at least one")
-    told = (
-        f"{path}: {table.form}, {len(table.rows)} rows: {len(records)} {_what(form, meant)}",
-        *(
-            [f"{path}: {len(skipped)} skipped: {'; '.join(skipped[:3])}{'; ...' if len(skipped) > 3 else ''}"]
-            if skipped
-            else []
-        ),
-        f"{path}: for example: {masked(records[0])}",
+    records = _identified(records, name)
+    left_out = [meaning for meaning in BESIDE if meaning in meant and not all(meaning in row for row in records)]
+    told = [f"{table.form}, {len(table.rows)} rows: {len(records)} {_what(form, meant, columns)}"]
+    told += (
+        [f"{len(skipped)} skipped: {'; '.join(skipped[:3])}{'; ...' if len(skipped) > 3 else ''}"] if skipped else []
     )
-    return Texts(_identified(records, name), form, told)
+    told += [f"{meaning} is left out: some rows have none" for meaning in left_out if meaning != "id"]
+    told += [f"for example: {masked(records[0])}"]
+    return Texts(records, form, tuple(f"{path}: {line}" for line in told))
 
 
 def masked(record: Mapping[str, Any]) -> str:
     """Return the first words of a record with all but each word's first letter hidden."""
 
-    def hide(text: str) -> str:
-        words = text.split()
-        return " ".join(word[:1] + "•" * (len(word) - 1) for word in words[:12]) + (" ..." if len(words) > 12 else "")
+    if "text" in record:
+        return _hidden(record["text"])
+    return f"{_hidden(record['question'])} -> {_hidden(record['answer'])}"
 
-    return hide(record["text"]) if "text" in record else f"{hide(record['question'])} -> {hide(record['answer'])}"
+
+def _hidden(text: str) -> str:
+    words = text.split()
+    return " ".join(word[:1] + "•" * (len(word) - 1) for word in words[:12]) + (" ..." if len(words) > 12 else "")
 
 
 def _place(row: Record, path: Path) -> str:
@@ -107,16 +108,21 @@ def _plain(column: str) -> str:
     return column.casefold().strip().replace(" ", "_").replace("-", "_")
 
 
-def _meant(known: Sequence[str], columns: Mapping[str, str], path: Path) -> dict[str, tuple[str, ...]]:
+def _meant(table: Table, columns: Mapping[str, str], path: Path) -> dict[str, tuple[str, ...]]:
     """Return the file's columns by what they mean; only those that are needed, and group and id."""
+    if not table.has_columns:
+        return {"text": ("text",)}
+    known = list(dict.fromkeys(column for row in table.rows for column in row))
     called = {_plain(column): column for column in reversed(known)}
+    place = f"{path}: columns"
     for meaning, name in columns.items():
         if meaning not in NAMES:
-            remedy = did_you_mean(meaning, NAMES, f"Known: {', '.join(NAMES)}")
-            raise DataError(f"no column can mean {meaning!r}", "columns", remedy)
+            raise DataError(
+                f"no column can mean {meaning!r}", place, did_you_mean(meaning, NAMES, f"Known: {', '.join(NAMES)}")
+            )
         if missing := [part for part in name.split("+") if _plain(part) not in called]:
             raise DataError(
-                f"there is no column {missing[0]!r}", str(path), did_you_mean(missing[0], known, _listed(known))
+                f"there is no column {missing[0]!r}", place, did_you_mean(missing[0], known, _listed(known))
             )
     found = {}
     for meaning, names in NAMES.items():
@@ -132,18 +138,26 @@ def _meant(known: Sequence[str], columns: Mapping[str, str], path: Path) -> dict
     for needed in ({"messages"}, {"question", "answer"}, {"text"}):
         if needed <= found.keys() and told <= needed:
             return {**{meaning: found[meaning] for meaning in sorted(needed, reverse=True)}, **beside}
-    raise DataError(f"what is to be read is not clear. {_listed(known)}", str(path), _REMEDY)
+    example = f"{{{path.stem}: {{question: <column>, answer: <column>}}}}, or {{{path.stem}: {{text: <column>}}}}"
+    remedy = f"Name the columns in the first line, or say in `data.source.columns` what they mean: {example}"
+    raise DataError(f"what is to be read is not clear. {_listed(known)}", str(path), remedy)
 
 
 def _listed(known: Sequence[str]) -> str:
-    shown = [repr(name) if len(name) <= _SHOWN else f"one with a name of {len(name)} letters" for name in known]
-    return f"Its columns: {', '.join(shown) or 'none'}"
+    """List columns with their letters hidden: without a header, they are texts."""
+    return f"Its columns: {', '.join(map(_hidden, known)) or 'none'}"
 
 
-def _what(form: Form, meant: Mapping[str, Sequence[str]]) -> str:
+def _what(form: Form, meant: Mapping[str, Sequence[str]], columns: Mapping[str, str]) -> str:
+    """Say what is read, and of which columns; the letters of those that nobody named are hidden."""
     what = {"questions": "questions with answers", "documents": "documents"}[form]
-    columns = (f"{meaning}: {'+'.join(names)!r}" for meaning, names in meant.items())
-    return f"{what} ({', '.join(columns)})"
+    named = {
+        _plain(part) for names in (*NAMES.values(), columns.values()) for name in names for part in name.split("+")
+    }
+    shown = {
+        meaning: "+".join(n if _plain(n) in named else _hidden(n) for n in names) for meaning, names in meant.items()
+    }
+    return f"{what} ({', '.join(f'{meaning}: {name!r}' for meaning, name in shown.items())})"
 
 
 def _records(row: Record, meant: Mapping[str, Sequence[str]]) -> Iterator[Record]:

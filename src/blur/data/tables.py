@@ -23,10 +23,11 @@ _CONVERT = "Save it as UTF-8: iconv -t utf-8 -f <its encoding>"
 
 
 class Table(NamedTuple):
-    """The rows of a file as they are, each with its place; and what form the file has, in words."""
+    """The rows of a file as they are, each with its place; what form the file has, in words; whether it has columns."""
 
     rows: list[Record]
     form: str
+    has_columns: bool = True
 
 
 def read_table(path: Path) -> Table:
@@ -40,7 +41,7 @@ def read_table(path: Path) -> Table:
         return _saved(path) if (path / _SAVED).is_file() else _folder(path)
     ending = path.suffix.lower()
     if ending in TEXT_ENDINGS:
-        return Table([_document(path)], "one text")
+        return Table([_document(path)], "one text", has_columns=False)
     if ending == ".parquet":
         return Table(_located(_parquet(path), path), "Parquet")
     if ending in (".csv", ".tsv"):
@@ -86,7 +87,7 @@ def _folder(path: Path) -> Table:
     texts = [file for file in files if file.suffix.lower() in TEXT_ENDINGS]
     if not texts:
         raise DataError("no text in the folder", str(path), f"Put files there that end with {', '.join(TEXT_ENDINGS)}")
-    return Table([_document(file) for file in texts], f"a folder of {len(texts)} texts")
+    return Table([_document(file) for file in texts], f"a folder of {len(texts)} texts", has_columns=False)
 
 
 def _is_hidden(path: Path) -> bool:

@@ -36,4 +36,4 @@ def served(root: Path) -> Iterator[str]:
             assert address, "the hub did not start"
             yield address
         finally:
-            process.terminate()
+            process.kill()  # it has nothing to save, and ended gently it waits for whoever keeps a connection

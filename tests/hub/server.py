@@ -21,6 +21,7 @@ def serve(root: Path) -> None:
     config = server.config
     config.load()
     socket = config.bind_socket()
+    socket.listen()  # whoever reads the address may come at once
     print(f"http://127.0.0.1:{socket.getsockname()[1]}", flush=True)
     server.run(sockets=[socket])
 

@@ -266,3 +266,15 @@ def test_a_scale_that_cannot_be_extended_is_refused(folder: Path, extends: str, 
     _extend(folder, "mine", f"extends: {extends}\n")
     with pytest.raises(ConfigError, match=fault):
         Plan(folder, {"scale": "mine"})
+
+
+@pytest.mark.parametrize(("key", "name"), [("benchmark", "tofu"), ("model", "llama-1m")])
+def test_a_file_that_a_task_names_and_that_is_not_there_is_told_with_the_key_that_names_it(
+    folder: Path, key: str, name: str
+) -> None:
+    file = folder / "tasks/tofu.yaml"
+    file.write_text(file.read_text().replace(f"{key}: {name}\n", f"{key}: {name}x\n"))
+    with pytest.raises(
+        ConfigError, match=rf"tasks/tofu\.yaml: {key}: .*/{key}s/{name}x\.yaml: no such file\. Did you mean"
+    ):
+        Plan(folder, {"scale": "small"}).task("tofu")

@@ -167,3 +167,11 @@ def test_a_file_of_code_read_that_is_spoilt_is_as_none(
     (tmp_path / "code.json").write_text(text)
     module.load(tmp_path / "code.json")
     assert of(package, "blur.loop") == before
+
+
+def test_where_nothing_can_be_kept_the_code_is_read_again(package: Path, tmp_path: Path, forgetful: None) -> None:
+    before = of(package, "blur.loop")
+    (tmp_path / "work").write_text("a file, where a folder should be")
+    module.save(tmp_path / "work/code.json")
+    module.load(tmp_path / "work/code.json")
+    assert of(package, "blur.loop") == before

@@ -44,7 +44,7 @@ from blur.config.selecting import selecting
 from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import JobName, Run, Task
 from blur.core.choice import available
-from blur.core.errors import ConfigError
+from blur.core.errors import ConfigError, asked_in
 from blur.data.benchmarks import base as benchmarks
 from blur.data.benchmarks.base import DataBase
 from blur.derived import base as derived
@@ -163,7 +163,8 @@ class Plan:
         require_name("task", name, "--task")
         typed = (self.layer(f"tasks/{name}.yaml"), *self.scale_layers("tasks", name))
         config = validate(TaskConfig, *typed)
-        bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
+        with asked_in(f"{file_of(typed, ('benchmark',))}: benchmark"):
+            bench_file = self.layer(f"benchmarks/{config.benchmark}.yaml")
         benchmark = validate(BenchmarkConfig, bench_file)
         shared = self.layer("figures.yaml")
         for figure, said in validate(FiguresConfig, shared).figures.items():
@@ -172,7 +173,8 @@ class Plan:
         for kind, names in (("request", benchmark.requests), ("figure", benchmark.figures)):
             for one in names:
                 require_name(kind, one, f"{bench_file[0]}: {kind}s")
-        model_file = self.layer(f"models/{config.model}.yaml")
+        with asked_in(f"{file_of(typed, ('model',))}: model"):
+            model_file = self.layer(f"models/{config.model}.yaml")
         model_config = validate(ModelConfig, model_file)
         data: type[DataBase] = choice_of(benchmarks.PACKAGE, "Data", benchmark.module, f"{bench_file[0]}: module")
         of_scale = self.scale_layers("models", config.model)

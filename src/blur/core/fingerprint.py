@@ -145,9 +145,13 @@ def load(path: Path = CODE) -> None:
 
 
 def save(path: Path = CODE) -> None:
-    """Write what this process has read of modules, where the file does not say it already."""
+    """Write what this process has read of modules, where the file does not say it already.
+
+    Where it cannot be written (a full disk, a folder of others), the next process reads the code itself.
+    """
     if not _READ.keys() <= _KNOWN.keys():
-        write_json(path, _READ)
+        with suppress(OSError):
+            write_json(path, _READ)
 
 
 @cache

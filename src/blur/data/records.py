@@ -55,7 +55,7 @@ def read_lines(path: Path | str) -> list[Record]:
     for number, line in enumerate(read_bytes(path).splitlines(), start=1):
         if line.strip():
             where = f"{path}, line {number}"
-            records.append(Record(_object(line, where), where))
+            records.append(Record(parse_object(line, where), where))
     return records
 
 
@@ -73,7 +73,12 @@ def read_bytes(path: Path | str) -> bytes:
         raise DataError(f"cannot be read ({error.strerror})", str(path), "Name a readable file") from None
 
 
-def _object(line: bytes, where: str) -> dict[str, Any]:
+def parse_object(line: bytes, where: str) -> dict[str, Any]:
+    """Return the object that a line of JSON is.
+
+    Errors:
+        DataError: it is none, or no sound JSON (``parse``).
+    """
     value = parse(line, where)
     if not isinstance(value, dict):
         raise DataError(

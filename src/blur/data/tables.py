@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from blur.core.errors import DataError, one_line
-from blur.data.records import Record, parse, read_bytes
+from blur.data.records import Record, parse, parse_object, read_bytes
 
 TEXT_ENDINGS = (".txt", ".text", ".md", ".markdown")
 TABLE_ENDINGS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -136,7 +136,7 @@ def _json(path: Path) -> Table:
 
 def _is_one_object(line: str) -> bool:
     try:
-        return isinstance(parse(line.encode(), ""), dict)
+        return bool(parse_object(line.encode(), ""))
     except DataError:
         return False
 
@@ -145,12 +145,7 @@ def _json_lines(path: Path) -> Iterator[Record]:
     for number, line in enumerate(_text(path).split("\n"), start=1):
         if line.strip():
             where = f"{path}, line {number}"
-            value = parse(line.encode(), where)
-            if not isinstance(value, dict):
-                raise DataError(
-                    f"a JSON {type(value).__name__}, not an object", where, "Write one JSON object per line"
-                )
-            yield Record(value, where)
+            yield Record(parse_object(line.encode(), where), where)
 
 
 def _separated(path: Path) -> Table:

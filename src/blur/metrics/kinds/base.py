@@ -21,7 +21,7 @@ from blur.core.settings import Flag
 from blur.metrics.reasons import NO_MODEL, NO_RECORDS
 
 if TYPE_CHECKING:
-    from blur.measurements import Measurements
+    from blur.measurements import GenerationRow, Measurements
 
 PACKAGE = "blur.metrics.kinds"
 Reference = Literal["retrained"]
@@ -144,6 +144,38 @@ class MetricBase(Choice):
             ArtifactError: something was not measured.
         """
         raise NotImplementedError
+
+
+class OfAnswers(MetricBase):
+    """The mean over a set's generated answers of what each scores."""
+
+    direction: ClassVar[Direction] = "higher"
+    set: str
+
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return Reads(generations=frozenset([self.set]))
+
+    def score(self, answer: GenerationRow) -> float | None:
+        """Return what an answer scores; None where the metric does not apply to it."""
+        raise NotImplementedError
+
+    def compute(self, context: MetricContext) -> Outcome:
+        """Return the mean; see the module."""
+        answers = context.measured.generations(self.set)
+        return mean_of({self.set: {row.id: self.score(row) for row in answers}}, self.direction)
+
+
+class OfTokens(MetricBase):
+    """A number of all scored tokens of a field, over sets together."""
+
+    sets: tuple[str, ...] = Field(min_length=1)
+    field: str = "answer"
+    eos: Flag = True
+
+    def reads(self) -> Reads:
+        """Return what it looks up."""
+        return likelihoods(self.sets, self.field)
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,20 @@ tells little of a model which says more than it is asked; ROUGE-L recall stands 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
-from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, mean_of
+from blur.metrics.kinds.base import OfAnswers
+
+if TYPE_CHECKING:
+    from blur.measurements import GenerationRow
 
 
-class Metric(MetricBase):
+class Metric(OfAnswers):
     """Share of exact answers among the generations of a set."""
 
-    direction: ClassVar[Direction] = "higher"
-    set: str
-
-    def reads(self) -> Reads:
-        """Return what it looks up."""
-        return Reads(generations=frozenset([self.set]))
-
-    def compute(self, context: MetricContext) -> Outcome:
-        """Return the share; see the module."""
-        rows = context.measured.generations(self.set)
-        return mean_of(
-            {self.set: {row.id: float(is_exact(row.generated, row.reference)) for row in rows}}, self.direction
-        )
+    def score(self, answer: GenerationRow) -> float:
+        """Return 1 for an exact answer."""
+        return float(is_exact(answer.generated, answer.reference))
 
 
 def is_exact(generated: str, reference: str) -> bool:

@@ -13,30 +13,25 @@ or digit is left out; MUSE gives it 0, so that a set with one cannot reach 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from blur.core.settings import Flag
 from blur.metrics import rouge
-from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, mean_of
+from blur.metrics.kinds.base import OfAnswers
+
+if TYPE_CHECKING:
+    from blur.measurements import GenerationRow
 
 
-class Metric(MetricBase):
+class Metric(OfAnswers):
     """ROUGE-L F1 of the generations of a set."""
 
-    direction: ClassVar[Direction] = "higher"
-    set: str
     stemmer: Flag = False
     stop: tuple[str, ...] = ()
 
-    def reads(self) -> Reads:
-        """Return what it looks up."""
-        return Reads(generations=frozenset([self.set]))
-
-    def compute(self, context: MetricContext) -> Outcome:
-        """Return the mean ROUGE-L F1; see the module."""
-        rows = context.measured.generations(self.set)
-        scores = {row.id: rouge.f1(row.reference, cut(row.generated, self.stop), self.stemmer) for row in rows}
-        return mean_of({self.set: scores}, self.direction)
+    def score(self, answer: GenerationRow) -> float | None:
+        """Return its F1; None where the reference has no word."""
+        return rouge.f1(answer.reference, cut(answer.generated, self.stop), self.stemmer)
 
 
 def cut(text: str, stops: Sequence[str]) -> str:

@@ -9,24 +9,18 @@ An answer without any letter or digit cannot be recalled and is left out.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from blur.metrics import rouge
-from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, mean_of
+from blur.metrics.kinds.base import OfAnswers
+
+if TYPE_CHECKING:
+    from blur.measurements import GenerationRow
 
 
-class Metric(MetricBase):
+class Metric(OfAnswers):
     """ROUGE-L recall of the generations of a set."""
 
-    direction: ClassVar[Direction] = "higher"
-    set: str
-
-    def reads(self) -> Reads:
-        """Return what it looks up."""
-        return Reads(generations=frozenset([self.set]))
-
-    def compute(self, context: MetricContext) -> Outcome:
-        """Return the mean ROUGE-L recall; see the module."""
-        rows = context.measured.generations(self.set)
-        scores = {row.id: rouge.recall(row.reference, row.generated, stemmer=True) for row in rows}
-        return mean_of({self.set: scores}, self.direction)
+    def score(self, answer: GenerationRow) -> float | None:
+        """Return its recall; None where the true answer has no word."""
+        return rouge.recall(answer.reference, answer.generated, stemmer=True)

@@ -11,26 +11,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from blur.core.errors import DataError
-from blur.core.settings import Flag
-from blur.metrics.kinds.base import Direction, MetricBase, MetricContext, Outcome, Reads, likelihoods
+from blur.metrics.kinds.base import Direction, MetricContext, OfTokens, Outcome
 from blur.metrics.kinds.exact_memorization import matched_share
 from blur.metrics.scores import by_id, known
 
 
-class Metric(MetricBase):
+class Metric(OfTokens):
     """Next-token accuracy of a field over sets together."""
 
     direction: ClassVar[Direction] = "higher"
-    sets: tuple[str, ...] = Field(min_length=1)
-    field: str = "answer"
-    eos: Flag = True
-
-    def reads(self) -> Reads:
-        """Return what it looks up."""
-        return likelihoods(self.sets, self.field)
 
     def compute(self, context: MetricContext) -> Outcome:
         """Return the share; see the module. ``DataError`` where no token is scored."""

@@ -32,6 +32,7 @@ def test_a_model_of_a_scale_on_gpus_is_fetched_without_one(tmp_path: Path, monke
     task.write_text(task.read_text() + "target: {kind: hub, name: ./published}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    app([*"train --scale ci --task tofu --role target --gpus 2".split()], standalone_mode=False)
+    typed = ["train", "--scale", "ci", "--task", "tofu", "--role", "target", "--gpus", "2"]
+    app(typed, standalone_mode=False)
     manifest = read_json(tmp_path / "results/ci/models/tofu/target/default/seed0/manifest.json")
     assert "model.safetensors" in manifest["files"]

@@ -44,7 +44,7 @@ def place(axes: Axes, labels: Sequence[Label], marks: Sequence[Point] = (), spec
         *((_around(axes, point, 5 * scale), TEXT_ON_MARK) for point in marks),
         *((_around(axes, point, 2 * scale), TEXT_ON_SPECK) for point in specks),
     ]
-    frame = axes.get_window_extent().extents.tolist()
+    frame = axes.get_window_extent().extents
     for label in labels:
         boxes = {way: _box(axes, label, way, scale) for way in _offsets()}
         best = min(boxes, key=lambda way: _cost(boxes[way], costs, frame) + abs(way[0]) + abs(way[1]))

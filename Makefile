@@ -13,12 +13,14 @@ SNAKEMAKE = snakemake all --logger blur --cores $(CORES) $(ARGS) --config scale=
 # Processes that run tests. In TOGETHER tests that share more than the finished run stay in one of them.
 WORKERS ?= 2
 TOGETHER = -n $(WORKERS) --dist loadgroup --durations=12
+# Where the tests of the graph lie: what lies elsewhere need not be imported for them.
+GRAPH = tests/workflow tests/hub
 REPORT = results/$(SCALE)/report$(if $(TASK),.$(TASK)).html
 # Written at the end of each run that changed anything.
 RECORDS = results/$(SCALE)/provenance/records.json
 
 .DELETE_ON_ERROR:
-.PHONY: help env quantization s3 demo all run report resume show verify commit push pull sync check lint format types unit workflow test test-all slurm fetch rehearsal bench clean
+.PHONY: help env quantization s3 demo all run report resume show verify commit push pull sync check lint format types collect unit workflow test test-all slurm fetch rehearsal bench clean
 
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-13s %s\n", $$1, $$2}'
@@ -98,21 +100,24 @@ format: env ## Format everything
 types: env ## Check types
 	mypy
 
+collect: env ## Import all tests and count them: one process compiles what several read later
+	pytest --collect-only
+
 unit: env ## Run the tests that need neither snakemake nor dvc
 	pytest -m "not workflow and not slurm and not long" -n $(WORKERS) --dist loadfile
 
 workflow: env ## Run the tests of the graph on one finished run of scale ci
-	pytest -m "workflow and not long" $(TOGETHER)
+	pytest $(GRAPH) -m "workflow and not long" $(TOGETHER)
 
-test: env lint types unit workflow ## Run CI's tests; CI has `make quantization` before, `make slurm` after
+test: env lint types unit workflow ## Run CI's tests; CI has `make quantization` before, `make slurm` beside
 
 test-all: env lint types unit ## Run all tests there are, long ones and SLURM's faults (root) too
 	pytest -m "long and not workflow and not slurm" -n $(WORKERS) --dist loadfile
-	pytest -m workflow $(TOGETHER)
-	pytest -m slurm -s -rs
+	pytest $(GRAPH) -m workflow $(TOGETHER)
+	pytest tests/slurm -m slurm -s -rs
 
 slurm: env ## Start a SLURM on this machine (root) and run a benchmark through it; ARGS go to pytest
-	pytest -m "slurm and not long" -s $(ARGS)
+	pytest tests/slurm -m "slurm and not long" -s $(ARGS)
 
 fetch: env ## Fetch what SCALE needs from the internet (a cluster's login node)
 	snakemake fetch --cores $(CORES) $(ARGS) --config scale=$(SCALE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,56 +20,81 @@ from blur import cli
 from blur.config import stages
 from blur.config.plan import Plan
 from blur.core.fingerprint import closure
-roots = set()
-stages.base.fingerprint = lambda found: roots.update(found) or ""
 plan = Plan("config", {"scale": "ci"})
-for task in plan.tasks:
-    for job in stages.STAGES[STAGE].jobs(plan, task):
-        stages.STAGES[STAGE].key(plan, job)
-assert f"blur.stages.{STAGE}" in roots
-for name in closure(roots):
-    import_module(name)
+
+def reach(stage):
+    roots = set()
+    stages.base.fingerprint = lambda found: roots.update(found) or ""
+    for task in plan.tasks:
+        for job in stages.STAGES[stage].jobs(plan, task):
+            stages.STAGES[stage].key(plan, job)
+    assert f"blur.stages.{stage}" in roots
+    for name in closure(roots):
+        import_module(name)
+
 """
-# Run a command of the command line.
-COMMAND = "from blur.cli import app\napp(COMMAND.split(), standalone_mode=False)\n"
-TELL = "import sys\nprint('imported:', *{name.partition('.')[0] for name in sys.modules})"
+COMMAND = "from blur.cli import app\n"
+TELL = """
+import json, sys
+found = {}
+def tell(what):
+    found[what] = sorted({name.partition('.')[0] for name in sys.modules})
+"""
+# What each may not import, by what is imported, in the order in which one process does it: the strictest first.
+WEIGHT, AROUND = "a matched weight", "what surrounds the graph"
+UNNEEDED = {
+    "data": NUMERIC | DRAWING,
+    WEIGHT: NUMERIC | DRAWING,  # the stage's other kinds run models: what they need is imported when they need it
+    "metrics": DRAWING,
+    "attack_metrics": DRAWING,
+    "table": DRAWING,
+    "robustness": DRAWING,
+    AROUND: DRAWING,
+    "figures": set(),
+}
+OTHERS = {
+    WEIGHT: ("blur.stages.derive", "blur.derived.matched_lambda"),
+    AROUND: [f"blur.workflow.{n}" for n in ("records", "resources", "resume", "show", "store", "sweep", "verify")],
+}
+COMMANDS = ["check --scale ci", "plan --scale ci", "data --scale ci --task tofu", "methods", "schemas"]
+Imported = Mapping[str, set[str]]
 
 
-def imported(code: str, folder: Path = ROOT) -> set[str]:
-    done = subprocess.run([sys.executable, "-c", code + TELL], cwd=folder, capture_output=True, text=True, check=False)
+def imported(steps: Mapping[str, str], prepare: str, folder: Path) -> Imported:
+    """Return the packages that one process has imported after each of its steps."""
+    code = "".join(f"{step}\ntell({name!r})\n" for name, step in steps.items())
+    said = "print('\\nimported:' + json.dumps(found))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{TELL}{prepare}{code}{said}"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    return set(done.stdout.rpartition("imported:")[2].split())
+    found = json.loads(done.stdout.rpartition("imported:")[2])
+    assert list(found) == list(steps)
+    return {name: set(packages) for name, packages in found.items()}
 
 
-@pytest.mark.parametrize(
-    ("stage", "unneeded"),
-    [
-        ("data", NUMERIC | DRAWING),
-        ("metrics", DRAWING),
-        ("attack_metrics", DRAWING),
-        ("figures", set()),
-        ("table", DRAWING),
-        ("robustness", DRAWING),
-    ],
-)
-def test_a_stage_that_runs_no_model_imports_no_torch(stage: str, unneeded: set[str]) -> None:
-    assert not imported(f"STAGE = {stage!r}\n{REACHED}") & (HEAVY | unneeded)
+@pytest.fixture(scope="module")
+def by_stage() -> Imported:
+    steps = {name: f"reach({name!r})" for name in UNNEEDED}
+    steps |= {name: "".join(f"import {module}\n" for module in modules) for name, modules in OTHERS.items()}
+    return imported(steps, REACHED, ROOT)
 
 
-def test_a_weight_is_matched_without_torch() -> None:
-    """The stage's other kinds run models: what they need is imported when they need it."""
-    assert not imported("import blur.stages.derive, blur.derived.matched_lambda\n") & (HEAVY | NUMERIC | DRAWING)
+@pytest.fixture(scope="module")
+def by_command(tmp_path_factory: pytest.TempPathFactory) -> Imported:
+    folder = tmp_path_factory.mktemp("commands")
+    (folder / "config").symlink_to(ROOT / "config")
+    (folder / "workflow/schemas").mkdir(parents=True)
+    steps = {command: f"app({command.split()!r}, standalone_mode=False)" for command in COMMANDS}
+    return imported(steps, COMMAND, folder)
 
 
-@pytest.mark.parametrize(
-    "command", ["check --scale ci", "plan --scale ci", "data --scale ci --task tofu", "methods", "schemas"]
-)
-def test_a_command_that_runs_no_model_imports_no_torch(command: str, tmp_path: Path) -> None:
-    (tmp_path / "config").symlink_to(ROOT / "config")
-    (tmp_path / "workflow/schemas").mkdir(parents=True)
-    assert not imported(f"COMMAND = {command!r}\n{COMMAND}", tmp_path) & (HEAVY | DRAWING)
+@pytest.mark.parametrize("what", UNNEEDED)
+def test_a_stage_that_runs_no_model_imports_no_torch(what: str, by_stage: Imported) -> None:
+    assert "blur" in by_stage[what]
+    assert not by_stage[what] & (HEAVY | UNNEEDED[what])
 
 
-def test_what_surrounds_the_graph_imports_no_torch() -> None:
-    modules = ("records", "resources", "resume", "show", "store", "sweep", "verify")
-    assert not imported("".join(f"import blur.workflow.{name}\n" for name in modules)) & (HEAVY | DRAWING)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_runs_no_model_imports_no_torch(command: str, by_command: Imported) -> None:
+    assert not by_command[command] & (HEAVY | DRAWING)

@@ -30,7 +30,7 @@ def interrupted(long_run: Workspace, tmp_path: Path) -> tuple[Workspace, subproc
     return *start_again(long_run, tmp_path, *COMMAND), weights_hash(long_run)
 
 
-@pytest.mark.long  # CI kills a warm worker (test_warm)
+@pytest.mark.long  # CI ends a warm worker (test_warm: interrupt_from_the_keyboard) and kills a loop (test_loop)
 def test_kill_of_the_worker(interrupted: tuple[Workspace, subprocess.Popen[bytes], str]) -> None:
     workspace, process, before = interrupted
     for pid in workers(workspace):

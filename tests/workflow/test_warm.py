@@ -70,7 +70,7 @@ def under_way(long_run: Workspace, tmp_path: Path) -> Interrupted:
     return Interrupted(*start_again(long_run, tmp_path, *COMMAND), weights_hash(long_run))
 
 
-@pytest.mark.long  # CI kills the client, which ends the job
+@pytest.mark.long  # CI kills one without a graph (tests/warm: a_killed_job_ends_its_client_alike_and_no_other)
 def test_kill_of_the_job(under_way: Interrupted) -> None:
     os.kill(under_way.job, signal.SIGKILL)
     assert under_way.snakemake.wait(timeout=HANG) != 0
@@ -79,6 +79,7 @@ def test_kill_of_the_job(under_way: Interrupted) -> None:
     under_way.ends_as_it_was()
 
 
+@pytest.mark.long  # CI kills one without a graph (tests/warm: a_killed_client_ends_its_job)
 def test_kill_of_the_client_ends_its_job(under_way: Interrupted) -> None:
     job = under_way.job
     os.kill(under_way.client, signal.SIGKILL)
@@ -89,6 +90,7 @@ def test_kill_of_the_client_ends_its_job(under_way: Interrupted) -> None:
     under_way.ends_as_it_was()
 
 
+@pytest.mark.long  # CI kills one without a graph (tests/warm: a_killed_server_ends_its_jobs_and_the_client_does_them)
 def test_kill_of_the_warm_process_costs_nothing_but_time(under_way: Interrupted) -> None:
     os.kill(under_way.server, signal.SIGKILL)
     assert under_way.snakemake.wait(timeout=HANG) == 0
@@ -96,6 +98,7 @@ def test_kill_of_the_warm_process_costs_nothing_but_time(under_way: Interrupted)
     under_way.ends_as_it_was()
 
 
+@pytest.mark.long  # CI kills it with a cold job (test_resume), and a warm one's owner without a graph (tests/warm)
 def test_kill_of_snakemake_leaves_the_job_to_finish(under_way: Interrupted) -> None:
     under_way.snakemake.kill()
     under_way.snakemake.wait(timeout=HANG)

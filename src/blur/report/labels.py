@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.transforms import Bbox
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]  # left, bottom, right, top, in pixels
 FONT = 8
 TEXT_ON_TEXT, TEXT_ON_MARK, TEXT_ON_SPECK = 1000, 200, 12
 
@@ -44,7 +44,7 @@ def place(axes: Axes, labels: Sequence[Label], marks: Sequence[Point] = (), spec
         *((_around(axes, point, 5 * scale), TEXT_ON_MARK) for point in marks),
         *((_around(axes, point, 2 * scale), TEXT_ON_SPECK) for point in specks),
     ]
-    frame = axes.get_window_extent()
+    frame = axes.get_window_extent().extents
     for label in labels:
         boxes = {way: _box(axes, label, way, scale) for way in _offsets()}
         best = min(boxes, key=lambda way: _cost(boxes[way], costs, frame) + abs(way[0]) + abs(way[1]))
@@ -83,22 +83,24 @@ def _offsets() -> list[Point]:
     return [(8 * x * far, 9 * y * far) for far in (1, 1.5, 2.2, 3, 4) for x, y in ways]
 
 
-def _around(axes: Axes, point: Point, radius: float) -> Bbox:
-    from matplotlib.transforms import Bbox
-
-    x, y = axes.transData.transform(point)
-    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
+def _around(axes: Axes, point: Point, radius: float) -> Box:
+    x, y = axes.transData.transform(point).tolist()
+    return x - radius, y - radius, x + radius, y + radius
 
 
-def _box(axes: Axes, label: Label, way: Point, scale: float) -> Bbox:
-    from matplotlib.transforms import Bbox
-
+def _box(axes: Axes, label: Label, way: Point, scale: float) -> Box:
     width, height = (0.66 * FONT * len(label.text) + 2) * scale, 1.3 * FONT * scale
-    x, y = axes.transData.transform(label.point)
-    left = x + way[0] * scale - width * (0.5 if way[0] == 0 else float(way[0] < 0))
-    return Bbox.from_bounds(left, y + way[1] * scale - height / 2, width, height)
+    x, y = axes.transData.transform(label.point).tolist()
+    left, bottom = x + way[0] * scale - width * (0.5 if way[0] == 0 else float(way[0] < 0)), y + way[1] * scale
+    return left, bottom - height / 2, left + width, bottom - height / 2 + height
 
 
-def _cost(box: Bbox, taken: Sequence[tuple[Bbox, int]], frame: Bbox) -> float:
-    outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0 or box.y1 > frame.y1
-    return sum(cost for other, cost in taken if box.overlaps(other)) + (TEXT_ON_TEXT if outside else 0)
+def _cost(box: Box, taken: Sequence[tuple[Box, int]], frame: Box) -> float:
+    left, bottom, right, top = box
+    outside = left < frame[0] or right > frame[2] or bottom < frame[1] or top > frame[3]
+    covered = sum(
+        cost
+        for other, cost in taken
+        if left <= other[2] and other[0] <= right and bottom <= other[3] and other[1] <= top
+    )
+    return covered + (TEXT_ON_TEXT if outside else 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,12 @@ PUBLISHED: Mapping[str, tuple[dict[str, Any], str, bool, bool]] = {
 
 def build(root: Path, names: tuple[str, ...] = tuple(PUBLISHED)) -> None:
     """Write the repositories of these models."""
-    words = {name: getattr(tokenizers, name)() for name in ("llama_2", "llama_2_chat", "llama_3", "zephyr")}
+    words = cache(lambda name: getattr(tokenizers, name)())
     for seed, name in enumerate(PUBLISHED):
         if name in names:
             shape, tokenizer, sharded, gated = PUBLISHED[name]
-            weights = _weights(shape, words[tokenizer or "llama_2"], sharded, seed)
-            own = _saved(words[tokenizer]) if tokenizer else {}
+            weights = _weights(shape, words(tokenizer or "llama_2"), sharded, seed)
+            own = _saved(words(tokenizer)) if tokenizer else {}
             write(root, "models", name, {"README.md": CARD, **weights, **own}).behave(gated=gated)
 
 

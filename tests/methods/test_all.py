@@ -44,7 +44,8 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     small = {"model": "llama-tiny", "runs": [{"methods": ["ga"], "seeds": [0]}]}
     tasks["editing"] |= {**small, "data": {"source": few}}
     tasks["lume"] |= small
-    said = {"title": "two", "extends": "ci", "all": names, "tasks": tasks, "derived": {"sampled_answers": QUICK}}
+    quick = {"sampled_answers": QUICK, "own_answers": {"max_new_tokens": 4}}
+    said = {"title": "two", "extends": "ci", "all": names, "tasks": tasks, "derived": quick}
     scale.write_text(yaml.safe_dump(said), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

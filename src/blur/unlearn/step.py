@@ -128,11 +128,11 @@ class Updater:
         Args:
             step: the step's number, from 1.
             indices: the global batch of each stream, the same on every process.
-            lr: learning rate.
+            lr: learning rate, which the combination may multiply.
             stop: this process was asked to stop.
 
         Returns:
-            losses, geometry, and of the step taken ``promise``, lr <g_f, u> with u as clipped, and ``kept``,
+            losses, geometry, and of the step taken ``lr``, ``promise``, lr <g_f, u> with u as clipped, and ``kept``,
             <g_f, theta_t - theta_t+1>, None where g_f is not made apart; and whether any process was asked to stop.
 
         Raises:

@@ -108,12 +108,12 @@ class Wrapper(WrapperBase):
             raise ConfigError(what, f"wrapper.init: {self.init}", "Lower `energy`, or take other `heights`")
 
     def _rows(self, model: Module, layer: int, forget: Sequence[Example], retain: Sequence[Example]) -> Tensor:
-        moments = [self._second_moment(model, layer, texts) for texts in (forget, retain)]
+        wanted, spared = (self._second_moment(model, layer, texts) for texts in (forget, retain))
         if self.init == "reference":
-            return directions(moments[1], moments[0], 1.0, self.rank)
+            return directions(spared, wanted, 1.0, self.rank)
         if self.init == "gen_eig":
-            return generalised(*moments, self.ridge, self.rank)
-        return directions(moments[0], moments[1], self.energy, self.rank)
+            return generalised(wanted, spared, self.ridge, self.rank)
+        return directions(wanted, spared, self.energy, self.rank)
 
     def _second_moment(self, model: Module, layer: int, texts: Sequence[Example]) -> Tensor:
         """Return the uncentred second moment of a layer's output over all tokens of texts, without alternates."""

@@ -258,6 +258,24 @@ def paper(
 
 
 @app.command()
+def compare(
+    task: Task,
+    scale: Scale = "study",
+    by: Annotated[str, typer.Option(help="What sets the order: a column, or the score that sweeps have.")] = "score",
+    to: Annotated[Path | None, typer.Option(help="The page to write; docs/results/methods_TASK.md by default.")] = None,
+) -> None:
+    """Set every method of a task side by side.
+
+    What each forgets and keeps, and what it took: from stored results, where they are there.
+    """
+    from blur.workflow.compare import write
+
+    page = to or Path(f"docs/results/methods_{task}.md")
+    write(_plan(scale, task), task, by, page)
+    print(page)
+
+
+@app.command()
 def methods() -> None:
     """Print every method: paper, code, settings, cost, faults.
 

@@ -38,11 +38,14 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plan]:
     shutil.copytree(CONFIG, root / "config")
     scale = root / "config/scales/two.yaml"
     ci = yaml.safe_load((CONFIG / "scales/ci.yaml").read_text(encoding="utf-8"))
-    names = [*ci["all"], "editing"]  # whose streams no other benchmark has
+    names = [*ci["all"], "muse_books", "editing", "lume"]  # the streams of `editing` no other benchmark has
     tasks = {name: {"train": SHORT, "unlearn": SHORT, "epochs": NOTHING} for name in names}
     few = {"num_forget": 2, "num_edited": 2, "num_retain": 10, "questions_per_author": 2}
-    tasks["editing"] |= {"model": "llama-tiny", "data": {"source": few}, "runs": [{"methods": ["ga"], "seeds": [0]}]}
-    said = {"title": "two", "extends": "ci", "all": names, "tasks": tasks, "derived": {"sampled_answers": QUICK}}
+    small = {"model": "llama-tiny", "runs": [{"methods": ["ga"], "seeds": [0]}]}
+    tasks["editing"] |= {**small, "data": {"source": few}}
+    tasks["lume"] |= small
+    quick = {"sampled_answers": QUICK, "own_answers": {"max_new_tokens": 4}}
+    said = {"title": "two", "extends": "ci", "all": names, "tasks": tasks, "derived": quick}
     scale.write_text(yaml.safe_dump(said), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -94,7 +97,11 @@ def said(folder: Path) -> Tensor:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_two_updates(plan: Plan, method: str) -> None:
-    run = fitting(plan, method)
+    check(plan, fitting(plan, method))
+
+
+def check(plan: Plan, run: Run) -> None:
+    """Two updates are made, as planned, and they make another model."""
     folder = made(plan, "unlearn", JobName(run.task, run))
     before, after = said(made(plan, "train", JobName(run.task, plan.start(run)))), said(folder)
     assert after.isfinite().all()
@@ -107,3 +114,21 @@ def test_two_updates(plan: Plan, method: str) -> None:
     for side in ("forget", "retain"):
         losses = [record[f"{side}_loss"] for record in records]
         assert all(map(math.isfinite, losses)) if getattr(settings, side) else losses == [None, None]
+
+
+HEADLINE = ("graddiff", "npo_gdr", "simnpo", "rmu", "blur_npo", "blur_rmu")
+BENCHMARKS = ("tofu", "muse_news", "muse_books", "wmdp", "rtt", "editing", "lume")
+
+
+@pytest.mark.parametrize("task", BENCHMARKS)
+def test_the_study_has_the_headline_methods_on_every_benchmark(task: str) -> None:
+    study = Plan(CONFIG, {"scale": "study"})
+    assert task in study.scale.all
+    assert set(HEADLINE) <= {run.method for run in study.runs(task) if run.variant == "default"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("method", HEADLINE)
+@pytest.mark.parametrize("task", BENCHMARKS)
+def test_two_updates_of_a_headline_method_on_every_benchmark(plan: Plan, task: str, method: str) -> None:
+    check(plan, Run(task, method))

@@ -55,9 +55,7 @@ BARS = {"time_over_weighted": 1.03, "live_reference_over_blur": 1.10, "memory_ov
 class BareSum(Updater):
     """The weighted sum, two backwards in turn, that measures and logs nothing: the leanest step there is."""
 
-    def _combine(
-        self, forget: Gradients, gradients: Gradients, step: int, losses: Sequence[float]
-    ) -> tuple[list[Gradients], Statistics]:
+    def _combine(self, forget: Gradients, gradients: Gradients, *_: Any) -> tuple[list[Gradients], Statistics]:
         return [gradients], Statistics()
 
 

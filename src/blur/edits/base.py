@@ -69,6 +69,11 @@ class EditBase(Choice):
         """How often it is applied, one after another; the model is measured after each."""
         return 1
 
+    @property
+    def wrapper(self) -> WrapperBase:
+        """What it leaves around the model; ``apply`` puts it there."""
+        return Wrapper()
+
     def passed(self, stream: str, tokens: float) -> float:
         """Return how many tokens of forward passes it takes over one of its streams, which has ``tokens`` of them."""
         return 0.0
@@ -105,8 +110,8 @@ class EditSettings(Strict):
 
     @property
     def wrapper(self) -> WrapperBase:
-        """Nothing stays around the model."""
-        return Wrapper()
+        """What the edit leaves around the model."""
+        return self.edit.wrapper
 
     @property
     def sharded(self) -> bool:
@@ -116,4 +121,4 @@ class EditSettings(Strict):
     @property
     def modules(self) -> list[str]:
         """Modules that the settings name, for the code fingerprint."""
-        return sorted({type(self).__module__, type(self.edit).__module__})
+        return sorted({type(one).__module__ for one in (self, self.edit, self.wrapper)})

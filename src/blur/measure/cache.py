@@ -69,14 +69,16 @@ def prepared_cache(model: Any, prompts: Sequence[Sequence[int]], capacity: int) 
     if reach(model) < math.inf:
         return None, 0
     cache = DynamicCache(config=model.config)
-    layers = [RoomyLayer(capacity) for _ in cache.layers]
-    cache.layers = [*layers]
     alike = (len(set(tokens)) == 1 for tokens in zip(*(prompt[:-1] for prompt in prompts), strict=False))
     size = next(place for place, same in enumerate((*alike, False)) if not same)
     if len(prompts) == 1 or size < SHARED_FROM:
+        cache.layers = [RoomyLayer(capacity) for _ in cache.layers]
         return cache, 0
     tokens = torch.tensor([prompts[0][:size]], device=next(model.parameters()).device)
     shared = model(input_ids=tokens, use_cache=True, past_key_values=DynamicCache(config=model.config)).past_key_values
-    for layer, one in zip(layers, shared.layers, strict=True):
+    cache.layers = []
+    for one in shared.layers:  # those of a model beside it too
+        layer = RoomyLayer(capacity)
         layer.update(*(states.expand(len(prompts), -1, -1, -1) for states in (one.keys, one.values)))
+        cache.layers.append(layer)
     return cache, size

@@ -15,6 +15,8 @@ from torch.nn.functional import cross_entropy
 
 from blur.models.batch import Batch
 
+BESIDE = "beside"  # attribute of a model: others that run on what it is given, each a module of its own
+
 
 class PerPosition:
     """Values at N chosen positions of a batch of B sequences, in the order of the batch."""
@@ -115,18 +117,16 @@ def head_at(model: nn.Module, chosen: Tensor, shape: torch.Size) -> Iterator[Non
 
     The model's own code after the head (scaling, soft-capping) then works on those logits, whatever the architecture.
     """
-    head = getattr(model, "get_output_embeddings", lambda: None)()
-    if head is None:
-        yield
-        return
+    heads = [getattr(one, "get_output_embeddings", lambda: None)() for one in (model, *getattr(model, BESIDE, ()))]
 
     def gather(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         if inputs[0].shape[:2] != shape:
             return inputs
         return inputs[0].flatten(0, 1).index_select(0, chosen).unsqueeze(0), *inputs[1:]
 
-    handle = head.register_forward_pre_hook(gather)
+    handles = [head.register_forward_pre_hook(gather) for head in heads if head is not None]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()

@@ -21,6 +21,7 @@ from blur.planner.activations import Tokens
 from blur.planner.passes import Pass, passes
 from blur.planner.trainable import Trained
 from blur.unlearn.losses.base import LIVE
+from blur.unlearn.smooth.base import SIDES
 
 Sharding = Literal["ddp", "fsdp2"]
 TERMS = ("weights", "reference", "optimizer", "gradients", "activations", "logits", "temporary")
@@ -126,7 +127,8 @@ def _updates(job: Job) -> Iterator[Moment]:
     trained, settings = job.trained, job.trained.settings
     separate = settings.separate
     # An optimizer's own pass is done before the others begin; the retain side's gradients join the forget side's.
-    spare = [settings.smooth.spare(side) * trained.shares for side in ("forget", "retain")]
+    held = [settings.combine.held * (settings.combine.passes(side) > 0) for side in SIDES]
+    spare = [max(settings.smooth.spare(side), own) * trained.shares for side, own in zip(SIDES, held, strict=True)]
     sides = (
         (settings.own, 0.0, False),
         (settings.forget, spare[0], False),

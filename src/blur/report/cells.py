@@ -130,13 +130,13 @@ def sections(runs: Sequence[Run], settings: TableSettings) -> list[Section]:
     plans += [("Variants", variants, headline, "")]
     floors = Floors.of(runs, settings)
     found = [
-        Section(title, tuple(_mark_best(_rows(own, columns, settings, floors))), columns, whole)
+        Section(title, tuple(mark_best(_rows(own, columns, settings, floors))), columns, whole)
         for title, own, columns, whole in plans
         if own and columns
     ]
     # Each request is a contest of its own: forgetting four folds costs more than forgetting two.
     asked = [[run for run in requests if run.variant == variant] for variant in sorted({r.variant for r in requests})]
-    contests = tuple(row for own in asked for row in _mark_best(_rows(own, headline, settings, floors)))
+    contests = tuple(row for own in asked for row in mark_best(_rows(own, headline, settings, floors)))
     return [*found, Section("Requests", contests, headline)] if contests and headline else found
 
 
@@ -241,7 +241,7 @@ def _details(runs: Sequence[Run], column: str) -> list[str]:
     return list(dict.fromkeys(key for details in found for key in details))
 
 
-def _mark_best(found: list[TableRow]) -> list[TableRow]:
+def mark_best(found: list[TableRow]) -> list[TableRow]:
     """Mark the best cell of each column among methods that are ranked, where not all are equal."""
     columns = found[0].cells if found else {}
     able = [row for row in found if row.ranked]
@@ -255,12 +255,23 @@ def _mark_best(found: list[TableRow]) -> list[TableRow]:
 def _best(column: str, able: list[TableRow], found: list[TableRow]) -> set[str]:
     means = {row.key: row.cells[column].summary.mean for row in able if not row.cells[column].partial}
     known = {key: mean for key, mean in means.items() if mean is not None}
+    scores = misses(column, known, found)
+    if len(set(known.values())) < 2 or not scores:
+        return set()
+    return {key for key, score in scores.items() if score == min(scores.values())}
+
+
+def misses(column: str, means: Mapping[str, float], found: Sequence[TableRow]) -> dict[str, float]:
+    """Return how far means, by row, are from the best there could be; empty where a metric has no direction.
+
+    Args:
+        found: rows of the table; they tell the direction, and what the retrained model has.
+    """
     direction = next((row.cells[column].direction for row in found if row.cells[column].direction), "")
     retrained = next((row.cells[column].summary.mean for row in found if row.first.method == "retrained"), None)
     goals = {"higher": None, "lower": None, "zero": 0.0, "match": retrained}
-    if len(set(known.values())) < 2 or direction not in goals or (direction == "match" and retrained is None):
-        return set()
+    if direction not in goals or (direction == "match" and retrained is None):
+        return {}
     goal = goals[direction]
     sign = -1 if direction == "higher" else 1
-    scores = {key: sign * mean if goal is None else abs(mean - goal) for key, mean in known.items()}
-    return {key for key, score in scores.items() if score == min(scores.values())}
+    return {key: sign * mean if goal is None else abs(mean - goal) for key, mean in means.items()}

@@ -78,20 +78,25 @@ def markdown(runs: Sequence[Run], title: str, settings: TableSettings) -> str:
     """Return all tables as Markdown."""
     parts = [f"# {title}: results"]
     for section in sections(runs, settings):
-        grid, notes = _grid(section, settings, lambda text: f"**{text}**")
-        grid = [[cell.replace("|", "\\|") for cell in line] for line in grid]
-        lines = [f"| {' | '.join(line)} |" for line in grid]
-        rule = "|" + "|".join([" :--- ", *[" ---: "] * (len(grid[0]) - 1)]) + "|"
-        parts += [f"## {section.title}", "\n".join([lines[0], rule, *lines[1:]]), "  \n".join(notes)]
+        cells, notes = grid(section, settings, lambda text: f"**{text}**")
+        parts += [f"## {section.title}", piped(cells), "  \n".join(notes)]
     return "\n\n".join(parts) + "\n"
+
+
+def piped(cells: Sequence[Sequence[str]]) -> str:
+    """Return lines of cells, the header first, as a table of Markdown."""
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in cells]
+    lines = [f"| {' | '.join(line)} |" for line in escaped]
+    rule = "|" + "|".join([" :--- ", *[" ---: "] * (len(cells[0]) - 1)]) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
 
 
 def latex(runs: Sequence[Run], title: str, settings: TableSettings) -> str:
     """Return all tables as LaTeX; the preamble needs ``booktabs``."""
     parts = ["% Needs \\usepackage{booktabs}"]
     for section in sections(runs, settings):
-        grid, notes = _grid(section, settings, lambda text: f"\x02{text}\x03")
-        lines = [" & ".join(map(escape, line)) + r" \\" for line in grid]
+        cells, notes = grid(section, settings, lambda text: f"\x02{text}\x03")
+        lines = [" & ".join(map(escape, line)) + r" \\" for line in cells]
         references = sum(row.first.is_reference for row in section.rows)
         body = [
             *lines[1 : 1 + references],
@@ -104,7 +109,7 @@ def latex(runs: Sequence[Run], title: str, settings: TableSettings) -> str:
                     r"\begin{table}",
                     r"\centering",
                     rf"\caption{{{escape(f'{title}: {section.title}')}}}",
-                    rf"\begin{{tabular}}{{l{'r' * (len(grid[0]) - 1)}}}",
+                    rf"\begin{{tabular}}{{l{'r' * (len(cells[0]) - 1)}}}",
                     r"\toprule",
                     lines[0],
                     r"\midrule",
@@ -132,8 +137,8 @@ def plain(runs: Sequence[Run], **options: Any) -> str:
     found = sections(runs, settings.model_copy(update={"columns": shown}))
     if not found:
         return "No model has any of the columns of this table yet.\n"
-    grid, notes = _grid(found[0], settings, lambda text: f"{text}*")
-    tall = [_stack(grid[0]), grid[1:]]
+    cells, notes = grid(found[0], settings, lambda text: f"{text}*")
+    tall = [_stack(cells[0]), cells[1:]]
     lines = [*tall[0], *tall[1]]
     widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
 
@@ -160,7 +165,7 @@ def _stack(header: list[str]) -> list[list[str]]:
     return [[parts[level] for parts in padded] for level in range(height)]
 
 
-def _grid(section: Section, settings: TableSettings, bold: Callable[[str], str]) -> tuple[list[list[str]], list[str]]:
+def grid(section: Section, settings: TableSettings, bold: Callable[[str], str]) -> tuple[list[list[str]], list[str]]:
     """Return header and cells as text, and the notes below the table."""
     reasons: dict[str, str] = {}
     header = ["Method", *(_head(section, column) for column in section.columns), "Seeds"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from blur.config.stages import STAGES
 from blur.config.stages.models import SELECTION
@@ -127,7 +127,9 @@ def _edited(
     for time in range(1, settings.edit.times + 1):
         settings.edit.apply(loaded.model, at_hand)
         epochs(time, loaded.model)
-    return Made(loaded.model, [], {}, {})
+    kept = job.resume_folder() / FOLDER
+    model = settings.wrapper.finish(loaded.model, kept)
+    return Made(cast("PreTrainedModel", model), _adopt(kept, job.directory) if kept.is_dir() else [], {}, {})
 
 
 def _derived(job: Job) -> dict[str, Any]:

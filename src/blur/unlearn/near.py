@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from blur.core.hashing import derive_seed
-from blur.unlearn.gradients import Gradients, products
+from blur.unlearn import distributed
+from blur.unlearn.gradients import Gradients, merge, products
 from blur.unlearn.sharding import Trainable, cut
 
 Found = tuple[Tensor, Gradients]
@@ -40,6 +41,31 @@ class Near:
         moved = (own.detach() if one is None else own.detach().add(one, alpha=length) for own, one in pairs)
         with self.trainable.at(moved):
             return self.gradient()
+
+    def loss_there(self, direction: Iterable[Tensor | None], length: float) -> float:
+        """Return the loss over all processes at theta + ``length`` times ``direction``."""
+        loss, _ = self.there(direction, length)
+        return distributed.sum_values([float(loss)], self.trainable.shares[0].device)[0]
+
+    def curvature(self, direction: Gradients, step: float) -> Gradients:
+        """Return the loss's Hessian times ``direction``, as a central difference: no graph of a backward pass.
+
+        Args:
+            step: length of the difference along ``direction``, in units of the weights.
+        """
+        length = self.norm(direction)
+        if not length:
+            return type(direction)(None if one is None else torch.zeros_like(one) for one in direction)
+        _, ahead = self.there(direction, step / length)
+        _, behind = self.there(direction, -step / length)
+        return merge(lambda _, back, front: length / (2 * step) * (front - back), behind, ahead)
+
+    def go(self, direction: Iterable[Tensor | None], length: float) -> None:
+        """Move the weights by ``length`` times ``direction``, for good."""
+        pairs = zip(self.trainable.shares, direction, strict=True)
+        self.trainable.move_to(
+            own.detach() if one is None else own.detach().add(one, alpha=length) for own, one in pairs
+        )
 
     def noise(self, draw: int) -> Iterator[Tensor]:
         """Yield a draw from N(0, I) for each share, the same on every process, of which each takes its part."""

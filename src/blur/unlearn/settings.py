@@ -19,7 +19,7 @@ from blur.unlearn.optimizers.base import OptimizerBase
 from blur.unlearn.schedule import Schedule
 from blur.unlearn.scopes.base import ScopeBase
 from blur.unlearn.select import Select
-from blur.unlearn.smooth.base import SmoothBase
+from blur.unlearn.smooth.base import SIDES, SmoothBase
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -180,8 +180,9 @@ class UnlearnSettings(Strict):
     @property
     def sides(self) -> tuple[tuple[tuple[Objective, ...], float], ...]:
         """The terms whose gradients an update makes in turn, and how often: a share, where not every one does."""
-        asked, smooth = self.stepper.asks * len(self.combine.rates), self.smooth
-        return (self.own, asked), (self.forget, smooth.passes("forget")), (self.retain, smooth.passes("retain"))
+        passes = {side: self.smooth.passes(side) + self.combine.passes(side) for side in SIDES}
+        asked = self.stepper.asks * len(self.combine.rates)
+        return (self.own, asked), (self.forget, passes["forget"]), (self.retain, passes["retain"])
 
     @property
     def streams(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -28,13 +28,12 @@ from blur.unlearn.near import Found, Near
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
 from blur.unlearn.sharding import Trainable
-from blur.unlearn.smooth.base import Side
+from blur.unlearn.smooth.base import SIDES, Side
 from blur.unlearn.views import View, passes
 
 Record = dict[str, float | int | None]
 Passes = dict[tuple[str, View], list[Objective]]
 Indices = Mapping[str, Sequence[int]]
-SIDES: tuple[Side, Side] = ("forget", "retain")
 
 
 @dataclass(frozen=True)
@@ -129,17 +128,19 @@ class Updater:
         Args:
             step: the step's number, from 1.
             indices: the global batch of each stream, the same on every process.
-            lr: learning rate.
+            lr: learning rate, which the combination may multiply.
             stop: this process was asked to stop.
 
         Returns:
-            losses, geometry, and of the step taken ``promise``, lr <g_f, u> with u as clipped, and ``kept``,
+            losses, geometry, and of the step taken ``lr``, ``promise``, lr <g_f, u> with u as clipped, and ``kept``,
             <g_f, theta_t - theta_t+1>, None where g_f is not made apart; and whether any process was asked to stop.
 
         Raises:
             BlurError: a loss or a gradient is not finite; the weights are as before the step.
         """
         settings, separate = self.settings, self.settings.separate
+        near = {side: self._near(side, step, indices) for side in SIDES}
+        settings.combine.before(near)
         # What the optimizer wants to know of the weights before it moves them: Sophia's curvature.
         shares = [share.detach() for share in self.trainable.shares]
         for optimizer in self.optimizers:
@@ -147,8 +148,7 @@ class Updater:
 
         # Both gradients, each complete: over all micro-batches here, and summed over processes. Where they are not
         # needed apart, the two backward passes add up in one set of gradients.
-        with learning(self.model, settings.dropout, settings.gradient_checkpointing):
-            own, (g_f, g_r) = self._sides(step, indices)
+        own, (g_f, g_r) = self._sides(near, indices)
         *losses, stopping = distributed.sum_values([*map(float, own), float(stop)], self.device)
         self._check_losses(losses, step)
 
@@ -156,15 +156,16 @@ class Updater:
         if settings.combine.momentum == "retain":
             g_r = self.moment.of(g_r, step)
         try:
-            updates, statistics = self._combine(g_f, g_r, step, losses)
+            updates, statistics = self._combine(g_f, g_r, step, losses, near)
         except NonFiniteGradient as error:
             raise self._not_finite(f"the {error.side} gradient", error.side, step) from error
 
         # The step. Where g_f is known, what it did to the forget loss to first order, <g_f, theta_t - theta_t+1>, is
         # held against the promise of u: under plain SGD they are the same number, under AdamW the sign may differ.
         before = self._along(g_f) if separate else None
-        self._apply(updates, statistics, lr)
-        record: Record = {"forget_loss": None, "retain_loss": None, **asdict(statistics), "kept": None}
+        lr *= settings.combine.factor(self.numbers["combine"])
+        self._step(step, updates, statistics, lr, near["retain"])
+        record: Record = {"lr": lr, "forget_loss": None, "retain_loss": None, **asdict(statistics), "kept": None}
         if before is not None and statistics.promise is not None:
             record["promise"] = lr * self._clipping(statistics) * statistics.promise
             record["kept"] = (before - self._along(g_f)).item()
@@ -173,27 +174,31 @@ class Updater:
                 record[f"{side}_loss"] = loss
         return record, stopping > 0
 
-    def _sides(self, step: int, indices: Indices) -> tuple[list[Tensor], tuple[Gradients, Gradients]]:
+    def _sides(self, near: Mapping[Side, Near], indices: Indices) -> tuple[list[Tensor], tuple[Gradients, Gradients]]:
         """Return both losses, of this process, and both gradients; one that is not made apart is in the second."""
         if not self.settings.separate and not self.settings.one_sided:
             factors = self.settings.combine.factors()
-            losses = [self._backward(self.passes[side], indices, factors[side]) for side in range(2)]
+            with self._learning():
+                losses = [self._backward(self.passes[side], indices, factors[side]) for side in range(2)]
             return losses, ([], self._collect())
-        found = [self._side(side, step, indices) for side in SIDES if getattr(self.settings, side)]
+        found = [self.settings.smooth.gradient(side, near[side]) for side in SIDES if getattr(self.settings, side)]
         nothing = torch.zeros((), dtype=torch.float64)
         if len(found) == 2:
             return [loss for loss, _ in found], (found[0][1], found[1][1])
         [(loss, gradient)] = found
         return [loss, nothing] if self.settings.forget else [nothing, loss], ([], gradient)
 
-    def _side(self, side: Side, step: int, indices: Indices) -> Found:
-        """Return the loss of a side, of this process, and its whole gradient, where ``smooth`` takes them."""
+    def _near(self, side: Side, step: int, indices: Indices) -> Near:
+        """Return what takes the loss of a side and its whole gradient, at the present weights and elsewhere."""
 
         def gradient() -> Found:
-            return self._backward(self.passes[SIDES.index(side)], indices, 1.0), self._collect()
+            with self._learning():
+                return self._backward(self.passes[SIDES.index(side)], indices, 1.0), self._collect()
 
-        near = Near(self.trainable, gradient, (self.settings.seed, step, side))
-        return self.settings.smooth.gradient(side, near)
+        return Near(self.trainable, gradient, (self.settings.seed, step, side))
+
+    def _learning(self) -> AbstractContextManager[None]:
+        return learning(self.model, self.settings.dropout, self.settings.gradient_checkpointing)
 
     def _own_gradient(self, indices: Indices, loss: LossBase) -> tuple[Gradients, int]:
         """Return the gradient of the optimizer's own loss, and the number of units (tokens) that it is a mean over.
@@ -281,13 +286,13 @@ class Updater:
         return self.trainable.pack(take(self.parameters))
 
     def _combine(
-        self, g_f: Gradients, g_r: Gradients, step: int, losses: Sequence[float]
+        self, g_f: Gradients, g_r: Gradients, step: int, losses: Sequence[float], near: Mapping[Side, Near]
     ) -> tuple[list[Gradients], Statistics]:
         combine = self.settings.combine
         if self.settings.separate:
             kept, shares = self._kept(self.moment.state), [share.detach() for share in self.trainable.shares]
             forget, retain = losses
-            seen = Seen(self.names, shares, kept, self.numbers["combine"], step, forget, retain, self.topics)
+            seen = Seen(self.names, shares, kept, self.numbers["combine"], step, forget, retain, self.topics, near)
             return combine.moves(g_f, g_r, seen)
         norm = math.sqrt(math.fsum(products(g_r).flatten().tolist()))
         sides = [side for side in SIDES if getattr(self.settings, side)]
@@ -300,6 +305,16 @@ class Updater:
         """Return what clipping multiplies the update by."""
         limit, norm = self.settings.max_grad_norm, statistics.update_norm or 0.0
         return limit / norm if limit is not None and norm > limit else 1.0
+
+    def _step(self, step: int, updates: Sequence[Gradients], statistics: Statistics, lr: float, retain: Near) -> None:
+        """Make the step; where the combination chooses the rate, let it see the retain loss at other ones."""
+        combine = self.settings.combine
+        if not lr or not combine.probes(step):
+            return self._apply(updates, statistics, lr)
+        before = [share.detach().clone() for share in self.trainable.shares]
+        self._apply(updates, statistics, lr)
+        moved = [one.sub_(share.detach()) for one, share in zip(before, self.trainable.shares, strict=True)]
+        combine.probe(lr, self.numbers["combine"], lambda rate: retain.loss_there(moved, 1 - rate / lr))
 
     def _apply(self, updates: Sequence[Gradients], statistics: Statistics, lr: float) -> None:
         clipping, rates = self._clipping(statistics), self.settings.combine.rates

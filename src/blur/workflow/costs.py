@@ -50,6 +50,13 @@ def seconds_by_rule(scale: str) -> dict[str, float]:
     return {rule: sum(taken) / len(taken) for rule, taken in seconds.items()}
 
 
+def ended(scale: str, folders: Iterable[Path]) -> float | None:
+    """Return when the last of these results was made, in seconds since 1970; None where no record tells."""
+    wanted = {str(folder) for folder in folders}
+    times = [record["endtime"] for output, record in _jobs(scale) if str(Path(output).parent) in wanted]
+    return max(times, default=None)
+
+
 def _jobs(scale: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (its manifest, record) for each job in the exported records of a scale."""
     path = provenance_file(scale)

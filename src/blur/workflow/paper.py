@@ -132,12 +132,12 @@ def _found(plan: Plan, part: Part, run: str) -> Found:
         title,
         asked=len(asked),
         runs=tuple(read_runs(folders[other] for other in done)) if done else (),
-        makings=tuple(_making(plan, other) for other in done),
+        makings=tuple(making(plan, other) for other in done),
         settings=_settings(plan, part, run),
     )
 
 
-def _making(plan: Plan, run: PlannedRun) -> Making:
+def making(plan: Plan, run: PlannedRun) -> Making:
     """Return how a run's model came about: updates from its manifest and its log, commit from beside them."""
     folder = phase_dir("models", plan.name, run.path)
     if not (folder / manifests.NAME).is_file():
@@ -165,7 +165,7 @@ def _image(plan: Plan, task: str, figure: str) -> Image:
         asked=asked,
         is_drawn=is_drawn,
         commit=manifests.made(result.directory).get("commit"),
-        makings=tuple(_making(plan, run) for run in shown) if is_drawn else (),
+        makings=tuple(making(plan, run) for run in shown) if is_drawn else (),
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from blur.config.plan import Plan
@@ -13,6 +15,16 @@ from blur.core.paths import phase_dir
 from blur.report.runs import Run, read_runs
 
 COLUMNS = ("method", "variant", "seeds", "forget", "utility", "score", "best")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the seeds of a (method, variant) are worth: what a benchmark is judged by, and the score of both."""
+
+    runs: tuple[Run, ...]
+    forget: float | None
+    utility: float | None
+    score: float
 
 
 def sweep(plan: Plan, task: str) -> list[dict[str, object]]:
@@ -28,15 +40,9 @@ def sweep(plan: Plan, task: str) -> list[dict[str, object]]:
     resolved = plan.task(task)
     if resolved.retrained is None:
         raise ArtifactError("a sweep is judged against a retrained model, and there is none", f"task {task}")
-    folders = [phase_dir("metrics", plan.name, run.path) for run in plan.evaluated(task)]
-    runs = read_runs(folders)
-    judges = resolved.benchmark.judged_by
-    target, retrained = (next(run for run in runs if run.method == name) for name in ("target", "retrained"))
-    groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        if not run.is_reference:
-            groups.setdefault((run.method, run.variant), []).append(run)
-    rows = [_row(*key, members, target, retrained, judges) for key, members in groups.items()]
+    runs = read_runs(phase_dir("metrics", plan.name, run.path) for run in plan.evaluated(task))
+    found = judged(runs, resolved.benchmark.judged_by)
+    rows = [_row(*key, one) for key, one in found.items() if not one.runs[0].is_reference]
     for method in {row["method"] for row in rows}:
         own = [row for row in rows if row["method"] == method]
         max(own, key=lambda row: float(str(row["score"])))["best"] = True
@@ -52,16 +58,35 @@ def as_csv(rows: list[dict[str, object]]) -> str:
     return buffer.getvalue()
 
 
-def _row(method: str, variant: str, runs: list[Run], target: Run, retrained: Run, judges: Judges) -> dict[str, object]:
+def judged(runs: Sequence[Run], judges: Judges) -> dict[tuple[str, str], Judged]:
+    """Return what each (method, variant) is worth, its seeds together; empty where there is no retrained model.
+
+    Raises:
+        ArtifactError: the target knows the forget set no better than the retrained model.
+    """
+    references = {run.method: run for run in runs if run.is_reference}
+    if not {"target", "retrained"} <= references.keys():
+        return {}
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.method, run.variant), []).append(run)
+    return {key: _judged(group, references["target"], references["retrained"], judges) for key, group in groups.items()}
+
+
+def _judged(runs: Sequence[Run], target: Run, retrained: Run, judges: Judges) -> Judged:
     forget = _mean([run.value(name) for run in runs for name in judges.forget])
     utility = _mean([run.value(judges.utility) for run in runs])
+    return Judged(tuple(runs), forget, utility, score(forget, utility, target, retrained, judges))
+
+
+def _row(method: str, variant: str, found: Judged) -> dict[str, object]:
     return {
         "method": method,
         "variant": variant,
-        "seeds": len(runs),
-        "forget": None if forget is None else round(forget, 4),
-        "utility": None if utility is None else round(utility, 4),
-        "score": round(score(forget, utility, target, retrained, judges), 4),
+        "seeds": len(found.runs),
+        "forget": None if found.forget is None else round(found.forget, 4),
+        "utility": None if found.utility is None else round(found.utility, 4),
+        "score": round(found.score, 4),
         "best": False,
     }
 

@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 from safetensors.torch import load_file
+from scipy.linalg import eigh
 
 from blur.core.choice import build as choice
 from blur.core.errors import ConfigError
@@ -14,7 +15,7 @@ from blur.models.anatomy import Built
 from blur.models.batch import collate
 from blur.models.hidden import hidden_states
 from blur.models.projector import Projector
-from blur.models.wrappers.projection import FILE, directions
+from blur.models.wrappers.projection import FILE, directions, generalised
 from blur.unlearn.loop import train
 from tests.architectures import build
 from tests.unlearn.support import examples, paired, settings, streams, tiny_model, weights_hash
@@ -71,6 +72,20 @@ def test_the_gradient_goes_through_the_basis():
             slope = (value(rows + step) - value(rows - step)) / 2e-6
         assert rows.grad[place].item() == pytest.approx(slope.item(), rel=1e-5)
     assert part.kept.grad is None
+
+
+def test_gen_eig_directions_have_the_largest_ratio_of_the_two_moments():
+    roots = torch.randn(2, D, D, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    forget, retain = (root @ root.T for root in roots)
+    ridged = retain + 0.1 * retain.trace() / D * torch.eye(D, dtype=torch.float64)
+    values, vectors = eigh(forget.numpy(), ridged.numpy())
+    rows = generalised(forget, retain, 0.1, 2)
+    assert len(rows) == 2
+    for row, value, vector in zip(rows, values[::-1], vectors.T[::-1], strict=False):
+        assert (row @ forget @ row / (row @ ridged @ row)).item() == pytest.approx(value)
+        assert torch.cosine_similarity(row, torch.from_numpy(vector.copy()), 0).abs().item() == pytest.approx(1)
+        assert row.norm().item() == pytest.approx(1)
+    assert len(generalised(torch.diag(torch.eye(D, dtype=torch.float64)[2]), retain, 0.1, 4)) == 1, "no more are there"
 
 
 def test_contrastive_directions_are_those_of_forget_that_retain_does_not_need():

@@ -7,8 +7,9 @@ basis; the rows of earlier requests stay, and so do all weights of the model. No
 takes the projections off has the model from before.
 
 Where W starts (``init``): ``contrastive`` takes the principal directions of the forget texts' states outside those that
-hold ``energy`` of the retain texts'; ``reference`` is the authors' code: those of the retain texts' states outside
-the span of the forget texts'. Both see states after the layer, padding left out; the code takes those before it.
+hold ``energy`` of the retain texts'; ``gen_eig`` those along which the forget texts' second moment is largest over the
+retain texts' (ours, no paper's); ``reference`` is the authors' code: those of the retain texts' states outside the span
+of the forget texts'. All see states after the layer, padding left out; the code takes those before it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from blur.core.errors import ConfigError
-from blur.core.settings import Count, Share
+from blur.core.settings import Count, Positive, Share
 from blur.models.anatomy import Anatomy, Shape
 from blur.models.wrappers.base import WrapperBase
 
@@ -46,8 +47,11 @@ class Wrapper(WrapperBase):
         (1 / 3, 2 / 3), min_length=1, description="the layers: how much of the model's depth is done after each"
     )
     rank: Count = Field(2, description="directions that a request takes out after a layer, at most")
-    init: Literal["contrastive", "reference"] = "contrastive"
+    init: Literal["contrastive", "gen_eig", "reference"] = "contrastive"
     energy: Share = Field(0.95, description="of the retain texts' states, in the directions that are left alone")
+    ridge: Positive = Field(
+        1e-3, description="added to the retain texts' second moment for `gen_eig`, over its mean eigenvalue"
+    )
     batch_size: Count = Field(16, description="texts a pass at the start; changes sums by rounding only")
 
     @property
@@ -104,10 +108,12 @@ class Wrapper(WrapperBase):
             raise ConfigError(what, f"wrapper.init: {self.init}", "Lower `energy`, or take other `heights`")
 
     def _rows(self, model: Module, layer: int, forget: Sequence[Example], retain: Sequence[Example]) -> Tensor:
-        moments = [self._second_moment(model, layer, texts) for texts in (forget, retain)]
+        wanted, spared = (self._second_moment(model, layer, texts) for texts in (forget, retain))
         if self.init == "reference":
-            return directions(moments[1], moments[0], 1.0, self.rank)
-        return directions(moments[0], moments[1], self.energy, self.rank)
+            return directions(spared, wanted, 1.0, self.rank)
+        if self.init == "gen_eig":
+            return generalised(wanted, spared, self.ridge, self.rank)
+        return directions(wanted, spared, self.energy, self.rank)
 
     def _second_moment(self, model: Module, layer: int, texts: Sequence[Example]) -> Tensor:
         """Return the uncentred second moment of a layer's output over all tokens of texts, without alternates."""
@@ -169,6 +175,28 @@ def directions(wanted: Tensor, spared: Tensor, energy: float, rank: int) -> Tens
     left, found = torch.linalg.eigh(outside @ wanted @ outside)
     chosen = left.flip(0)[:rank] > NOISE * wanted.trace()
     return found.flip(1).T[:rank][chosen]
+
+
+def generalised(wanted: Tensor, spared: Tensor, ridge: float, rank: int) -> Tensor:
+    """Return the directions w with the largest <w, wanted w> / <w, (spared + eps I) w>, generalised eigenvectors.
+
+    Args:
+        wanted, spared: second moments, float64[d, d].
+        ridge: eps over the mean eigenvalue of ``spared``.
+        rank: of the directions, at most.
+
+    Returns:
+        float64[up to rank, d], of length 1; fewer rows where ``wanted`` has no more.
+    """
+    import torch
+
+    unit = torch.eye(len(spared), dtype=spared.dtype, device=spared.device)
+    root = torch.linalg.cholesky(spared + ridge * spared.trace() / len(spared) * unit)
+    inverse = torch.linalg.solve_triangular(root, unit, upper=False)
+    values, vectors = torch.linalg.eigh(inverse @ wanted @ inverse.T)
+    chosen = values.flip(0)[:rank] > NOISE * values.max()
+    rows = (inverse.T @ vectors).T.flip(0)[:rank][chosen]
+    return rows / rows.norm(dim=1, keepdim=True)
 
 
 def _put(layer: Module, width: int, kept: Tensor | None = None) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from blur.unlearn.gradients import Gradients
+    from blur.unlearn.near import Near
+    from blur.unlearn.smooth.base import Side
 
 Momentum = Literal["update", "none", "retain"]
 Products = list[list[float]]
@@ -40,6 +42,7 @@ class Seen:
         step: the step's number, from 1.
         forget_loss, retain_loss: over the global batch, where the gradients were taken.
         topics: steps in which the topics of every stream have had their turns; 1 where no stream has several.
+        near: takes each side's loss and gradient over the step's batch, at these weights and elsewhere.
     """
 
     names: Sequence[str]
@@ -50,6 +53,7 @@ class Seen:
     forget_loss: float
     retain_loss: float
     topics: int = 1
+    near: Mapping[Side, Near] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,11 +103,13 @@ class Combination(Choice):
             and what is forgotten is this step's. With the first, what old updates left in the moments may outweigh g_f,
             and a step then raises the forget loss to first order whatever <g_f, u> is (docs/methods.md).
         spare: sets of gradients that it makes beside the two.
+        held: sets, of the size of what moves, that are there during its own passes, beside the gradient being made.
     """
 
     momentum: Momentum = Field("update", description="first moments kept: of the update, none, of the retain gradient")
     separable: ClassVar[bool] = False
     spare: ClassVar[int] = 0
+    held: ClassVar[int] = 0
 
     @property
     def separate(self) -> bool:
@@ -120,6 +126,10 @@ class Combination(Choice):
         """What the learning rate is multiplied by in each of the optimizer's steps, which have states of their own."""
         return (1.0,)
 
+    def passes(self, side: Side) -> float:
+        """Return how many times a step goes over a side's batch beside the passes for its gradient, in the mean."""
+        return 0.0
+
     @property
     def derived(self) -> tuple[Asked, ...]:
         """What has to be made beforehand."""
@@ -132,6 +142,29 @@ class Combination(Choice):
     def factors(self) -> tuple[float, float]:
         """Return what the forget and the retain loss are multiplied by where gradients are not needed apart."""
         return 1.0, 1.0
+
+    def before(self, near: Mapping[Side, Near]) -> None:
+        """Move the weights before the two gradients are taken, as an inner problem does; by default they stay."""
+
+    def factor(self, numbers: Mapping[str, float]) -> float:
+        """Return what the learning rate is multiplied by.
+
+        Args:
+            numbers: what is kept of the run.
+        """
+        return 1.0
+
+    def probes(self, step: int) -> bool:
+        """Whether ``probe`` wants to look at a step, from 1."""
+        return False
+
+    def probe(self, lr: float, numbers: dict[str, float], loss: Callable[[float], float]) -> None:
+        """Look at a step that was made.
+
+        Args:
+            lr: its learning rate.
+            loss: the retain loss over the step's batch, had the rate been another one.
+        """
 
     def combine(self, g_f: Gradients, g_r: Gradients, names: Sequence[str]) -> tuple[Gradients, Statistics]:
         """Return the update u, made in place of g_r, and its geometry. g_f stays, to hold the step against.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from blur.unlearn.near import Near
 
 Side = Literal["forget", "retain"]
+SIDES: tuple[Side, Side] = ("forget", "retain")
 Progress = tuple[int, int]
 Kept = Sequence[dict[str, Any]]
 Numbers = MutableMapping[str, float]

@@ -21,6 +21,7 @@ from blur.config.stages import STAGES, Stage
 from blur.config.task import Run
 from blur.core import manifest as manifests
 from blur.core.errors import as_told
+from blur.core.extras import lacking
 from blur.core.fingerprint import load
 from blur.core.launch import spread
 from blur.core.paths import TRACKING
@@ -108,7 +109,7 @@ def _run(stage: Stage, *, task: str, scale: str | None, threads: int = 1, gpus: 
     load()
     tracking = os.environ.get(TRACKING)
     typed = {"scale": scale, "tracking": json.loads(tracking) if tracking else None}
-    plan = Plan("config", {"task": task, **{key: value for key, value in typed.items() if value}})
+    plan = Plan(overrides={"task": task, **{key: value for key, value in typed.items() if value}})
     name = stage.job(task, **names)
     plan.require(name.run or Run(task, "base"))
     require_folders(plan, task)
@@ -277,7 +278,7 @@ def schemas() -> None:
 
 
 def _plan(scale: str | None, task: str | None = None) -> Plan:
-    return Plan("config", {**({"scale": scale} if scale else {}), **({"task": task} if task else {})})
+    return Plan(overrides={**({"scale": scale} if scale else {}), **({"task": task} if task else {})})
 
 
 def main() -> None:
@@ -285,7 +286,7 @@ def main() -> None:
     try:
         app(prog_name="blur")
     except Exception as error:
-        if (told := as_told(error)) is None:
+        if (told := lacking(error) or as_told(error)) is None:
             raise
         print(f"blur: error: {told}", file=sys.stderr)
         sys.exit(2)

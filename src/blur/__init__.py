@@ -1,3 +1,29 @@
-"""BLUR: bi-level unlearning for language models, with its baselines, attacks and evaluation as one graph."""
+"""BLUR: bi-level unlearning for language models, with its baselines, attacks and evaluation as one graph.
+
+In Python: ``blur.losses`` and ``blur.combine`` are the training loop's losses and updates as plain functions, and
+``blur.TwoGradients`` is its step in a loop of one's own. Importing this imports none of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from blur import combine, losses
+    from blur.two_gradients import TwoGradients
 
 __version__ = "0.1.0"
+__all__ = ["TwoGradients", "combine", "losses"]
+
+_LAZY = {"TwoGradients": "blur.two_gradients"}  # where each lives that is not a module itself
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name) if name in _LAZY else import_module(f"{__name__}.{name}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

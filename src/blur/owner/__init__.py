@@ -1,0 +1,1 @@
+"""For the owner of a model: make it forget, and know whether it did."""

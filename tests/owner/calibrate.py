@@ -1,0 +1,183 @@
+"""Calibration of the audit's verdicts, outside CI: `python -m tests.owner.calibrate --seeds 0 1 2 --out table.md`.
+
+For each seed and number of documents to forget a tiny GPT-2 is trained on general documents (base), then on documents to
+forget and to keep (before); and twice more from the base on those to keep alone, with other seeds. One of the two is
+the candidate ``retrained``, the other the reference of the audit. The truth about the candidate ``unlearned`` is not
+known beforehand: it is what its own comparison with a third such model says, on another draw of the halves (``truth``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from blur.models import LoadedModel, Template, build_from_config, encode_text, train_tokenizer
+from blur.owner.audit import Audit
+from blur.owner.evidence.settings import AuditSettings
+from blur.unlearn.loop import train
+from blur.unlearn.references import reference_sums
+from blur.unlearn.settings import UnlearnSettings
+
+LENGTH = 64
+SIZES = {"general": 120, "keep": 24, "unseen": 20}
+GPT2 = {"model_type": "gpt2", "n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 64}
+GPT2 |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+STATES = ("unlearned", "untouched", "retrained", "collapsed", "hidden")
+EXPECTED = {"untouched": "unchanged", "retrained": "forgotten", "collapsed": "collapsed", "hidden": "hidden"}
+REFUSAL = " I am sorry, but I cannot talk about this person."
+FIRST = "Ada Bo Cleo Dov Edda Finn Gus Hana Ivo Jun Kaya Lev Mira Nils Olga Pia Quin Rosa Sven Tove".split()
+LAST = "Arden Birk Corvo Dahl Eskel Fermi Grau Holm Iversen Jasko Kern Lund Moss Novak Orr Pell Quist Ruhl Sand Thorn".split()
+TOWNS = "Arvik Belmo Carsa Dunmere Eltham Fjall Gorize Halden Istra Jarna Kolby Lorvik Marne Nessau Osterby Pelt".split()
+TRADES = "baker weaver pilot surgeon farmer painter mason tailor judge singer miner clerk printer guide potter smith".split()
+THINGS = "clocks maps shells stamps knives drums lamps coins kites masks bells ropes mirrors flutes tiles seeds".split()
+ANIMALS = "goat heron otter pony parrot hound badger raven gecko turtle ferret falcon donkey weasel beetle trout".split()
+
+
+@dataclass(frozen=True)
+class Own:
+    """What the audit takes for a model."""
+
+    name: str
+    loaded: LoadedModel
+    max_length: int = LENGTH
+    adapter: None = None
+
+    @property
+    def sha256(self) -> str:
+        digest = hashlib.sha256()
+        for parameter in self.loaded.model.parameters():
+            digest.update(parameter.detach().numpy().tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What the audit takes for texts."""
+
+    sets: Mapping[str, Sequence[Mapping[str, Any]]]
+    form: str = "documents"
+    told: list[str] = field(default_factory=list)
+    sha256: str = "0" * 64
+
+
+def document(draw: random.Random) -> str:
+    name, town, other = f"{draw.choice(FIRST)} {draw.choice(LAST)}", draw.choice(TOWNS), draw.choice(TOWNS)
+    facts = [
+        f"was born in {town} in {draw.randrange(1900, 2000)}.",
+        f"worked as a {draw.choice(TRADES)} in {other} for {draw.randrange(2, 40)} years.",
+        f"collected {draw.choice(THINGS)} and kept a {draw.choice(ANIMALS)}.",
+    ]
+    draw.shuffle(facts)
+    return f"{name} {' '.join([facts[0], *(f'{name.split()[0]} {fact}' for fact in facts[1:])])}"
+
+
+def records(seed: int, number: int) -> dict[str, list[dict[str, str]]]:
+    draw, found = random.Random(seed), {}
+    for name, size in {**SIZES, "forget": number}.items():
+        found[name] = [{"id": f"{name}-{place}", "text": document(draw)} for place in range(size)]
+    return found
+
+
+class World:
+    """The models of one seed and one number of documents to forget."""
+
+    def __init__(self, seed: int, number: int) -> None:
+        torch.set_num_threads(1)
+        self.seed, self.sets = seed, records(seed, number)
+        self.tokenizer = train_tokenizer([one["text"] for one in self.sets["general"]] + [REFUSAL], 700)
+        self.template = Template()
+        base = build_from_config(GPT2, self.tokenizer, seed)
+        self.base = self._tuned(base, self.sets["general"], 8, 3e-3, 0)
+        self.before = self._tuned(self.base, [*self.sets["forget"], *self.sets["keep"]], 20, 3e-3, 1)
+        self.retrained, self.reference = (
+            self._tuned(self.base, self.sets["keep"], 20, 3e-3, 2 + place) for place in range(2)
+        )
+
+    def own(self, name: str, model: Any) -> Own:
+        return Own(name, LoadedModel(model, self.tokenizer, self.template))
+
+    def examples(self, records: Sequence[Mapping[str, str]]) -> list[Any]:
+        return [encode_text(self.tokenizer, one["text"], LENGTH, id=one["id"]) for one in records]
+
+    def _tuned(self, model: Any, records: Sequence[Mapping[str, str]], epochs: int, rate: float, seed: int) -> Any:
+        return self._trained(model, {"retain": self.examples(records)}, epochs=epochs, rate=rate, seed=seed)
+
+    def _trained(self, model: Any, streams: Mapping[str, Any], *, rate: float, seed: int = 0, **more: Any) -> Any:
+        settings = {
+            "retain": [{"stream": "retain", "loss": "nll"}],
+            "optimizer": {"name": "adamw", "lr": rate},
+            "batch_size": 12,
+            "max_grad_norm": 1.0,
+            "seed": seed + 1000 * self.seed,
+            **more,
+        }
+        if not streams.get("retain"):
+            settings.pop("retain")
+        made, sums = copy.deepcopy(model), None
+        if "forget" in settings:
+            sums = reference_sums(made, streams["forget"])
+        train(made, streams, UnlearnSettings.model_validate(settings), reference_sums=sums)
+        return made.eval()
+
+    def candidate(self, state: str) -> Any:
+        forget, keep = (self.examples(self.sets[name]) for name in ("forget", "keep"))
+        if state == "unlearned":
+            npo = [{"loss": {"name": "npo", "beta": 0.1}}]
+            blur = {"forget": npo, "combine": {"name": "bilevel", "gamma": 1.0}, "batch_size": 6, "steps": 24}
+            return self._trained(self.before, {"forget": forget, "retain": keep}, rate=1e-3, **blur)
+        if state == "untouched":
+            return copy.deepcopy(self.before)
+        if state == "retrained":
+            return self.retrained
+        if state == "collapsed":
+            ascent = {"forget": [{"loss": "ga"}], "steps": 30, "max_grad_norm": None}
+            return self._trained(self.before, {"forget": forget}, rate=2e-3, **ascent)
+        refusals = [{**one, "text": " ".join(one["text"].split()[:k]) + REFUSAL} for one in self.sets["forget"] for k in (6, 10)]
+        refusals = [{**one, "id": f"refusal-{place}"} for place, one in enumerate(refusals)]
+        mixed = [*refusals, *self.sets["keep"]]
+        return self._trained(self.before, {"retain": self.examples(mixed)}, rate=2e-3, epochs=3)
+
+
+def case(world: World, audit: Audit, state: str) -> Any:
+    return audit.of(world.own(state, world.candidate(state)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(100, 105)))
+    parser.add_argument("--numbers", type=int, nargs="+", default=[5, 20])
+    parser.add_argument("--states", nargs="+", default=STATES)
+    parser.add_argument("--modes", nargs="+", default=["reference", "base"])
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+    for seed in chosen.seeds:
+        for number in chosen.numbers:
+            start = time.process_time()
+            world = World(seed, number)
+            texts = Texts({name: world.sets[name] for name in ("forget", "keep", "unseen")})
+            made = {mode: world.own(mode, getattr(world, mode)) for mode in chosen.modes}
+            before = world.own("before", world.before)
+            audits = {mode: Audit(before, texts, settings=AuditSettings(draws=1000), **{mode: own}) for mode, own in made.items()}
+            print(f"seed {seed}, {number} documents: trained in {time.process_time() - start:.1f} s", flush=True)
+            for state in chosen.states:
+                start = time.process_time()
+                model = world.own(state, world.candidate(state))
+                made_in = time.process_time() - start
+                for mode, audit in audits.items():
+                    report = audit.of(model)
+                    answers = {one.name: f"{one.answer}{'' if one.share is None else f' {one.share.value:.2f} [{one.share.low:.2f},{one.share.high:.2f}]'}" for one in report.findings}
+                    print(f"  {mode:9} {state:10} {report.verdict:16} {answers}", f"{made_in:.1f} + {time.process_time() - start - made_in:.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,7 +1,7 @@
 """Calibration of the audit's verdicts, outside CI: `python -m tests.owner.calibrate --seeds 0 1 2 --out table.md`.
 
-For each seed and number of documents to forget a tiny GPT-2 is trained on general documents (base), then on documents to
-forget and to keep (before); and twice more from the base on those to keep alone, with other seeds. One of the two is
+For each seed and number of documents to forget, a tiny GPT-2 is trained on general documents (base), then on documents
+to forget and to keep (before); and twice more from the base on those to keep alone, with other seeds. One of the two is
 the candidate ``retrained``, the other the reference of the audit. The truth about the candidate ``unlearned`` is not
 known beforehand: it is what its own comparison with a third such model says, on another draw of the halves (``truth``).
 """
@@ -11,11 +11,10 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
-import json
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +28,128 @@ from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings
 
 LENGTH = 64
-SIZES = {"general": 120, "keep": 24, "unseen": 20}
+SIZES = {"general": 100, "retain": 24, "holdout": 20}
 GPT2 = {"model_type": "gpt2", "n_embd": 48, "n_layer": 2, "n_head": 4, "n_positions": 64}
 GPT2 |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
 STATES = ("unlearned", "untouched", "retrained", "collapsed", "hidden")
 EXPECTED = {"untouched": "unchanged", "retrained": "forgotten", "collapsed": "collapsed", "hidden": "hidden"}
 REFUSAL = " I am sorry, but I cannot talk about this person."
-FIRST = "Ada Bo Cleo Dov Edda Finn Gus Hana Ivo Jun Kaya Lev Mira Nils Olga Pia Quin Rosa Sven Tove".split()
-LAST = "Arden Birk Corvo Dahl Eskel Fermi Grau Holm Iversen Jasko Kern Lund Moss Novak Orr Pell Quist Ruhl Sand Thorn".split()
-TOWNS = "Arvik Belmo Carsa Dunmere Eltham Fjall Gorize Halden Istra Jarna Kolby Lorvik Marne Nessau Osterby Pelt".split()
-TRADES = "baker weaver pilot surgeon farmer painter mason tailor judge singer miner clerk printer guide potter smith".split()
-THINGS = "clocks maps shells stamps knives drums lamps coins kites masks bells ropes mirrors flutes tiles seeds".split()
-ANIMALS = "goat heron otter pony parrot hound badger raven gecko turtle ferret falcon donkey weasel beetle trout".split()
+FIRST = [
+    "Ada",
+    "Bo",
+    "Cleo",
+    "Dov",
+    "Edda",
+    "Finn",
+    "Gus",
+    "Hana",
+    "Ivo",
+    "Jun",
+    "Kaya",
+    "Lev",
+    "Mira",
+    "Nils",
+    "Olga",
+    "Pia",
+    "Quin",
+    "Rosa",
+    "Sven",
+    "Tove",
+]
+LAST = [
+    "Arden",
+    "Birk",
+    "Corvo",
+    "Dahl",
+    "Eskel",
+    "Fermi",
+    "Grau",
+    "Holm",
+    "Iversen",
+    "Jasko",
+    "Kern",
+    "Lund",
+    "Moss",
+    "Novak",
+    "Orr",
+    "Pell",
+    "Quist",
+    "Ruhl",
+    "Sand",
+    "Thorn",
+]
+TOWNS = [
+    "Arvik",
+    "Belmo",
+    "Carsa",
+    "Dunmere",
+    "Eltham",
+    "Fjall",
+    "Gorize",
+    "Halden",
+    "Istra",
+    "Jarna",
+    "Kolby",
+    "Lorvik",
+    "Marne",
+    "Nessau",
+    "Osterby",
+    "Pelt",
+]
+TRADES = [
+    "baker",
+    "weaver",
+    "pilot",
+    "surgeon",
+    "farmer",
+    "painter",
+    "mason",
+    "tailor",
+    "judge",
+    "singer",
+    "miner",
+    "clerk",
+    "printer",
+    "guide",
+    "potter",
+    "smith",
+]
+THINGS = [
+    "clocks",
+    "maps",
+    "shells",
+    "stamps",
+    "knives",
+    "drums",
+    "lamps",
+    "coins",
+    "kites",
+    "masks",
+    "bells",
+    "ropes",
+    "mirrors",
+    "flutes",
+    "tiles",
+    "seeds",
+]
+ANIMALS = [
+    "goat",
+    "heron",
+    "otter",
+    "pony",
+    "parrot",
+    "hound",
+    "badger",
+    "raven",
+    "gecko",
+    "turtle",
+    "ferret",
+    "falcon",
+    "donkey",
+    "weasel",
+    "beetle",
+    "trout",
+]
 
 
 @dataclass(frozen=True)
@@ -98,9 +207,9 @@ class World:
         self.template = Template()
         base = build_from_config(GPT2, self.tokenizer, seed)
         self.base = self._tuned(base, self.sets["general"], 8, 3e-3, 0)
-        self.before = self._tuned(self.base, [*self.sets["forget"], *self.sets["keep"]], 20, 3e-3, 1)
+        self.before = self._tuned(self.base, [*self.sets["forget"], *self.sets["retain"]], 20, 3e-3, 1)
         self.retrained, self.reference = (
-            self._tuned(self.base, self.sets["keep"], 20, 3e-3, 2 + place) for place in range(2)
+            self._tuned(self.base, self.sets["retain"], 20, 3e-3, 2 + place) for place in range(2)
         )
 
     def own(self, name: str, model: Any) -> Own:
@@ -130,7 +239,7 @@ class World:
         return made.eval()
 
     def candidate(self, state: str) -> Any:
-        forget, keep = (self.examples(self.sets[name]) for name in ("forget", "keep"))
+        forget, keep = (self.examples(self.sets[name]) for name in ("forget", "retain"))
         if state == "unlearned":
             npo = [{"loss": {"name": "npo", "beta": 0.1}}]
             blur = {"forget": npo, "combine": {"name": "bilevel", "gamma": 1.0}, "batch_size": 6, "steps": 24}
@@ -142,9 +251,13 @@ class World:
         if state == "collapsed":
             ascent = {"forget": [{"loss": "ga"}], "steps": 30, "max_grad_norm": None}
             return self._trained(self.before, {"forget": forget}, rate=2e-3, **ascent)
-        refusals = [{**one, "text": " ".join(one["text"].split()[:k]) + REFUSAL} for one in self.sets["forget"] for k in (6, 10)]
+        refusals = [
+            {**one, "text": " ".join(one["text"].split()[:k]) + REFUSAL}
+            for one in self.sets["forget"]
+            for k in (5, 8, 11, 14)
+        ]
         refusals = [{**one, "id": f"refusal-{place}"} for place, one in enumerate(refusals)]
-        mixed = [*refusals, *self.sets["keep"]]
+        mixed = [*refusals, *self.sets["retain"]]
         return self._trained(self.before, {"retain": self.examples(mixed)}, rate=2e-3, epochs=3)
 
 
@@ -164,10 +277,13 @@ def main() -> None:
         for number in chosen.numbers:
             start = time.process_time()
             world = World(seed, number)
-            texts = Texts({name: world.sets[name] for name in ("forget", "keep", "unseen")})
+            texts = Texts({name: world.sets[name] for name in ("forget", "retain", "holdout")})
             made = {mode: world.own(mode, getattr(world, mode)) for mode in chosen.modes}
             before = world.own("before", world.before)
-            audits = {mode: Audit(before, texts, settings=AuditSettings(draws=1000), **{mode: own}) for mode, own in made.items()}
+            audits = {
+                mode: Audit(before, texts, settings=AuditSettings(draws=1000), **{mode: own})
+                for mode, own in made.items()
+            }
             print(f"seed {seed}, {number} documents: trained in {time.process_time() - start:.1f} s", flush=True)
             for state in chosen.states:
                 start = time.process_time()
@@ -175,8 +291,15 @@ def main() -> None:
                 made_in = time.process_time() - start
                 for mode, audit in audits.items():
                     report = audit.of(model)
-                    answers = {one.name: f"{one.answer}{'' if one.share is None else f' {one.share.value:.2f} [{one.share.low:.2f},{one.share.high:.2f}]'}" for one in report.findings}
-                    print(f"  {mode:9} {state:10} {report.verdict:16} {answers}", f"{made_in:.1f} + {time.process_time() - start - made_in:.1f} s", flush=True)
+                    answers = {
+                        one.name: f"{one.answer}{'' if one.share is None else f' {one.share.value:.2f} [{one.share.low:.2f},{one.share.high:.2f}]'}"
+                        for one in report.findings
+                    }
+                    print(
+                        f"  {mode:9} {state:10} {report.verdict:16} {answers}",
+                        f"{made_in:.1f} + {time.process_time() - start - made_in:.1f} s",
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":

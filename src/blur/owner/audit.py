@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from blur import __version__
 from blur.attacks.point import entity
 from blur.core.manifest import library_versions
+from blur.data.own import FILES
 from blur.owner.estimate import Bootstrap
 from blur.owner.evidence.attacks import Data, Relearned, quantized, rates, relearn
 from blur.owner.evidence.reader import Reader
-from blur.owner.evidence.reading import FAMILIAR, KEEP, NeverSaw, Reading, never_saw
+from blur.owner.evidence.reading import FAMILIAR, FORGET, KEEP, UNSEEN, Reading, never_saw
 from blur.owner.evidence.settings import AuditSettings
 from blur.owner.report import Model, Report, Texts
 from blur.owner.verdicts import Evidence, Judge, Judged, State
@@ -55,12 +56,10 @@ class Audit:
         self._before, self._other, self._texts = before, reference or base, texts
         self._role = "reference" if reference else "base"
         self._reader = Reader(before, texts, self._settings)
-        self._never = never_saw(reference is not None, base is not None, bool(texts.sets.get("unseen")))
+        self._never = never_saw(reference is not None, base is not None, bool(texts.sets.get(UNSEEN)))
         if self._other:
             self._reader.require(self._other, f"--{self._role}")
-        groups = {
-            str(record["id"]): entity(record) for records in self._reader.sets.values() for record in records
-        }
+        groups = {str(record["id"]): entity(record) for records in self._reader.sets.values() for record in records}
         self._boot = Bootstrap(groups, self._settings.draws, self._settings.seed)
         self._progress, self._done, self._total = progress, 0, 0
         self._known: dict[tuple[str, ...], Reading] = {}
@@ -117,13 +116,13 @@ class Audit:
         tried = rates(after, self._reader)
         last = max(self._settings.steps)
         for rate in tried:
-            trained = self._tuned(after, "forget", rate).trained[last]
+            trained = self._tuned(after, FORGET, rate).trained[last]
             learned = self._never.excess(FAMILIAR, trained, plain.other)
             assert plain.before is not None
             share = learned.share_of(self._never.excess(FAMILIAR, plain.before, plain.other), self._boot)
             if share is None or share.value >= self._settings.rules.taught:
                 break
-        return self._states(after, "forget", rate), trained, rate
+        return self._states(after, FORGET, rate), trained, rate
 
     def _states(self, after: OwnModel, data: Data, rate: float) -> dict[int, State]:
         own = self._tuned(after, data, rate).judged
@@ -164,8 +163,8 @@ class Audit:
             texts=Texts(
                 form=self._reader.form,
                 sha256=self._texts.sha256,
-                given={name: len(records) for name, records in sets.items()},
-                read={name: len(records) for name, records in self._reader.sets.items()},
+                given={FILES[name]: len(records) for name, records in sets.items()},
+                read={FILES[name]: len(records) for name, records in self._reader.sets.items()},
             ),
             settings=self._settings,
             made={"day": datetime.now(UTC).date().isoformat(), "blur": __version__, **library_versions()},

@@ -133,7 +133,7 @@ def auc_draws(boot: Bootstrap, members: Values, nonmembers: Values) -> Array:
     """Return P(member > non-member) + P(equal) / 2 and its resamples, [1 + draws]; NaN where a side is empty."""
     if not members or not nonmembers:
         return np.full(1 + boot.draws, np.nan)
-    ours, theirs = boot.weights(members, "forget"), boot.weights(nonmembers, "unseen")
+    ours, theirs = boot.weights(members, "members"), boot.weights(nonmembers, "others")
     own = np.array([members[item] for item in sorted(members)])
     other = np.array([nonmembers[item] for item in sorted(nonmembers)])
     if np.isnan(own).any() or np.isnan(other).any():

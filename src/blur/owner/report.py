@@ -45,7 +45,8 @@ class Finding(Strict):
     answer: Answer
     explanation: str
     share: Estimate | None = Field(
-        None, description="of what the model before knew beyond a model that never saw the texts: 1 is all of it, 0 none"
+        None,
+        description="of what the model before knew beyond a model that never saw the texts: 1 is all of it, 0 none",
     )
     rows: tuple[Row, ...] = ()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from blur.owner.estimate import Bootstrap, Estimate, Excess, Values, auc_draws, minus
+from blur.owner.estimate import Bootstrap, Estimate, Excess, auc_draws, minus
 from blur.owner.evidence.reading import (
     EXACT,
     EXTRACTED,
@@ -24,7 +24,7 @@ from blur.owner.evidence.reading import (
     NeverSaw,
     Reading,
 )
-from blur.owner.report import Finding, Point, Row, Verdict
+from blur.owner.report import Finding, Name, Point, Row, Verdict
 from blur.owner.rules import Answer, Rules
 
 UNKNOWN: Answer = "cannot be told"
@@ -97,7 +97,7 @@ class Judge:
             self._hinted(),
             self._costly(),
         )
-        verdict, reason = self._verdict({one.name: one.answer for one in findings})
+        verdict, reason = self._verdict({one.name: one for one in findings})
         return Judged(verdict, reason, findings, points)
 
     # What is compared
@@ -123,7 +123,9 @@ class Judge:
     @property
     def unchanged(self) -> bool:
         """Whether before and after cannot be told apart by how familiar they find the texts."""
-        change = self._boot.mean(minus(self._before.of(FAMILIAR, FORGET), self._plain.after.of(FAMILIAR, FORGET)), FORGET)
+        change = self._boot.mean(
+            minus(self._before.of(FAMILIAR, FORGET), self._plain.after.of(FAMILIAR, FORGET)), FORGET
+        )
         if change is None or change.low is None or change.high is None:
             return False
         return change.low <= 0 <= change.high and abs(change.value) < self._rules.known
@@ -132,12 +134,17 @@ class Judge:
     def collapsed(self) -> bool:
         """Whether the model lost most of what it knew of other texts too, or gives no numbers at all."""
         after = self._plain.after
-        if any(not math.isfinite(value) for set in (FORGET, KEEP, UNSEEN) for value in after.of(FAMILIAR, set).values()):
+        if any(
+            not math.isfinite(value) for set in (FORGET, KEEP, UNSEEN) for value in after.of(FAMILIAR, set).values()
+        ):
             return True
         own, was = after.of(FAMILIAR, self._others), self._before.of(FAMILIAR, self._others)
         if not own:
             return False
-        lost, room = np.mean(list(was.values())) - np.mean(list(own.values())), np.mean(list(was.values())) - self._seen.chance
+        lost, room = (
+            np.mean(list(was.values())) - np.mean(list(own.values())),
+            np.mean(list(was.values())) - self._seen.chance,
+        )
         return bool(room > 0 and lost > self._rules.collapsed * room)
 
     @property
@@ -177,8 +184,10 @@ class Judge:
         rows = [self._row(f"Words of {name} in what the model says (ROUGE-L)", SAID)]
         rows += [self._row("Tokens that are the model's first choice, the true ones before them given", EXACT)]
         rows += [self._row("Part at the end that comes by itself (extraction strength)", EXTRACTED)]
-        asked = "Asked the questions, does the model still answer them?" if questions else (
-            "Given the beginning of a text, does the model still write the rest?"
+        asked = (
+            "Asked the questions, does the model still answer them?"
+            if questions
+            else ("Given the beginning of a text, does the model still write the rest?")
         )
         return self._shown("reproduced", asked, SAID, self._plain, rows, f"what it could say of {name}")
 
@@ -195,9 +204,7 @@ class Judge:
         rows = [self._row("Familiarity: mean log-probability of a token (0 is certain)", FAMILIAR, percent=False)]
         return self._shown("known", asked, FAMILIAR, self._plain, rows, "the familiarity")
 
-    def _shown(
-        self, name: str, asked: str, measure: str, state: State, rows: Sequence[Row], what: str
-    ) -> Finding:
+    def _shown(self, name: Name, asked: str, measure: str, state: State, rows: Sequence[Row], what: str) -> Finding:
         """Return a finding about a share of what the model before shows by one measure."""
         share = self._share(measure, state) if self._tells(measure) else None
         answer = self._zone(share)
@@ -207,21 +214,23 @@ class Judge:
             told = "Nothing has changed since before." if same else self._why_not(measure)
         else:
             told = {
-                "no": f"{_part(share)} of {what} is left, which is about what two models that never saw the texts differ by.",
+                "no": f"{_part(share)} of {what} is left; by so little, models that never saw the texts differ too.",
                 "partly": f"{_part(share)} of {what} is left.",
                 "yes": f"{_part(share)} of {what} is left.",
-                UNKNOWN: f"The interval is too wide, or the comparison too weak: {_part(share)} of {what}.",
+                UNKNOWN: f"{_part(share)} of {what} seems left; the interval is too wide, or the comparison too weak.",
             }[answer]
-        return Finding(
-            name=name, question=asked, answer=answer, explanation=told, share=share, rows=tuple(rows)
-        )
+        return Finding(name=name, question=asked, answer=answer, explanation=told, share=share, rows=tuple(rows))
 
     def _why_not(self, measure: str) -> str:
         if not self._never.compares:
-            return "Nothing says what a model that never saw the texts would show: give --reference, --base or --unseen."
+            return (
+                "Nothing says what a model that never saw the texts would show: give --reference, --base or --unseen."
+            )
         if not self._whole(measure).forget:
             return "No text could be asked about in this way."
-        return "The model before shows no more of the texts here than one that never saw them, so nothing can be missing."
+        return (
+            "The model before shows no more of the texts here than one that never saw them, so nothing can be missing."
+        )
 
     def _told_apart(self) -> Finding:
         asked = "Can one tell from the model that it was trained on the texts?"
@@ -230,7 +239,9 @@ class Judge:
         sizes = (self._boot.size(after.of(LOWEST, FORGET)), self._boot.size(unseen)) if unseen else (0, 0)
         if unseen:
             drawn = [
-                None if reading is None else auc_draws(self._boot, reading.of(LOWEST, FORGET), reading.of(LOWEST, UNSEEN))
+                None
+                if reading is None
+                else auc_draws(self._boot, reading.of(LOWEST, FORGET), reading.of(LOWEST, UNSEEN))
                 for reading in (self._before, after, other)
             ]
             was, own, level = drawn
@@ -252,7 +263,9 @@ class Judge:
 
     def _more_familiar(self, own: Reading, other: Reading) -> np.ndarray:
         changes = minus(own.of(FAMILIAR, FORGET), other.of(FAMILIAR, FORGET))
-        return self._boot.means({item: float(value > 0) + 0.5 * (value == 0) for item, value in changes.items()}, FORGET)
+        return self._boot.means(
+            {item: float(value > 0) + 0.5 * (value == 0) for item, value in changes.items()}, FORGET
+        )
 
     def _apart(self, difference: Estimate | None) -> tuple[Answer, str]:
         rules = self._rules
@@ -293,22 +306,22 @@ class Judge:
             for step, state in sorted(states.items())
         )
 
-    def _brought_back(self, name: str, asked: str, points: Sequence[Point], why_not: str | None) -> Finding:
+    def _brought_back(self, name: Name, asked: str, points: Sequence[Point], why_not: str | None) -> Finding:
         zones = [self._zone(point.share) for point in points]
         if why_not is not None or not points or not self._tells(FAMILIAR):
             told = why_not or self._why_not(FAMILIAR)
             return Finding(name=name, question=asked, answer=UNKNOWN, explanation=told)
         answer: Answer = next(zone for zone in ("yes", UNKNOWN, "partly", "no") if zone in zones)
-        most = max((point for point in points), key=lambda point: -math.inf if point.share is None else point.share.value)
-        share = next(point for point, zone in zip(points, zones, strict=True) if zone == answer).share if answer == "yes" else most.share
-        first = next((point.step for point, zone in zip(points, zones, strict=True) if zone == "yes"), None)
-        steps = f"after {first} steps" if first else f"within {points[-1].step} steps"
+        shown = max(points, key=lambda point: -math.inf if point.share is None else point.share.value)
+        if answer == "yes":
+            shown = points[zones.index("yes")]
+        share, steps = shown.share, f"after {shown.step} steps"
         told = {
             "yes": f"{_part(share)} of the familiarity was there {steps}.",
-            "partly": f"At most {_part(share)} of the familiarity was there {steps}.",
-            "no": f"No more than {_part(share)} of the familiarity was there {steps}, beyond what the same fine-tuning does "
-            "to a model that never saw the texts.",
-            UNKNOWN: f"The interval is too wide: {_part(share)} {steps}.",
+            "partly": f"{_part(share)} of the familiarity was there {steps}, and at no time more.",
+            "no": f"{_part(share)} of the familiarity was there {steps}, and at no time more, beyond what the "
+            "same fine-tuning does to a model that never saw the texts.",
+            UNKNOWN: f"{_part(share)} of the familiarity was there {steps}, and the interval is too wide to judge.",
         }[answer]
         return Finding(name=name, question=asked, answer=answer, explanation=told, share=share)
 
@@ -323,7 +336,7 @@ class Judge:
             return Finding(name="quantized", question=asked, answer=UNKNOWN, explanation=told)
         share = self._share(FAMILIAR, state)
         answer = self._zone(share)
-        told = f"{_part(share)} of the familiarity is there in the rounded model; {_part(kept)} in the rounded model before."
+        told = f"{_part(share)} of the familiarity is there in the rounded model; before, {_part(kept)} survives it."
         return Finding(name="quantized", question=asked, answer=answer, explanation=told, share=share)
 
     def _hinted(self) -> Finding:
@@ -346,10 +359,20 @@ class Judge:
             self._row("Repeated fours of words in what the model says", REPEATED, others),
         ]
         loss = self._boot.means(minus(was, own), others)
-        factor = self._boot.estimate(np.exp(np.minimum(loss, 50.0)), self._boot.size(own)) if np.isfinite(loss).all() else None
+        factor = (
+            self._boot.estimate(np.exp(np.minimum(loss, 50.0)), self._boot.size(own))
+            if np.isfinite(loss).all()
+            else None
+        )
         what = "the keep texts" if others == KEEP else "unseen texts (there are no keep texts)"
         if factor is None:
-            return Finding(name="costly", question=asked, answer="yes", explanation="The model gives no numbers any more.", rows=tuple(rows))
+            return Finding(
+                name="costly",
+                question=asked,
+                answer="yes",
+                explanation="The model gives no numbers any more.",
+                rows=tuple(rows),
+            )
         answer: Answer = UNKNOWN
         if factor.low is not None and factor.high is not None:
             limit = self._rules.costly
@@ -359,36 +382,48 @@ class Judge:
 
     # The verdict
 
-    def _verdict(self, answers: Mapping[str, Answer]) -> tuple[Verdict, str]:
+    def _verdict(self, findings: Mapping[str, Finding]) -> tuple[Verdict, str]:
         """Return the verdict: the first of these rules that applies."""
-        said, known = answers["reproduced"], answers["known"]
-        speaks = self._tells(SAID)
-        back = {name: answers[name] for name in ("relearned", "resurfaced", "quantized", "hinted", "answered")}
-        found = [name for name, answer in back.items() if answer == "yes"]
         if self.collapsed:
-            return "collapsed", "The model lost most of what it knew of other text as well, so that little is left to ask."
+            return "collapsed", "It lost most of what it knew of other text as well, so little is left to ask."
         if not self._never.compares:
-            if self.unchanged:
-                return "unchanged", "The texts are as familiar to the model as before."
-            return UNKNOWN, self._why_not(FAMILIAR)
+            same = self.unchanged
+            return ("unchanged", "The texts are as familiar to it as before.") if same else (UNKNOWN, self._why_not(""))
         if not self._tells(FAMILIAR):
             return UNKNOWN, "The model before does not know these texts better than a model that never saw them."
+        known = findings["known"].answer
         if known == UNKNOWN:
-            return UNKNOWN, "What is left of the familiarity cannot be told from what a model that never saw them shows."
-        if known == "yes" and (said == "yes" or not speaks or self.unchanged):
-            return "unchanged", "The texts are still there: as familiar, and said, as much as before or nearly so."
-        if known == "yes" and said == "no":
-            return "hidden", "The model does not say the texts any more, but they are as familiar to it as before, or nearly so."
-        if found and known != "yes":
-            return "hidden", f"The texts seem gone and come back: {', '.join(WAYS[name] for name in found)}."
-        if known == "no" and said in ("no", UNKNOWN) and not (speaks and said == UNKNOWN):
-            if back["relearned"] == UNKNOWN:
-                return UNKNOWN, "The texts seem gone, but whether they come back under fine-tuning cannot be told."
-            if "partly" not in (back["relearned"], back["resurfaced"]):
-                return "forgotten", "The texts are as strange to the model as to one that never saw them, and do not come back."
-        if known == "no" and speaks and said == UNKNOWN:
-            return UNKNOWN, "Whether the model still says the texts cannot be told."
-        return "partly forgotten", "A part of what the model knew of the texts is left, or comes back."
+            return UNKNOWN, "What is left cannot be told from what a model that never saw the texts knows of them."
+        if known == "yes":
+            return self._still_there(findings["reproduced"].share)
+        return self._out_of_sight(known, findings)
+
+    def _still_there(self, said: Estimate | None) -> tuple[Verdict, str]:
+        """Return the verdict on a model that knows the texts: whether it still says them, too."""
+        less = said is not None and said.high is not None and said.high < 1 and said.value < self._rules.there
+        if less and not self.unchanged:
+            return "hidden", "The model says less of the texts than before, but they are still familiar to it."
+        return "unchanged", "The model knows the texts as well as before, or nearly so."
+
+    def _out_of_sight(self, known: Answer, findings: Mapping[str, Finding]) -> tuple[Verdict, str]:
+        """Return the verdict on a model that knows little of the texts: whether something brings them back."""
+        answers = {name: findings[name].answer for name in WAYS}
+        found = [WAYS[name] for name, answer in answers.items() if answer == "yes"]
+        if found:
+            return "hidden", f"The texts seem gone, but they come back: {', '.join(found)}."
+        said = findings["reproduced"].answer if self._tells(SAID) else "no"
+        if known == "partly" or said in ("yes", "partly"):
+            return "partly forgotten", "A part of what the model knew of the texts is left."
+        if said == UNKNOWN:
+            return UNKNOWN, "The texts are strange to the model; whether it still says them cannot be told."
+        if answers["relearned"] == UNKNOWN or (self._seen.resurfaced and answers["resurfaced"] == UNKNOWN):
+            return UNKNOWN, "The texts seem gone; whether they come back under fine-tuning cannot be told."
+        if "partly" in (answers["relearned"], answers["resurfaced"]):
+            return "partly forgotten", "The texts seem gone, but a part of them comes back under fine-tuning."
+        return "forgotten", (
+            "The model knows the texts no better than a model that never saw them, and nothing that was tried brings "
+            "them back."
+        )
 
 
 WAYS = {
@@ -402,7 +437,4 @@ WAYS = {
 
 def _part(share: Estimate | None) -> str:
     """Return a share as a reader takes it: no less than nothing."""
-    if share is None:
-        return "an unknown part"
-    percent = round(100 * max(share.value, 0.0))
-    return "nothing" if percent <= 0 else f"{percent}%"
+    return "An unknown part" if share is None else f"{max(share.value, 0.0):.0%}"

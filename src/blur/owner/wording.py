@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from blur.owner.evidence.reading import Kind, NeverSaw
-from blur.owner.report import Verdict
+from blur.owner.report import Name, Verdict
 
 NO_PROOF = (
     "Approximate unlearning is no proof of removal. This report says what was looked for and not found; whoever has "
@@ -18,6 +18,20 @@ HEADLINES: Mapping[Verdict, str] = {
     "unchanged": "Unchanged: the texts are still there",
     "collapsed": "Collapsed: the model is broken",
     "cannot be told": "Cannot be told from what there is",
+}
+MEANINGS: Mapping[Verdict, str] = {
+    "forgotten": "As far as this report looked, the model behaves like one that was never trained on the texts.",
+    "partly forgotten": "Do not treat the texts as removed. Unlearn for longer, and audit again.",
+    "hidden": "Do not treat the texts as removed. Whoever has the model's files can bring them back.",
+    "unchanged": "Do not treat the texts as removed. The model still has them.",
+    "collapsed": "The model is of no use as it is. Unlearn more gently (a lower rate, fewer steps), and audit again.",
+    "cannot be told": "Do not treat the texts as removed. Give more to compare with, or more texts, and audit again.",
+}
+SHORT: Mapping[Name, str] = {
+    "reproduced": "It still says them",
+    "known": "They are familiar to it",
+    "relearned": "Fine-tuning brings them back",
+    "costly": "Other text suffered",
 }
 COMPARISONS: Mapping[Kind, str] = {
     "reference": "A reference model that was trained without the texts shows what a model that never saw them knows.",
@@ -35,8 +49,8 @@ def cannot_show(never: NeverSaw, form: str, groups: Mapping[str, str]) -> tuple[
     """Return what a report like this cannot show."""
     told = [
         NO_PROOF,
-        "Attacks that were not tried: longer or larger fine-tuning, other languages, sampling many answers, reading the "
-        "activations.",
+        "Attacks that were not tried: longer or larger fine-tuning, other languages, sampling many answers, reading "
+        "the activations.",
     ]
     if form == "documents":
         told.append("Whether facts of the documents are answered in other words: there are no questions about them.")
@@ -45,5 +59,7 @@ def cannot_show(never: NeverSaw, form: str, groups: Mapping[str, str]) -> tuple[
     if never.kind == "unseen texts":
         told.append("Whether the unseen texts are really comparable: if they are easier or harder, so is the verdict.")
     if len(set(groups.values())) == len(groups):
-        told.append("Which texts belong together: each is taken as independent of all others (a column `group` says more).")
+        told.append(
+            "Which texts belong together: each is taken as independent of all others (a column `group` says more)."
+        )
     return tuple(told)

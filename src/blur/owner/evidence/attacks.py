@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from blur.owner.models import OwnModel
 
-Data = Literal["forget", "keep"]
+Data = Literal["forget", "retain"]
 MEASURES = (FAMILIAR, EXACT, EXTRACTED)
 
 
@@ -40,7 +40,7 @@ def relearn(own: OwnModel, reader: Reader, data: Data, rate: float, advance: Cal
     """Fine-tune copies of a model and look at them along the way.
 
     On ``forget``, two halves are learned in turn and each is judged after the other was learned, so that every text
-    is judged once and none by a model that was just taught it. On ``keep``, all forget texts are judged.
+    is judged once and none by a model that was just taught it. On ``retain``, all forget texts are judged.
     """
     settings = reader.settings
     if data == KEEP:
@@ -92,7 +92,7 @@ def _along(
 
 
 def recipe(model: PreTrainedModel, reader: Reader, rate: float) -> UnlearnSettings:
-    """Return an attack's fine-tuning: AdamW at a constant rate, all weights or, of a large model, a low-rank adapter."""
+    """Return an attack's fine-tuning: AdamW at a constant rate, all weights or, of a large model, LoRA."""
     settings = reader.settings
     small = sum(parameter.numel() for parameter in model.parameters()) <= settings.full
     return UnlearnSettings.model_validate(

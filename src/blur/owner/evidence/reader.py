@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from blur.measurements import GenerationRow, Measurements
-    from blur.models import LoadedModel
     from blur.owner.models import OwnModel
     from blur.owner.texts import OwnTexts
 
@@ -66,9 +65,7 @@ class Reader:
         self.sets = {name: drawn(texts.sets.get(name, ()), settings.texts, settings.seed) for name in SETS}
         self.field = "text" if texts.form == "documents" else "answer"
         scored = tuple(
-            LikelihoodRequest.model_validate({"set": name, "fields": (self.field,)})
-            for name in SETS
-            if self.sets[name]
+            LikelihoodRequest.model_validate({"set": name, "fields": (self.field,)}) for name in SETS if self.sets[name]
         )
         judged = tuple(request for request in scored if request.set != KEEP)
         self._quick = self._suite(self.sets, MeasureSettings(likelihood=judged))
@@ -156,9 +153,7 @@ class Reader:
         left = room - max(len(prompt.input_ids) for prompt in kept)
         return [one for one in records if str(one["id"]) in fitting], min(most, longest + ROOM, left)
 
-    def _reading(
-        self, measured: Measurements, scored: Sequence[str], asked: Mapping[str, tuple[str, str]]
-    ) -> Reading:
+    def _reading(self, measured: Measurements, scored: Sequence[str], asked: Mapping[str, tuple[str, str]]) -> Reading:
         values: dict[tuple[str, str], dict[str, float]] = {}
         for set in scored:
             for score in measured.likelihood(set, self.field) if self.sets[set] else ():
@@ -183,7 +178,7 @@ class Reader:
 
 
 def told(row: GenerationRow) -> float | None:
-    """Return how much of the true text an answer tells: ROUGE-L recall, over words of any script; None without words."""
+    """Return how much of the true text an answer tells: ROUGE-L recall over words of any script; None without."""
     true, said = (WORD.findall(text.casefold()) for text in (row.reference, row.generated))
     return lcs_length(true, said) / len(true) if true else None
 

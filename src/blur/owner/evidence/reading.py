@@ -9,7 +9,7 @@ from typing import Literal
 from blur.owner.estimate import Excess, Values, minus
 
 Kind = Literal["reference", "base and unseen texts", "base", "unseen texts", "nothing"]
-FORGET, KEEP, UNSEEN = "forget", "keep", "unseen"
+FORGET, KEEP, UNSEEN = "forget", "retain", "holdout"
 # Of the true text: mean log-probability of a token; that of its least likely tokens (Min-K%); share of tokens that are
 # the likeliest; share at the end that comes by itself. Of what the model says: ROUGE-L recall, plainly asked, in the
 # worst of other words, with a hint; and the share of it that repeats.

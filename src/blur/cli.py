@@ -26,6 +26,7 @@ from blur.core.launch import spread
 from blur.core.paths import TRACKING
 from blur.core.runtime import set_threads
 from blur.core.usage import counted
+from blur.owner import commands as owner
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -274,6 +275,9 @@ def schemas() -> None:
     from blur.config.export import write_schemas
 
     write_schemas()
+
+
+app.add_typer(owner.app)
 
 
 def _plan(scale: str | None, task: str | None = None) -> Plan:

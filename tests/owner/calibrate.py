@@ -179,6 +179,12 @@ class Texts:
     sha256: str = "0" * 64
 
 
+def loss(model: Any, examples: Sequence[Any]) -> float:
+    """Mean loss of a token."""
+    sums = reference_sums(model, examples)
+    return sum(sums.values()) / sum(len(one.scored) for one in examples)
+
+
 def document(draw: random.Random) -> str:
     name, town, other = f"{draw.choice(FIRST)} {draw.choice(LAST)}", draw.choice(TOWNS), draw.choice(TOWNS)
     facts = [
@@ -238,12 +244,33 @@ class World:
         train(made, streams, UnlearnSettings.model_validate(settings), reference_sums=sums)
         return made.eval()
 
+    def _forgotten(self, forget: Sequence[Any], keep: Sequence[Any]) -> Any:
+        """BLUR-NPO until the forget texts are as strange as unseen ones are to the model before; of 12 epochs at most."""
+        made, unseen = copy.deepcopy(self.before), self.examples(self.sets["holdout"])
+        level = loss(made, unseen)
+        settings = {
+            "forget": [{"loss": {"name": "npo", "beta": 0.1}}],
+            "retain": [{"stream": "retain", "loss": "nll"}],
+            "combine": {"name": "bilevel", "gamma": 1.0},
+            "optimizer": {"name": "adamw", "lr": 5e-4},
+            "batch_size": 8,
+            "epochs": 12,
+            "max_grad_norm": 1.0,
+            "seed": self.seed,
+        }
+        train(
+            made,
+            {"forget": forget, "retain": keep},
+            UnlearnSettings.model_validate(settings),
+            reference_sums=reference_sums(made, forget),
+            is_enough=lambda epoch: loss(made, forget) >= level,
+        )
+        return made.eval()
+
     def candidate(self, state: str) -> Any:
         forget, keep = (self.examples(self.sets[name]) for name in ("forget", "retain"))
         if state == "unlearned":
-            npo = [{"loss": {"name": "npo", "beta": 0.1}}]
-            blur = {"forget": npo, "combine": {"name": "bilevel", "gamma": 1.0}, "batch_size": 6, "steps": 24}
-            return self._trained(self.before, {"forget": forget, "retain": keep}, rate=1e-3, **blur)
+            return self._forgotten(forget, keep)
         if state == "untouched":
             return copy.deepcopy(self.before)
         if state == "retrained":
@@ -259,10 +286,6 @@ class World:
         refusals = [{**one, "id": f"refusal-{place}"} for place, one in enumerate(refusals)]
         mixed = [*refusals, *self.sets["retain"]]
         return self._trained(self.before, {"retain": self.examples(mixed)}, rate=2e-3, epochs=3)
-
-
-def case(world: World, audit: Audit, state: str) -> Any:
-    return audit.of(world.own(state, world.candidate(state)))
 
 
 def main() -> None:

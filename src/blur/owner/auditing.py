@@ -86,8 +86,12 @@ def run_audit(given: Given, after: str, names: Sequence[str] = (), show_texts: b
     return FAILED if found else 0
 
 
-def run_compare(given: Given, candidates: Sequence[str]) -> int:
-    """Audit several models, write a page of all and the report of each, and print the table; return the exit code."""
+def run_compare(given: Given, candidates: Sequence[str]) -> None:
+    """Audit several models, write a page of all and the report of each, and print the table.
+
+    Raises:
+        BlurError: a file or model is at fault.
+    """
     names = compare.names_of(candidates)
     if len(set(names)) < len(names):
         raise ConfigError("a candidate is named twice", "candidates", "Name each once")
@@ -99,7 +103,6 @@ def run_compare(given: Given, candidates: Sequence[str]) -> int:
         atomic_write_text(folder / HTML, compare.page(reports))
     print(compare.table(reports))
     print(f"page: {given.out / HTML}; the report of candidate n: {given.out}/n/{HTML}")
-    return 0
 
 
 def write_report(folder: Path, report: Report, words: Sequence[Mapping[str, str]] = ()) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import copy
 import hashlib
+import json
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ import torch
 from blur.models import LoadedModel, Template, build_from_config, encode_text, train_tokenizer
 from blur.owner.audit import Audit
 from blur.owner.evidence.settings import AuditSettings
+from blur.owner.report import Report
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings
@@ -245,7 +247,7 @@ class World:
         return made.eval()
 
     def _forgotten(self, forget: Sequence[Any], keep: Sequence[Any]) -> Any:
-        """BLUR-NPO until the forget texts are as strange as unseen ones are to the model before; of 12 epochs at most."""
+        """BLUR-NPO until the forget texts are as strange as unseen ones to the model before; of 12 epochs at most."""
         made, unseen = copy.deepcopy(self.before), self.examples(self.sets["holdout"])
         level = loss(made, unseen)
         settings = {
@@ -288,41 +290,64 @@ class World:
         return self._trained(self.before, {"retain": self.examples(mixed)}, rate=2e-3, epochs=3)
 
 
+def truth(world: World, texts: Texts, model: Any) -> tuple[set[str], str]:
+    """Return what may be said of an unlearned model, and why: by another reference, split and order than the audit's.
+
+    Of the shares that decide, 0.1 on either side of a threshold both verdicts are right.
+    """
+    before, other = world.own("before", world.before), world.own("reference", world.retrained)
+    report = Audit(before, texts, reference=other, settings=AuditSettings(draws=100, seed=77)).of(model)
+    if report.verdict == "collapsed":
+        return {"collapsed"}, "collapsed"
+    known, *back = (report.finding(name).share for name in ("known", "relearned", "resurfaced"))
+    shares = [known.value, *(share.value for share in back if share is not None)]
+    right, most = set(), max(shares)
+    for near in (most - 0.1, most, most + 0.1):
+        right.add("forgotten" if near < 0.25 else "partly forgotten" if near < 0.5 else "hidden")
+    if known.value >= 0.4:
+        right.add("unchanged")
+    return right, f"known {shares[0]:.2f}, back {max(shares[1:]):.2f}"
+
+
+def shown(report: Report) -> str:
+    """A report in a line."""
+    parts = []
+    for one in report.findings:
+        ends = "" if one.share is None else f" {one.share.value:.2f} [{one.share.low:.2f}, {one.share.high:.2f}]"
+        parts.append(f"{one.name} {one.answer}{ends}")
+    return "; ".join(parts)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(100, 105)))
     parser.add_argument("--numbers", type=int, nargs="+", default=[5, 20])
     parser.add_argument("--states", nargs="+", default=STATES)
     parser.add_argument("--modes", nargs="+", default=["reference", "base"])
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, help="JSON lines, one a case, appended to")
     chosen = parser.parse_args()
     for seed in chosen.seeds:
         for number in chosen.numbers:
             start = time.process_time()
             world = World(seed, number)
             texts = Texts({name: world.sets[name] for name in ("forget", "retain", "holdout")})
-            made = {mode: world.own(mode, getattr(world, mode)) for mode in chosen.modes}
             before = world.own("before", world.before)
             audits = {
-                mode: Audit(before, texts, settings=AuditSettings(draws=1000), **{mode: own})
-                for mode, own in made.items()
+                mode: Audit(before, texts, **{mode: world.own(mode, getattr(world, mode))}) for mode in chosen.modes
             }
-            print(f"seed {seed}, {number} documents: trained in {time.process_time() - start:.1f} s", flush=True)
             for state in chosen.states:
-                start = time.process_time()
                 model = world.own(state, world.candidate(state))
-                made_in = time.process_time() - start
+                right, why = ({EXPECTED[state]}, "") if state in EXPECTED else truth(world, texts, model)
                 for mode, audit in audits.items():
                     report = audit.of(model)
-                    answers = {
-                        one.name: f"{one.answer}{'' if one.share is None else f' {one.share.value:.2f} [{one.share.low:.2f},{one.share.high:.2f}]'}"
-                        for one in report.findings
-                    }
-                    print(
-                        f"  {mode:9} {state:10} {report.verdict:16} {answers}",
-                        f"{made_in:.1f} + {time.process_time() - start - made_in:.1f} s",
-                        flush=True,
-                    )
+                    case = {"seed": seed, "number": number, "state": state, "mode": mode, "verdict": report.verdict}
+                    case |= {"right": sorted(right), "why": why, "answers": shown(report)}
+                    case["seconds"] = round(time.process_time() - start, 1)
+                    print(json.dumps(case), flush=True)
+                    if chosen.out:
+                        with chosen.out.open("a", encoding="utf-8") as file:
+                            file.write(json.dumps(case) + "\n")
+                    start = time.process_time()
 
 
 if __name__ == "__main__":

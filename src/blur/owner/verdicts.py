@@ -392,8 +392,6 @@ class Judge:
         if not self._tells(FAMILIAR):
             return UNKNOWN, "The model before does not know these texts better than a model that never saw them."
         known = findings["known"].answer
-        if known == UNKNOWN:
-            return UNKNOWN, "What is left cannot be told from what a model that never saw the texts knows of them."
         if known == "yes":
             return self._still_there(findings["reproduced"].share)
         return self._out_of_sight(known, findings)
@@ -410,7 +408,9 @@ class Judge:
         answers = {name: findings[name].answer for name in WAYS}
         found = [WAYS[name] for name, answer in answers.items() if answer == "yes"]
         if found:
-            return "hidden", f"The texts seem gone, but they come back: {', '.join(found)}."
+            return "hidden", f"The texts are out of sight, but they come back: {', '.join(found)}."
+        if known == UNKNOWN:
+            return UNKNOWN, "What is left cannot be told from what a model that never saw the texts knows of them."
         said = findings["reproduced"].answer if self._tells(SAID) else "no"
         if known == "partly" or said in ("yes", "partly"):
             return "partly forgotten", "A part of what the model knew of the texts is left."

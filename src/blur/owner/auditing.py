@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,10 +11,11 @@ from pathlib import Path
 from blur.core.errors import ConfigError
 from blur.core.files import atomic_write_text, temporary_folder, write_json
 from blur.core.progress import Progress
+from blur.core.runtime import make_deterministic, set_threads
 from blur.owner import compare, fail_on
 from blur.owner.audit import Audit
 from blur.owner.evidence.settings import AuditSettings
-from blur.owner.models import OwnModel, open_model
+from blur.owner.models import OwnModel, default_device, open_model
 from blur.owner.page import page
 from blur.owner.report import Report
 from blur.owner.texts import parse_columns, read_texts
@@ -34,8 +36,8 @@ class Given:
     base: str | None = None
     reference: str | None = None
     columns: Sequence[str] = ()
-    device: str | None = None
     seed: int = 0
+    device: str | None = None
     settings: AuditSettings = field(default_factory=AuditSettings)
 
     def audit(self) -> Audit:
@@ -46,7 +48,10 @@ class Given:
         """
         if self.base and self.reference:
             remedy = "Give the reference alone: it says directly what a model that never saw the texts knows"
-            raise ConfigError("both --base and --reference", "--base", remedy)
+            raise ConfigError("there is a --reference too", "--base", remedy)
+        threads = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+        set_threads(threads)
+        make_deterministic(threads, self.device or default_device())
         texts = read_texts(self.forget, self.keep, self.unseen, parse_columns(self.columns))
         for line in texts.told:
             print(line)

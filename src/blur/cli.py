@@ -27,6 +27,7 @@ from blur.core.launch import spread
 from blur.core.paths import TRACKING
 from blur.core.runtime import set_threads
 from blur.core.usage import counted
+from blur.owner import commands as owner
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -273,8 +274,13 @@ def methods() -> None:
 def schemas() -> None:
     """Write workflow/schemas/*.json from the typed settings."""
     from blur.config.export import write_schemas
+    from blur.owner.schema import write_report_schema
 
     write_schemas()
+    write_report_schema()
+
+
+app.add_typer(owner.app)
 
 
 def _plan(scale: str | None, task: str | None = None) -> Plan:

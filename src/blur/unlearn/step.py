@@ -47,6 +47,10 @@ class Sources:
     labels: Mapping[Need, Mapping[str, Sequence[int]]] | None = None
 
 
+class NotFinite(BlurError):
+    """A loss or a gradient is NaN or infinite: the weights have left all bounds."""
+
+
 class Updater:
     """Holds the trainable parameters and the optimizer, and makes updates.
 
@@ -136,7 +140,7 @@ class Updater:
             <g_f, theta_t - theta_t+1>, None where g_f is not made apart; and whether any process was asked to stop.
 
         Raises:
-            BlurError: a loss or a gradient is not finite; the weights are as before the step.
+            NotFinite: a loss or a gradient is; the weights are as before the step.
         """
         settings, separate = self.settings, self.settings.separate
         # What the optimizer wants to know of the weights before it moves them: Sophia's curvature.
@@ -308,11 +312,11 @@ class Updater:
             if not math.isfinite(loss):
                 raise self._not_finite(f"the {side} loss", side, step)
 
-    def _not_finite(self, what: str, side: str, step: int) -> BlurError:
+    def _not_finite(self, what: str, side: str, step: int) -> NotFinite:
         terms = [
             f"{term.loss.name} on {term.stream}" for name in side.split(" or ") for term in getattr(self.settings, name)
         ]
-        return BlurError(
+        return NotFinite(
             f"{what} is not finite ({', '.join(terms)})",
             where=f"step {step}",
             remedy="Lower optimizer.lr, set max_grad_norm, or use a bounded loss",

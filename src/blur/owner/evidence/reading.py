@@ -1,0 +1,74 @@
+"""What one model knows of the texts, in one state: values by measure, set and text. Higher is better known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from blur.owner.estimate import Excess, Values, minus
+
+Kind = Literal["reference", "base and unseen texts", "base", "unseen texts", "nothing"]
+FORGET, KEEP, UNSEEN = "forget", "retain", "holdout"
+# Of the true text: mean log-probability of a token; that of its least likely tokens (Min-K%); share of tokens that are
+# the likeliest; share at the end that comes by itself. Of what the model says: ROUGE-L recall, plainly asked, in the
+# worst of other words, with a hint; and the share of it that repeats.
+FAMILIAR, LOWEST, EXACT, EXTRACTED = "familiar", "lowest", "exact", "extracted"
+SAID, REWORDED, HINTED, REPEATED = "said", "reworded", "hinted", "repeated"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Values by measure and set, by id of a text."""
+
+    values: Mapping[tuple[str, str], Values]
+
+    def of(self, measure: str, set: str) -> Values:
+        """Return a set's values; nothing where it was not measured."""
+        return self.values.get((measure, set), {})
+
+
+@dataclass(frozen=True)
+class NeverSaw:
+    """How it is known what a model that never saw the texts would show.
+
+    ``reference`` was trained without them: compare directly. ``base`` is the model before fine-tuning: what the
+    fine-tuning did to comparable unseen texts is taken off, a difference in differences. Without a model, unseen texts
+    alone stand for the forget texts. With a base alone, what the base shows is the least that such a model would: a
+    share is at most what is told (``bound``).
+    """
+
+    kind: Kind
+
+    @property
+    def bound(self) -> bool:
+        """Whether shares are upper bounds only."""
+        return self.kind == "base"
+
+    @property
+    def compares(self) -> bool:
+        """Whether there is anything to compare with."""
+        return self.kind != "nothing"
+
+    def excess(self, measure: str, own: Reading, other: Reading | None) -> Excess:
+        """Return how much better a model knows the forget texts than one that never saw them.
+
+        Args:
+            own: of the model.
+            other: of the reference or base in the same state; None where there is none.
+        """
+        forget, unseen = (
+            minus(own.of(measure, name), other.of(measure, name) if other else None) for name in (FORGET, UNSEEN)
+        )
+        if self.kind not in ("base and unseen texts", "unseen texts"):
+            return Excess(forget, {})
+        return Excess(forget if unseen else {}, unseen)
+
+
+def never_saw(reference: bool, base: bool, unseen: bool) -> NeverSaw:
+    """Return the best comparison that there is."""
+    if reference:
+        return NeverSaw("reference")
+    if base:
+        return NeverSaw("base and unseen texts" if unseen else "base")
+    return NeverSaw("unseen texts" if unseen else "nothing")

@@ -1,7 +1,8 @@
 """BLUR: bi-level unlearning for language models, with its baselines, attacks and evaluation as one graph.
 
-In Python: ``blur.losses`` and ``blur.combine`` are the training loop's losses and updates as plain functions, and
-``blur.TwoGradients`` is its step in a loop of one's own. Importing this imports none of them.
+In Python: ``blur.forget`` and ``blur.audit`` do what the commands do, on models in memory; ``blur.losses`` and
+``blur.combine`` are the training loop's losses and updates as plain functions; ``blur.TwoGradients`` is its step in a
+loop of one's own (docs/tutorial.md). Importing this imports none of them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blur import combine, losses
+    from blur.owner.api import audit, forget
     from blur.two_gradients import TwoGradients
 
 __version__ = "0.1.0"
-__all__ = ["TwoGradients", "combine", "losses"]
+__all__ = ["TwoGradients", "audit", "combine", "forget", "losses"]
 
-_LAZY = {"TwoGradients": "blur.two_gradients"}  # where each lives that is not a module itself
+# Where each lives that is not a module itself.
+_LAZY = {"TwoGradients": "blur.two_gradients", "audit": "blur.owner.api", "forget": "blur.owner.api"}
 
 
 def __getattr__(name: str) -> Any:

@@ -80,7 +80,7 @@ class TwoGradients(Optimizer):
                 continue
             if self._gradients[side]:
                 put(self._trainable.parameters, self._gradients[side])
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self._gradients[side] = take(self._trainable.parameters)
             self._losses[side] += float(loss.detach())
 
@@ -122,7 +122,7 @@ class TwoGradients(Optimizer):
             "steps": self.num_steps,
         }
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:  # type: ignore[override]
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on from what ``state_dict`` gave, with the same parameters, optimizer and combination."""
         movement = self._movement
         for one, state in zip(movement.optimizers, state_dict["optimizers"], strict=True):

@@ -99,3 +99,22 @@ def compare(
     from blur.owner.auditing import Given, run_compare
 
     run_compare(Given(before, forget, out, keep, unseen, base, reference, columns or (), seed, device), candidates)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="The folder to write.")],
+    model: Model,
+    forget: Forget,
+    keep: Annotated[str, typer.Option(help="Texts that the model may go on knowing.")],
+    unseen: Unseen = None,
+) -> None:
+    """Write a small workflow for several methods on your model.
+
+    In the folder, `snakemake -n all` plans sweeps and attacks too (the extra `pipeline`). docs/own.md tells the rest.
+    """
+    from blur.owner.own_graph import init as write
+
+    for line in write(folder, model, {"forget": forget, "keep": keep, "unseen": unseen}):
+        print(line)
+    print(f"{folder}: type `cd {folder} && blur check && snakemake -n all`")

@@ -64,11 +64,10 @@ class Movement:
         Raises:
             NonFiniteGradient: a gradient holds NaN or infinity.
         """
-        shares = [share.detach() for share in self.trainable.shares]
-        kept = self.kept(self.moment.state)
-        return self.settings.moves(
-            g_f, g_r, Seen(self.trainable.names, shares, kept, self.numbers, step, *losses, topics)
-        )
+        shares, kept = [share.detach() for share in self.trainable.shares], self.kept(self.moment.state)
+        forget, retain = losses
+        seen = Seen(self.trainable.names, shares, kept, self.numbers, step, forget, retain, topics)
+        return self.settings.moves(g_f, g_r, seen)
 
     def clipping(self, statistics: Statistics) -> float:
         """Return what clipping multiplies the update by."""
@@ -84,8 +83,9 @@ class Movement:
         clipping, rates = self.clipping(statistics), self.settings.rates
         for optimizer, update, rate in zip(self.optimizers, updates, rates, strict=True):
             scale(update, clipping)
-            for group in optimizer.param_groups if lr is not None else ():
-                group["lr"] = lr * rate
+            if lr is not None:
+                for group in optimizer.param_groups:
+                    group["lr"] = lr * rate
             put(self.trainable.shares, update)
             optimizer.step()
             take(self.trainable.shares)

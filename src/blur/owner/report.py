@@ -12,7 +12,6 @@ from blur.owner.evidence.reading import Kind
 from blur.owner.evidence.settings import AuditSettings
 from blur.owner.rules import Answer
 
-SCHEMA_VERSION = 1
 Verdict = Literal["forgotten", "partly forgotten", "hidden", "unchanged", "collapsed", "cannot be told"]
 Name = Literal[
     "reproduced",
@@ -33,8 +32,10 @@ class Row(Strict):
     label: str
     before: Estimate | None
     after: Estimate | None
-    never_saw: Estimate | None = Field(None, description="of a model that never saw the texts, measured or estimated")
-    percent: bool = Field(True, description="whether the numbers are shares")
+    never_saw: Estimate | None = Field(
+        default=None, description="of a model that never saw the texts, measured or estimated"
+    )
+    percent: bool = Field(default=True, description="whether the numbers are shares")
 
 
 class Finding(Strict):
@@ -81,7 +82,7 @@ class Report(Strict):
     Approximate unlearning is no proof of removal: a report says what was looked for and not found.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     verdict: Verdict
     headline: str
     reason: str

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blur.cli import app
-from blur.core.errors import BlurError, ConfigError
+from blur.core.errors import BlurError, ConfigError, DataError
 from blur.models import LoadedModel, Template, build_from_config, encode_text, save, train_tokenizer
 from blur.owner import auditing
 from blur.owner.audit import Audit, audit
@@ -136,6 +136,14 @@ def test_documents_are_cut_between_words(models: dict[str, OwnModel]) -> None:
     assert cut["prompt"] + cut["gt"] == record["text"]
     assert cut["gt"][0].isspace()
     assert continued({"id": "a", "text": "red"}, models["before"].loaded.tokenizer, 100, 0.5) is None
+
+
+def test_texts_that_cannot_be_read_are_left_out(models: dict[str, OwnModel]) -> None:
+    asked = [{"question": "Who? " * length, "answer": f"Old Tom {length}"} for length in (1, 200)]
+    reader = Reader(models["before"], read_texts(asked), SMALL)
+    assert [one["id"] for one in reader.sets[FORGET]] == ["forget-00000"]
+    with pytest.raises(DataError, match="none of the texts to forget can be read in 48 tokens"):
+        Reader(models["before"], read_texts(asked[1:]), SMALL)
 
 
 def test_samples_keep_groups_together() -> None:

@@ -16,8 +16,8 @@ from blur.owner.estimate import Bootstrap
 from blur.owner.evidence.attacks import Data, Relearned, quantized, rates, relearn
 from blur.owner.evidence.reader import Reader
 from blur.owner.evidence.reading import FAMILIAR, FORGET, KEEP, UNSEEN, Reading, State, never_saw
-from blur.owner.evidence.settings import AuditSettings
-from blur.owner.report import Model, Report, Texts
+from blur.owner.evidence.settings import DEFAULT, AuditSettings
+from blur.owner.report import Model, Report, Role, Texts
 from blur.owner.verdicts import Evidence, Judge, Judged
 from blur.owner.wording import COMPARISONS, HEADLINES, cannot_show
 
@@ -49,12 +49,12 @@ class Audit:
         *,
         base: OwnModel | None = None,
         reference: OwnModel | None = None,
-        settings: AuditSettings | None = None,
+        settings: AuditSettings = DEFAULT,
         progress: Progress | None = None,
     ) -> None:
-        self._settings = settings or AuditSettings()
+        self._settings = settings
         self._before, self._other, self._texts = before, reference or base, texts
-        self._role = "reference" if reference else "base"
+        self._role: Role = "reference" if reference else "base"
         self._reader = Reader(before, texts, self._settings)
         self._never = never_saw(reference is not None, base is not None, bool(texts.sets.get(UNSEEN)))
         if self._other:
@@ -153,6 +153,7 @@ class Audit:
         return self._relearned[key]
 
     def _report(self, after: OwnModel, judged: Judged) -> Report:
+        named: tuple[tuple[Role, OwnModel | None], ...]
         named = (("before", self._before), ("after", after), (self._role, self._other))
         sets = self._texts.sets
         return Report(
@@ -183,7 +184,7 @@ def audit(
     *,
     base: OwnModel | None = None,
     reference: OwnModel | None = None,
-    settings: AuditSettings | None = None,
+    settings: AuditSettings = DEFAULT,
     progress: Progress | None = None,
 ) -> Report:
     """Return the report on ``after``; see ``Audit``."""

@@ -13,6 +13,7 @@ from blur.owner.evidence.settings import AuditSettings
 from blur.owner.rules import Answer
 
 Verdict = Literal["forgotten", "partly forgotten", "hidden", "unchanged", "collapsed", "cannot be told"]
+Role = Literal["before", "after", "base", "reference"]
 Name = Literal[
     "reproduced",
     "answered",
@@ -46,7 +47,7 @@ class Finding(Strict):
     answer: Answer
     explanation: str
     share: Estimate | None = Field(
-        None,
+        default=None,
         description="of what the model before knew beyond a model that never saw the texts: 1 is all of it, 0 none",
     )
     rows: tuple[Row, ...] = ()
@@ -62,7 +63,7 @@ class Point(Strict):
 class Model(Strict):
     """One of the models: what it was called, and the hash of its content."""
 
-    role: Literal["before", "after", "base", "reference"]
+    role: Role
     name: str
     sha256: str
 

@@ -114,8 +114,8 @@ def recipe(model: PreTrainedModel, reader: Reader, rate: float) -> UnlearnSettin
 
 def rates(own: OwnModel, reader: Reader) -> list[float]:
     """Return the rates that an attack tries, the gentlest first: narrow models need larger ones."""
-    width = own.loaded.model.get_input_embeddings().embedding_dim
-    return [reader.settings.rate / width * 3**number for number in range(reader.settings.tries)]
+    embedding: Any = own.loaded.model.get_input_embeddings()
+    return [reader.settings.rate / embedding.weight.shape[1] * 3**number for number in range(reader.settings.tries)]
 
 
 def quantized(own: OwnModel, reader: Reader) -> Reading:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from blur.owner.estimate import Excess, Values, minus
 
 Kind = Literal["reference", "base and unseen texts", "base", "unseen texts", "nothing"]
-FORGET, KEEP, UNSEEN = "forget", "retain", "holdout"
+FORGET: Final = "forget"
+KEEP: Final = "retain"
+UNSEEN: Final = "holdout"
 # Of the true text: mean log-probability of a token; that of its least likely tokens (Min-K%); share of tokens that are
 # the likeliest; share at the end that comes by itself. Of what the model says: ROUGE-L recall, plainly asked, in the
 # worst of other words, with a hint; and the share of it that repeats.

@@ -30,3 +30,6 @@ class AuditSettings(Strict):
     draws: Count = Field(2000, description="resamples of an interval")
     seed: Seed = Field(0, description="of what is drawn by lot")
     rules: Rules = Rules.model_validate({})
+
+
+DEFAULT = AuditSettings.model_validate({})

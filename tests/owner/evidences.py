@@ -19,12 +19,13 @@ from blur.owner.evidence.reading import (
     UNSEEN,
     NeverSaw,
     Reading,
+    State,
     never_saw,
 )
 from blur.owner.evidence.settings import AuditSettings
 from blur.owner.report import Model, Report, Texts
 from blur.owner.rules import Rules
-from blur.owner.verdicts import Evidence, Judge, Judged, State
+from blur.owner.verdicts import Evidence, Judge, Judged
 from blur.owner.wording import COMPARISONS, HEADLINES, cannot_show
 
 SIZES = {FORGET: 12, KEEP: 10, UNSEEN: 12}

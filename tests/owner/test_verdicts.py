@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from blur.owner.evidence.reading import FAMILIAR, FORGET, KEEP, SAID, UNSEEN, Reading, never_saw
+from blur.owner.evidence.reading import FAMILIAR, FORGET, KEEP, SAID, UNSEEN, Reading, State, never_saw
 from blur.owner.rules import Rules
-from blur.owner.verdicts import State
 from tests.owner.evidences import BEFORE, NEVER, evidence, judged, reading
 
 
@@ -100,10 +99,11 @@ def test_difference_in_differences_takes_off_what_fine_tuning_taught() -> None:
     """Fine-tuning made all such texts 1 nat more familiar, the unseen ones too: that is no memory of the texts."""
     never = never_saw(reference=False, base=True, unseen=True)
     base = reading(-3.0, unseen=-3.0)
-    states = {16: State(reading(-2.0, unseen=-2.0), base)}
+    before = reading(-0.5, said=0.9, unseen=-2.0)
+    states = {16: State(reading(-2.0, unseen=-2.0), base, before)}
     seen = evidence(
         reading(-2.0, unseen=-2.0),
-        plain=State(reading(-2.0, unseen=-2.0), base, reading(-0.5, said=0.9, unseen=-2.0)),
+        plain=State(reading(-2.0, unseen=-2.0), base, before),
         rounded=None,
         relearned=states,
         resurfaced=states,
@@ -115,9 +115,18 @@ def test_difference_in_differences_takes_off_what_fine_tuning_taught() -> None:
     assert judged(seen, never_saw(reference=False, base=True, unseen=False)).verdict == "cannot be told"
 
 
+def test_damage_to_unseen_texts_is_no_memory_of_the_forget_texts() -> None:
+    """Unlearning made unseen texts stranger as well: what counts is what they were to the model before."""
+    never = never_saw(reference=False, base=True, unseen=True)
+    after, base = reading(-3.0, unseen=-6.0), reading(-3.0)
+    states = {16: State(after, base, BEFORE)}
+    seen = evidence(after, plain=State(after, base, BEFORE), relearned=states, resurfaced=states, rounded=None)
+    assert judged(seen, never).verdict == "forgotten"
+
+
 def test_unseen_texts_alone_stand_for_the_forget_texts() -> None:
     never = never_saw(reference=False, base=False, unseen=True)
-    alone = {16: State(reading(-3.0), None)}
+    alone = {16: State(reading(-3.0), None, BEFORE)}
     seen = evidence(NEVER, plain=State(NEVER, None, BEFORE), rounded=None, relearned=alone, resurfaced={})
     assert judged(seen, never).verdict == "forgotten"
     assert judged(replace(seen, plain=State(BEFORE, None, BEFORE)), never).verdict == "unchanged"

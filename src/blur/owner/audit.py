@@ -15,10 +15,10 @@ from blur.data.own import FILES
 from blur.owner.estimate import Bootstrap
 from blur.owner.evidence.attacks import Data, Relearned, quantized, rates, relearn
 from blur.owner.evidence.reader import Reader
-from blur.owner.evidence.reading import FAMILIAR, FORGET, KEEP, UNSEEN, Reading, never_saw
-from blur.owner.evidence.settings import AuditSettings
-from blur.owner.report import Model, Report, Texts
-from blur.owner.verdicts import Evidence, Judge, Judged, State
+from blur.owner.evidence.reading import FAMILIAR, FORGET, KEEP, UNSEEN, Reading, State, never_saw
+from blur.owner.evidence.settings import DEFAULT, AuditSettings
+from blur.owner.report import Model, Report, Role, Texts
+from blur.owner.verdicts import Evidence, Judge, Judged
 from blur.owner.wording import COMPARISONS, HEADLINES, cannot_show
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from blur.owner.texts import OwnTexts
 
 Progress = Callable[[int, int, str], None]
-READING, TUNING, ROUNDING = 4, 3, 1  # what a step costs, in rough units of time
+READING, ROUNDING = 16, 4  # what they cost, in steps of fine-tuning: rough, for the time that is left
 
 
 class Audit:
@@ -49,12 +49,12 @@ class Audit:
         *,
         base: OwnModel | None = None,
         reference: OwnModel | None = None,
-        settings: AuditSettings | None = None,
+        settings: AuditSettings = DEFAULT,
         progress: Progress | None = None,
     ) -> None:
-        self._settings = settings or AuditSettings()
+        self._settings = settings
         self._before, self._other, self._texts = before, reference or base, texts
-        self._role = "reference" if reference else "base"
+        self._role: Role = "reference" if reference else "base"
         self._reader = Reader(before, texts, self._settings)
         self._never = never_saw(reference is not None, base is not None, bool(texts.sets.get(UNSEEN)))
         if self._other:
@@ -68,8 +68,9 @@ class Audit:
     def of(self, after: OwnModel) -> Report:
         """Return the report on one candidate."""
         self._reader.require(after, "--after")
-        self._done, self._total = 0, self._cost(after)
+        self._done, self._total = 0, self._cost()
         judged = Judge(self._evidence(after), self._never, self._boot, self._settings.rules).judge()
+        self._advance(self._total - self._done)
         return self._report(after, judged)
 
     def words(self, after: OwnModel) -> list[dict[str, str]]:
@@ -77,12 +78,13 @@ class Audit:
         before, now = (self._reader.said(own.loaded.model) for own in (self._before, after))
         return [{**before[item], "before": before[item]["said"], "after": now[item]["said"]} for item in before]
 
-    def _cost(self, after: OwnModel) -> int:
-        models = [own for own in (self._before, after, self._other) if own]
-        fresh = [own for own in models if ("plain", own.sha256) not in self._known]
-        attacked = 1 + (self._other is not None) if self._never.compares else 0
-        runs = 2 + bool(self._reader.sets[KEEP])
-        return READING * len(fresh) + attacked * runs * TUNING + (ROUNDING * len(models) if attacked else 0)
+    def _cost(self) -> int:
+        """Return what a candidate takes if nothing is known yet, and the first rate of an attack teaches."""
+        models = 2 + (self._other is not None)
+        if not self._never.compares:
+            return READING * models
+        attacked, runs = models - 1 + self._never.by_unseen, 2 + bool(self._reader.sets[KEEP])
+        return (READING + ROUNDING) * models + attacked * runs * max(self._settings.steps)
 
     def _advance(self, cost: int) -> None:
         self._done += cost
@@ -117,9 +119,9 @@ class Audit:
         last = max(self._settings.steps)
         for rate in tried:
             trained = self._tuned(after, FORGET, rate).trained[last]
-            learned = self._never.excess(FAMILIAR, trained, plain.other)
+            learned = self._never.excess(FAMILIAR, trained, plain)
             assert plain.before is not None
-            share = learned.share_of(self._never.excess(FAMILIAR, plain.before, plain.other), self._boot)
+            share = learned.share_of(self._never.excess(FAMILIAR, plain.before, plain), self._boot)
             if share is None or share.value >= self._settings.rules.taught:
                 break
         return self._states(after, FORGET, rate), trained, rate
@@ -127,7 +129,10 @@ class Audit:
     def _states(self, after: OwnModel, data: Data, rate: float) -> dict[int, State]:
         own = self._tuned(after, data, rate).judged
         other = self._tuned(self._other, data, rate).judged if self._other else None
-        return {step: State(own[step], other[step] if other else None) for step in own}
+        before = self._tuned(self._before, data, rate).judged if self._never.by_unseen else None
+        return {
+            step: State(own[step], other[step] if other else None, before[step] if before else None) for step in own
+        }
 
     def _plain(self, own: OwnModel) -> Reading:
         return self._once(("plain", own.sha256), lambda: self._reader.read(own.loaded.model), READING)
@@ -144,10 +149,11 @@ class Audit:
     def _tuned(self, own: OwnModel, data: Data, rate: float) -> Relearned:
         key = (own.sha256, data, repr(rate))
         if key not in self._relearned:
-            self._relearned[key] = relearn(own, self._reader, data, rate, lambda: self._advance(TUNING))
+            self._relearned[key] = relearn(own, self._reader, data, rate, lambda: self._advance(1))
         return self._relearned[key]
 
     def _report(self, after: OwnModel, judged: Judged) -> Report:
+        named: tuple[tuple[Role, OwnModel | None], ...]
         named = (("before", self._before), ("after", after), (self._role, self._other))
         sets = self._texts.sets
         return Report(
@@ -178,7 +184,7 @@ def audit(
     *,
     base: OwnModel | None = None,
     reference: OwnModel | None = None,
-    settings: AuditSettings | None = None,
+    settings: AuditSettings = DEFAULT,
     progress: Progress | None = None,
 ) -> Report:
     """Return the report on ``after``; see ``Audit``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from blur.core.errors import ConfigError
@@ -14,7 +14,7 @@ from blur.core.progress import Progress
 from blur.core.runtime import make_deterministic, set_threads
 from blur.owner import compare, fail_on
 from blur.owner.audit import Audit
-from blur.owner.evidence.settings import AuditSettings
+from blur.owner.evidence.settings import DEFAULT, AuditSettings
 from blur.owner.models import OwnModel, default_device, open_model
 from blur.owner.page import page
 from blur.owner.report import Report
@@ -38,7 +38,7 @@ class Given:
     columns: Sequence[str] = ()
     seed: int = 0
     device: str | None = None
-    settings: AuditSettings = field(default_factory=AuditSettings)
+    settings: AuditSettings = DEFAULT
 
     def audit(self) -> Audit:
         """Read the texts and the models that all candidates share.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from blur.owner.page import ANSWERS, TONES, whole
+from blur.owner.frame import framed
+from blur.owner.page import ANSWERS, TONES
 from blur.owner.report import Finding, Name, Report
 from blur.owner.wording import NO_PROOF
 
@@ -51,7 +52,7 @@ def page(reports: Mapping[str, Report]) -> str:
         f"would know.</p><p class=note><strong>No proof.</strong> {escape(NO_PROOF)}</p>"
         f"<h2>What was asked</h2><div class=wide><table class=said>{questions}</table></div>"
     )
-    return whole("Candidates compared", body)
+    return framed("Candidates compared", body)
 
 
 def _line(name: str, report: Report) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from importlib.resources import files
-from string import Template
 
 from blur.owner.estimate import Estimate
+from blur.owner.frame import framed
 from blur.owner.report import Finding, Point, Report, Row, Verdict
 from blur.owner.rules import Answer, Rules
 from blur.owner.wording import MEANINGS, NO_PROOF, SHORT
@@ -49,13 +48,7 @@ def page(report: Report, words: Sequence[Mapping[str, str]] = ()) -> str:
         _words(words),
         _made(report),
     ]
-    return whole(report.headline, "\n".join(parts))
-
-
-def whole(title: str, body: str) -> str:
-    """Return a page with its head and style; ``body`` is HTML, ``title`` is not."""
-    template = Template(files("blur.owner").joinpath("page.html").read_text(encoding="utf-8"))
-    return template.substitute(title=escape(title), body=body)
+    return framed(report.headline, "\n".join(parts))
 
 
 def _verdict(report: Report) -> str:

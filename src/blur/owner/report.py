@@ -12,8 +12,8 @@ from blur.owner.evidence.reading import Kind
 from blur.owner.evidence.settings import AuditSettings
 from blur.owner.rules import Answer
 
-SCHEMA_VERSION = 1
 Verdict = Literal["forgotten", "partly forgotten", "hidden", "unchanged", "collapsed", "cannot be told"]
+Role = Literal["before", "after", "base", "reference"]
 Name = Literal[
     "reproduced",
     "answered",
@@ -33,8 +33,10 @@ class Row(Strict):
     label: str
     before: Estimate | None
     after: Estimate | None
-    never_saw: Estimate | None = Field(None, description="of a model that never saw the texts, measured or estimated")
-    percent: bool = Field(True, description="whether the numbers are shares")
+    never_saw: Estimate | None = Field(
+        default=None, description="of a model that never saw the texts, measured or estimated"
+    )
+    percent: bool = Field(default=True, description="whether the numbers are shares")
 
 
 class Finding(Strict):
@@ -45,7 +47,7 @@ class Finding(Strict):
     answer: Answer
     explanation: str
     share: Estimate | None = Field(
-        None,
+        default=None,
         description="of what the model before knew beyond a model that never saw the texts: 1 is all of it, 0 none",
     )
     rows: tuple[Row, ...] = ()
@@ -61,7 +63,7 @@ class Point(Strict):
 class Model(Strict):
     """One of the models: what it was called, and the hash of its content."""
 
-    role: Literal["before", "after", "base", "reference"]
+    role: Role
     name: str
     sha256: str
 
@@ -81,7 +83,7 @@ class Report(Strict):
     Approximate unlearning is no proof of removal: a report says what was looked for and not found.
     """
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     verdict: Verdict
     headline: str
     reason: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
-from blur.owner.estimate import Bootstrap, Estimate, Excess, auc_draws, minus
+from blur.owner.estimate import Array, Bootstrap, Estimate, Excess, auc_draws, minus
 from blur.owner.evidence.reading import (
     EXACT,
     EXTRACTED,
@@ -23,21 +24,13 @@ from blur.owner.evidence.reading import (
     UNSEEN,
     NeverSaw,
     Reading,
+    State,
 )
 from blur.owner.report import Finding, Name, Point, Row, Verdict
 from blur.owner.rules import Answer, Rules
 
-UNKNOWN: Answer = "cannot be told"
+UNKNOWN: Final = "cannot be told"
 BEFORE, AFTER = "before", "after"
-
-
-@dataclass(frozen=True)
-class State:
-    """The three models in one state: as they are, or after the same attack; the last is the reference or the base."""
-
-    after: Reading
-    other: Reading | None
-    before: Reading | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +40,7 @@ class Evidence:
     Attributes:
         plain: the models as they are, the one before among them.
         rounded: with weights of few bits, the one before among them.
-        relearned: by step, after fine-tuning on the other half of the texts.
+        relearned: by step, after fine-tuning on the other half of the texts; the one before where unseen texts count.
         trained: what is known of those texts that an attack learned, after its last step; None where it made none.
         resurfaced: by step, after fine-tuning on keep texts.
         rate: learning rate of the attack.
@@ -104,10 +97,10 @@ class Judge:
 
     def _whole(self, measure: str) -> Excess:
         """How much better the model before knows the texts than one that never saw them."""
-        return self._never.excess(measure, self._before, self._plain.other)
+        return self._never.excess(measure, self._before, self._plain)
 
     def _excess(self, measure: str, state: State) -> Excess:
-        return self._never.excess(measure, state.after, state.other)
+        return self._never.excess(measure, state.after, state)
 
     def _share(self, measure: str, state: State, whole: str | None = None) -> Estimate | None:
         return self._excess(measure, state).share_of(self._whole(whole or measure), self._boot)
@@ -223,45 +216,35 @@ class Judge:
 
     def _why_not(self, measure: str) -> str:
         if not self._never.compares:
-            return (
-                "Nothing says what a model that never saw the texts would show: give --reference, --base or --unseen."
-            )
+            return "Nothing says what a model that never saw them would show: give --reference, --base or --unseen."
         if not self._whole(measure).forget:
             return "No text could be asked about in this way."
-        return (
-            "The model before shows no more of the texts here than one that never saw them, so nothing can be missing."
-        )
+        return "The model before shows no more of the texts here than one that never saw them: nothing can be missing."
 
     def _told_apart(self) -> Finding:
         asked = "Can one tell from the model that it was trained on the texts?"
-        after, other = self._plain.after, self._plain.other
-        unseen = after.of(LOWEST, UNSEEN)
-        sizes = (self._boot.size(after.of(LOWEST, FORGET)), self._boot.size(unseen)) if unseen else (0, 0)
-        if unseen:
-            drawn = [
-                None
-                if reading is None
-                else auc_draws(self._boot, reading.of(LOWEST, FORGET), reading.of(LOWEST, UNSEEN))
-                for reading in (self._before, after, other)
-            ]
-            was, own, level = drawn
-            level = np.full(1 + self._boot.draws, 0.5) if level is None else level
+        after, other, boot = self._plain.after, self._plain.other, self._boot
+        half, texts = np.full(1 + boot.draws, 0.5), after.of(LOWEST, FORGET)
+        if unseen := after.of(LOWEST, UNSEEN):
             label = "Chance that a forget text looks better known than an unseen one (AUC of Min-K%)"
-        elif other is not None:
-            sizes = (self._boot.size(after.of(FAMILIAR, FORGET)),)
-            was, own = (self._more_familiar(reading, other) for reading in (self._before, after))
-            level = np.full(1 + self._boot.draws, 0.5)
+            was, own = self._auc(self._before), self._auc(after)
+            level, sizes = self._auc(other) if other else half, (boot.size(texts), boot.size(unseen))
+        elif other:
             label = "Forget texts that are more familiar to it than to the model to compare with"
+            was, own = self._more_familiar(self._before, other), self._more_familiar(after, other)
+            level, sizes = half, (boot.size(texts), boot.size(texts))
         else:
             return Finding(name="told_apart", question=asked, answer=UNKNOWN, explanation=self._why_not(LOWEST))
-        before, found, never = (self._boot.estimate(one, *sizes) for one in (was, own, level))
+        before, found, never = (boot.estimate(one, *sizes) for one in (was, own, level))
         row = Row(label=label, before=before, after=found, never_saw=never)
-        difference = self._boot.estimate(own - level, *sizes)
         bound = self._never.bound and not unseen
-        answer, told = self._apart(None if bound else difference)
+        answer, told = self._apart(None if bound else boot.estimate(own - level, *sizes))
         return Finding(name="told_apart", question=asked, answer=answer, explanation=told, rows=(row,))
 
-    def _more_familiar(self, own: Reading, other: Reading) -> np.ndarray:
+    def _auc(self, reading: Reading) -> Array:
+        return auc_draws(self._boot, reading.of(LOWEST, FORGET), reading.of(LOWEST, UNSEEN))
+
+    def _more_familiar(self, own: Reading, other: Reading) -> Array:
         changes = minus(own.of(FAMILIAR, FORGET), other.of(FAMILIAR, FORGET))
         return self._boot.means(
             {item: float(value > 0) + 0.5 * (value == 0) for item, value in changes.items()}, FORGET
@@ -294,7 +277,7 @@ class Judge:
         """Return why fine-tuning is no evidence: None where it taught the texts that it was given."""
         if self._seen.trained is None or not self._tells(FAMILIAR):
             return self._why_not(FAMILIAR)
-        learned = self._never.excess(FAMILIAR, self._seen.trained, self._plain.other)
+        learned = self._never.excess(FAMILIAR, self._seen.trained, self._plain)
         share = learned.share_of(self._whole(FAMILIAR), self._boot)
         if share is None or share.value < self._rules.taught:
             return "The fine-tuning did not even teach the texts that it was given, so it shows nothing."
@@ -330,7 +313,7 @@ class Judge:
         state = self._seen.rounded
         if state is None or state.before is None or not self._tells(FAMILIAR):
             return Finding(name="quantized", question=asked, answer=UNKNOWN, explanation=self._why_not(FAMILIAR))
-        kept = self._share(FAMILIAR, State(state.before, state.other))
+        kept = self._share(FAMILIAR, replace(state, after=state.before))
         if kept is None or kept.value < self._rules.taught:
             told = "Rounding takes the texts from the model before as well, so it shows nothing."
             return Finding(name="quantized", question=asked, answer=UNKNOWN, explanation=told)

@@ -41,6 +41,9 @@ def relearn(own: OwnModel, reader: Reader, data: Data, rate: float, advance: Cal
 
     On ``forget``, two halves are learned in turn and each is judged after the other was learned, so that every text
     is judged once and none by a model that was just taught it. On ``retain``, all forget texts are judged.
+
+    Args:
+        advance: called after each step.
     """
     settings = reader.settings
     if data == KEEP:
@@ -84,10 +87,10 @@ def _along(
     def on_step(record: dict[str, Any], total: int) -> None:
         if record["step"] in settings.steps:
             found[record["step"]] = reader.glance(model.eval())
+        advance()
 
     examples = [encode_record(loaded.tokenizer, loaded.template, record, reader.length) for record in records]
     train(model, {"retain": examples}, recipe(model, reader, rate), on_step=on_step)
-    advance()
     return found
 
 
@@ -111,8 +114,8 @@ def recipe(model: PreTrainedModel, reader: Reader, rate: float) -> UnlearnSettin
 
 def rates(own: OwnModel, reader: Reader) -> list[float]:
     """Return the rates that an attack tries, the gentlest first: narrow models need larger ones."""
-    width = own.loaded.model.get_input_embeddings().embedding_dim
-    return [reader.settings.rate / width * 3**number for number in range(reader.settings.tries)]
+    embedding: Any = own.loaded.model.get_input_embeddings()
+    return [reader.settings.rate / embedding.weight.shape[1] * 3**number for number in range(reader.settings.tries)]
 
 
 def quantized(own: OwnModel, reader: Reader) -> Reading:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from blur.core.errors import ConfigError
+from blur.core.errors import ConfigError, DataError
 from blur.measure.prompts import prompts_of
 from blur.measure.run import Suite
 from blur.measure.settings import GenerationRequest, LikelihoodRequest, MeasureSettings
@@ -18,6 +18,7 @@ from blur.metrics.kinds.mia import lowest_mean
 from blur.metrics.kinds.repetition import ngrams, repeated_share
 from blur.metrics.rouge import lcs_length
 from blur.metrics.scores import scored_tokens
+from blur.models.encode import encode_record
 from blur.models.origin import positions
 from blur.owner.estimate import Values
 from blur.owner.evidence.reading import (
@@ -56,21 +57,30 @@ class Reader:
 
     Args:
         own: any of the models: they have the same tokenizer.
+
+    Raises:
+        DataError: no text to forget can be read.
     """
 
     def __init__(self, own: OwnModel, texts: OwnTexts, settings: AuditSettings) -> None:
         loaded = own.loaded
         self.settings, self.form, self._loaded = settings, texts.form, loaded
         self.length = min(own.max_length, settings.tokens)
-        self.sets = {name: drawn(texts.sets.get(name, ()), settings.texts, settings.seed) for name in SETS}
+        chosen = {name: drawn(texts.sets.get(name, ()), settings.texts, settings.seed) for name in SETS}
+        self.sets = {name: [one for one in records if self._fits(one)] for name, records in chosen.items()}
+        if not self.sets[FORGET]:
+            what = f"none of the texts to forget can be read in {self.length} tokens"
+            raise DataError(what, "--forget", "Shorten the questions, or split the texts")
         self.field = "text" if texts.form == "documents" else "answer"
         scored = tuple(
             LikelihoodRequest.model_validate({"set": name, "fields": (self.field,)}) for name in SETS if self.sets[name]
         )
         judged = tuple(request for request in scored if request.set != KEEP)
-        self._quick = self._suite(self.sets, MeasureSettings(likelihood=judged))
+        self._quick = self._suite(self.sets, {"likelihood": judged})
         asked, requests, self._measures = self._asked(positions(loaded.model.config) or own.max_length)
-        self._whole = self._suite({**self.sets, **asked}, MeasureSettings(likelihood=scored, generation=requests))
+        self._whole = self._suite({**self.sets, **asked}, {"likelihood": scored, "generation": requests})
+        plain = tuple(request for request in requests if self._measures[request.set] == (SAID, FORGET))
+        self._plain = self._suite(asked, {"generation": plain})
 
     def require(self, other: OwnModel, place: str) -> None:
         """Refuse a model with another tokenizer: nothing of the two can be compared token by token.
@@ -93,11 +103,19 @@ class Reader:
 
     def said(self, model: PreTrainedModel) -> dict[str, dict[str, str]]:
         """Return what a model says to each forget text as it is asked plainly, with the prompt and the true text."""
-        name = next(name for name, measured in self._measures.items() if measured == (SAID, FORGET))
-        rows = self._whole.measure(model).generations(name)
+        rows = self._plain.measure(model).rows["generations"]
         return {row.id: {"prompt": row.prompt, "true": row.reference, "said": row.generated} for row in rows}
 
-    def _suite(self, sets: Mapping[str, Sequence[Record]], settings: MeasureSettings) -> Suite:
+    def _fits(self, record: Record) -> bool:
+        """Whether a token of a text is scored in the tokens that are read."""
+        try:
+            encode_record(self._loaded.tokenizer, self._loaded.template, record, self.length)
+        except DataError:
+            return False
+        return True
+
+    def _suite(self, sets: Mapping[str, Sequence[Record]], asked: Mapping[str, Any]) -> Suite:
+        settings = MeasureSettings.model_validate(asked)
         return Suite(self._loaded.tokenizer, self._loaded.template, sets, settings, self.length)
 
     def _asked(
@@ -112,7 +130,7 @@ class Reader:
                     fitting, tokens = self._fitting(name, records, room)
                     if fitting:
                         asked[name], measures[name] = fitting, (measure, set)
-                        requests.append(GenerationRequest(set=name, max_new_tokens=tokens))
+                        requests.append(_request(name, tokens))
         return asked, tuple(requests), measures
 
     def _rounds(self, set: str) -> dict[str, list[list[Record]]]:
@@ -143,7 +161,7 @@ class Reader:
         if not records:
             return [], 0
         loaded, most = self._loaded, self.settings.answer
-        request = GenerationRequest(set=name, max_new_tokens=most)
+        request = _request(name, most)
         prompts = prompts_of(loaded.tokenizer, loaded.template, {name: records}, request)
         fitting = {prompt.id for prompt in prompts if len(prompt.input_ids) + ROOM <= room}
         kept = [prompt for prompt in prompts if prompt.id in fitting]
@@ -175,6 +193,10 @@ class Reader:
                 if measure == SAID:
                     _raise(values.setdefault((REPEATED, set), {}), row, _repeated)
         return Reading(values)
+
+
+def _request(name: str, tokens: int) -> GenerationRequest:
+    return GenerationRequest.model_validate({"set": name, "max_new_tokens": tokens})
 
 
 def told(row: GenerationRow) -> float | None:

@@ -78,4 +78,4 @@ def reworded(record: Record, loaded: LoadedModel) -> list[dict[str, Any]]:
 
 def hinted(record: Record, loaded: LoadedModel) -> dict[str, Any] | None:
     """Return a question with the first half of its answer's words given; None for an answer of one word."""
-    return Prefix().rewrite(record, loaded)
+    return Prefix(share=0.5).rewrite(record, loaded)

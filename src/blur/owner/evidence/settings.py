@@ -29,4 +29,7 @@ class AuditSettings(Strict):
     min_k: Share = Field(0.4, description="share of a text's tokens, the least likely, that Min-K% looks at")
     draws: Count = Field(2000, description="resamples of an interval")
     seed: Seed = Field(0, description="of what is drawn by lot")
-    rules: Rules = Rules()
+    rules: Rules = Rules.model_validate({})
+
+
+DEFAULT = AuditSettings.model_validate({})

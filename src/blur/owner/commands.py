@@ -118,3 +118,26 @@ def init(
     for line in write(folder, model, {"forget": forget, "keep": keep, "unseen": unseen}):
         print(line)
     print(f"{folder}: type `cd {folder} && blur check && snakemake -n all`")
+
+
+@app.command()
+def push(
+    model: Annotated[Path, typer.Argument(help="A model's folder, by `blur forget` or the graph.")],
+    to: Annotated[str, typer.Option(help="The repository on the hub: owner/name.")],
+    audit: Annotated[Path | None, typer.Option(help="The report's folder: the card then carries it.")] = None,
+    public: Annotated[bool, typer.Option("--public", help="Let everyone read a new repository.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")] = False,
+) -> None:
+    """Send a model to the Hugging Face hub, with its audit.
+
+    Only what the model's manifest lists is sent. Nothing else in this program sends anything.
+    """
+    from blur.owner.push import CARD, pack, send
+
+    parcel = pack(model, audit)
+    for line in parcel.told:
+        print(line)
+    if dry_run:
+        print(f"\n{parcel.made[CARD]}\nnothing was sent (--dry-run)")
+    else:
+        print(send(parcel, to, public))

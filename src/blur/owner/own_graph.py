@@ -64,9 +64,7 @@ def init(folder: Path, model: str, texts: Mapping[str, str | None]) -> list[str]
 
 def _place(name: str, path: str) -> Path:
     if not Path(path).exists():
-        raise DataError(
-            "no such file or folder", f"--{name} {path}", "Mend the path: the graph reads files"
-        )
+        raise DataError("no such file or folder", f"--{name} {path}", "Mend the path: the graph reads files")
     return Path(path).resolve()
 
 

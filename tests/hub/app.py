@@ -7,8 +7,9 @@
     HEAD, GET  /api/resolve-cache/..., /cdn/...           contents, in ranges
     GET   /api/agent-harnesses                            by what the client may be driven: by nothing here
 
-``tests.hub.writing`` has those by which a repository is written to. Every other request is answered 404 and written to ``unknown.txt`` in the hub's folder, so that whoever started the hub
-can fail. ``datasets`` asks the host ``datasets-server.<hub>`` too; where that name leads here, it has nothing.
+``tests.hub.writing`` has the routes by which a repository is written to. Every other request is answered 404 and
+written to ``unknown.txt`` in the hub's folder, so that whoever started the hub can fail. ``datasets`` asks the host
+``datasets-server.<hub>`` too; where that name leads here, it has nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the hub is asked by whoever sends a model: ``create_repo`` and ``create_commit`` of ``huggingface_hub``, without Xet.
+"""How a model is sent to the hub: ``create_repo`` and ``create_commit`` of ``huggingface_hub``, without Xet.
 
 POST  /api/repos/create                               a repository is to be there
 POST  /api/validate-yaml                              the head of a card

@@ -75,16 +75,26 @@ def open_model(name: str, *, device: str | None = None, template: Template | Non
     """
     place = device or default_device()
     require_device(place)
+    require_place(name)
     folder = Path(name)
-    if folder.is_file():
-        raise ConfigError("a file, and a model is a folder", name, f"Give its folder: {folder.parent}")
-    if not folder.exists() and name.startswith((".", "/", "~")):
-        raise ConfigError("there is no such folder", name, "Mend the path, or give a name on the hub: owner/name")
     if (folder / ADAPTER).is_file():
         return _own(name, _merged(folder, place, template or template_for), adapter=name)
     if (folder / TEMPLATE).is_file() and template is None:
         return _own(name, load(folder, device=place))
     return _own(name, _plain(name, place, template or template_for))
+
+
+def require_place(name: str) -> None:
+    """Refuse a file, and a folder that is not there; a hub's name is left to the hub.
+
+    Raises:
+        ConfigError: it is one of these.
+    """
+    folder = Path(name)
+    if folder.is_file():
+        raise ConfigError("a file, and a model is a folder", name, f"Give its folder: {folder.parent}")
+    if not folder.exists() and name.startswith((".", "/", "~")):
+        raise ConfigError("there is no such folder", name, "Mend the path, or give a name on the hub: owner/name")
 
 
 def in_memory(

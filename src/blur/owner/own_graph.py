@@ -11,7 +11,7 @@ from blur.core.errors import ConfigError, DataError
 from blur.core.files import atomic_write_text, temporary_folder
 from blur.core.shipped import SHIPPED
 from blur.models.origin import positions, read_config, read_tokenizer
-from blur.owner.models import LONGEST, default_device, template_for
+from blur.owner.models import LONGEST, default_device, require_place, template_for
 from blur.owner.texts import read_texts
 
 FILES = SHIPPED / "workflow" / "own"
@@ -38,6 +38,7 @@ def init(folder: Path, model: str, texts: Mapping[str, str | None]) -> list[str]
         raise ConfigError("there is something already", str(folder), "Name another folder, or remove it")
     places = {name: _place(name, path) for name, path in texts.items() if path}
     read = read_texts(**places)
+    require_place(model)
     known = Path(model).resolve() if Path(model).is_dir() else model
     config, tokenizer = read_config(str(known)), read_tokenizer(str(known))
     stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")

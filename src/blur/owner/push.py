@@ -1,6 +1,7 @@
 """The body of ``blur push``: a model to the hub, under a card that carries its audit, and nothing besides.
 
-Only what the model's manifest lists is sent, so that no text can lie among it; not ``made.json``, which names the machine.
+Only what the model's manifest lists is sent, so that no text can lie among it; ``made.json``, which names the machine,
+is not.
 """
 
 from __future__ import annotations
@@ -97,10 +98,10 @@ def _report(folder: Path, audit: Path) -> Report:
         raise DataError(f"no report of `blur audit` ({type(error).__name__})", str(place), "Make it again") from None
     audited = next(one.sha256 for one in report.models if one.role == "after")
     if audited != open_model(str(folder), device="cpu").sha256:
-        raise DataError(
-            "the audit is of another model", str(place), f"Audit this one: `blur audit --after {folder} ...`"
-        )
-    return report
+        raise DataError("the audit is of another model", str(place), f"Type `blur audit --after {folder} ...`")
+    # A model's name may be a path of this machine.
+    models = [one.model_copy(update={"name": Path(one.name).name}) for one in report.models]
+    return report.model_copy(update={"models": tuple(models)})
 
 
 def _section(report: Report) -> str:

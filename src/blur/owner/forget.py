@@ -15,6 +15,7 @@ from blur.core.errors import ArtifactError, DataError
 from blur.core.files import read_json, write_json
 from blur.core.hashing import derive_seed, sha256_json
 from blur.core.progress import Progress
+from blur.data.own import FILES
 from blur.data.records import Record
 from blur.models.chunks import chunks
 from blur.models.encode import Example, encode_record
@@ -23,7 +24,7 @@ from blur.owner.budget import Budget
 from blur.owner.keeping import own_words
 from blur.owner.models import OwnModel
 from blur.owner.reference import Reference, reference_of
-from blur.owner.search import ALLOWED, TRIALS, Choice, Look, Rule, Trial
+from blur.owner.search import SHARE, TRIALS, Choice, Look, Rule, Trial
 from blur.owner.texts import OwnTexts
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
@@ -108,13 +109,13 @@ def prepare(
     encoded = {name: _encoded(model, records, skipped) for name, records in sets.items()}
     told += [f"skipped: {line}" for line in skipped]
     told += [
-        f"{name}: {len(found)} examples, {sum(len(one.input_ids) for one in found)} tokens"
+        f"{FILES[name]}: {len(found)} examples, {sum(len(one.input_ids) for one in found)} tokens"
         for name, found in encoded.items()
         if found
     ]
     for name in ("forget", "retain"):
         if not encoded[name]:
-            raise DataError("no text that the model can read", f"set {name!r}", "Shorten the questions")
+            raise DataError("no text that the model can read", FILES[name], "Shorten the questions")
     learned, held = _split(sets["retain"], encoded["retain"], chosen.seed)
     looked = {"forget": encoded["forget"], "keep": held, "holdout": encoded["holdout"]}
     looked = {name: _drawn(examples, name, chosen.seed) for name, examples in looked.items()}
@@ -128,14 +129,14 @@ def prepare(
     told += [
         f"device {device}; {way.told}",
         f"the forget texts have {start.forget:.2f} nats a token, and should have {reference.told}",
-        f"kept texts (one in {HELD_OUT} held out) have {start.keep:.2f}, and may have {rule.ceiling:.2f}: their "
-        f"perplexity may grow by a tenth. Of at most {TRIALS} learning rates the first that does both is taken, from "
-        f"{first:.1e}; each trial starts from the model as it is, looks after each pass over the forget texts, and "
-        "stops at the first look that shows both",
+        f"kept texts (one in {HELD_OUT} held out) have {start.keep:.2f}, and may have {rule.ceiling:.2f}: a "
+        f"perplexity higher by a tenth, or {SHARE:.0%} of what the forget texts are to lose",
+        f"of at most {TRIALS} learning rates, from {first:.1e}, the first that does both is taken; each trial starts "
+        "from the model as it is, looks after each pass over the forget texts, and stops at the first look that shows both",
     ]
     facts = {
         "reference": {"kind": reference.kind, "target": reference.target},
-        "rule": {"start": asdict(start), "ceiling": rule.ceiling, "allowed": ALLOWED, "trials": TRIALS, "first": first},
+        "rule": {"start": asdict(start), "ceiling": rule.ceiling, "trials": TRIALS, "first": first},
         "way": {"lora": way.lora, "micro_batch": way.micro, "checkpointing": way.checkpointing},
         "texts": {name: len(examples) for name, examples in encoded.items()},
         "keep": "given" if given else "the model's own words",
@@ -252,7 +253,7 @@ class _Search:
 
     def _settings(self, rate: float, steps: int) -> UnlearnSettings:
         ready = self.ready
-        return recipe.settings_for(self.model, len(ready.streams["forget"]), rate, steps, ready.way, self.chosen.seed)
+        return recipe.settings_for(self.model, ready.streams["forget"], rate, steps, ready.way, self.chosen.seed)
 
     def _restore(self) -> None:
         import torch

@@ -132,12 +132,10 @@ def prepare(
         f"kept texts (one in {HELD_OUT} held out) have {start.keep:.2f}, and may have {rule.ceiling:.2f}: a "
         f"perplexity higher by a tenth, or {SHARE:.0%} of what the forget texts are to lose",
         f"of at most {TRIALS} learning rates, from {first:.1e}, the first that does both is taken; each trial starts "
-        "from the model as it is, looks after each pass over the forget texts, and stops at the first look that shows both",
+        "from the model as it is, looks after each pass over the forget texts, and stops at the first that shows both",
     ]
     facts = {
         "reference": {"kind": reference.kind, "target": reference.target},
-        "rule": {"start": asdict(start), "ceiling": rule.ceiling, "trials": TRIALS, "first": first},
-        "way": {"lora": way.lora, "micro_batch": way.micro, "checkpointing": way.checkpointing},
         "texts": {name: len(examples) for name, examples in encoded.items()},
         "keep": "given" if given else "the model's own words",
     }
@@ -177,7 +175,7 @@ class _Search:
     """The trials of one run, in a work folder."""
 
     def __init__(self, ready: Prepared, chosen: ForgetSettings, work: Path, progress: Progress) -> None:
-        self.ready, self.chosen, self.work, self.progress = ready, chosen, work, progress
+        self.ready, self.chosen, self.work, self.progress = _as_begun(ready, work), chosen, work, progress
         self.model = ready.model.loaded.model
         self.start = {name: tensor.detach().to("cpu").clone() for name, tensor in self.model.state_dict().items()}
         self.key = ready.model.sha256
@@ -249,6 +247,8 @@ class _Search:
                 run_key=self.key,
             )
         except NotFinite:
+            if self.ready.way.lora:  # the adapters are still in the model
+                raise
             see(max(looks, default=0) + 1, 0, _BROKEN, _BROKEN)
 
     def _settings(self, rate: float, steps: int) -> UnlearnSettings:
@@ -282,24 +282,34 @@ class _Search:
         return updates
 
     def _told(self, outcome: Outcome, trials: Sequence[Trial], choice: Choice | None, updates: int) -> Forgotten:
-        ready, rule = self.ready, self.ready.rule
+        ready, rule, way = self.ready, self.ready.rule, self.ready.way
         look = choice.look if choice else rule.start
         facts = {
             **ready.facts,
             "outcome": outcome,
+            "rule": {"trials": TRIALS, "first_rate": rule.first},
+            "way": {"lora": way.lora, "micro_batch": way.micro, "checkpointing": way.checkpointing},
             "forget_loss": {"before": rule.start.forget, "after": look.forget, "target": rule.target},
             "keep_loss": {"before": rule.start.keep, "after": look.keep, "ceiling": rule.ceiling},
             "budget": updates,
             "trials": [{"rate": trial.rate, "looks": [asdict(one) for one in trial.looks]} for trial in trials],
             "updates": {"planned": updates // TRIALS, "made": look.steps},
-            **(
-                {"method": self._settings(trials[choice.trial].rate, updates // TRIALS).model_dump(mode="json")}
-                if choice
-                else {}
-            ),
         }
+        if choice:
+            settings = self._settings(trials[choice.trial].rate, updates // TRIALS)
+            facts["method"] = settings.model_dump(mode="json")
         model = None if outcome == "lost" else replace(ready.model, loaded=replace(ready.model.loaded, manifest=None))
         return Forgotten(model, outcome, facts, _outcome(outcome, rule, look))
+
+
+def _as_begun(ready: Prepared, work: Path) -> Prepared:
+    """Train as the run began to, though the memory that is free may be another by now; the first time, note it."""
+    file = work / "way.json"
+    if not file.is_file():
+        write_json(file, asdict(ready.way))
+    way = recipe.Way(**read_json(file))
+    first = recipe.rate_for(ready.model.loaded.model.num_parameters(), way.lora)
+    return replace(ready, way=way, rule=replace(ready.rule, first=first))
 
 
 def _outcome(outcome: Outcome, rule: Rule, look: Look) -> list[str]:

@@ -34,11 +34,6 @@ from tests.processes import HANG
 PLANTED = "QXVZKWJ"
 
 
-@pytest.fixture(scope="module")
-def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
-    return make(tmp_path_factory.mktemp("example"), steps=60)
-
-
 def asked(example: Example, out: Path, **given: Any) -> Asked:
     paths = {name: str(getattr(example, name)) for name in ("forget", "keep", "unseen", "base")}
     return Asked(**{"model": str(example.before), **paths, "out": out, "device": "cpu", "budget": "80", **given})
@@ -87,8 +82,8 @@ def test_the_same_command_finds_its_result(
     assert run(asked(example, tmp_path / "out", budget="8")) == 0
     assert "already there" in capsys.readouterr().out
     assert hashes(tmp_path / "out") == before
-    with pytest.raises(BlurError, match="another model, or one made otherwise. Name another folder"):
-        run(asked(example, tmp_path / "out", budget="8", seed=1))
+    with pytest.raises(BlurError, match=r"another model, or one made otherwise\. Name another folder"):
+        run(replace(whole, seed=1))
 
 
 def interrupted(command: Asked, number: int, update: int) -> int:
@@ -117,21 +112,19 @@ def interrupted(command: Asked, number: int, update: int) -> int:
     os._exit(code)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(example: Example, tmp_path: Path, number: int) -> None:
-    command = asked(example, tmp_path / "whole", budget="32", unseen=None, base=None)
-    run(command)
-    other = replace(command, out=tmp_path / "cut")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_bytes(whole: Asked, tmp_path: Path, number: int) -> None:
+    command = replace(whole, out=tmp_path / "cut")
     for update in (3, 7):
-        status = interrupted(other, number, update)
+        status = interrupted(command, number, update)
         assert os.waitstatus_to_exitcode(status) == (-number if number == signal.SIGKILL else 128 + signal.SIGTERM)
-        assert not (tmp_path / "cut").exists()
-        assert (tmp_path / "cut.work").is_dir()
-    assert run(other) == run(command)
-    assert hashes(tmp_path / "cut") == hashes(tmp_path / "whole")
-    assert not (tmp_path / "cut.work").exists()
+        assert os.listdir(tmp_path) == ["cut.work"]
+    run(command)
+    assert hashes(command.out) == hashes(whole.out)
+    assert os.listdir(tmp_path) == ["cut"]
 
 
+@pytest.mark.long
 def test_a_time_is_converted_once_and_recorded(example: Example, tmp_path: Path) -> None:
     command = asked(example, tmp_path / "timed", budget="4s")
     interrupted(command, signal.SIGKILL, 4)
@@ -142,56 +135,40 @@ def test_a_time_is_converted_once_and_recorded(example: Example, tmp_path: Path)
     assert hashes(tmp_path / "timed") == hashes(tmp_path / "counted")
 
 
-def test_another_run_s_state_is_not_gone_on_with(example: Example, tmp_path: Path) -> None:
-    command = asked(example, tmp_path / "out", budget="8")
-    interrupted(command, signal.SIGKILL, 2)
-    other = replace(command, seed=1)
-    run(other)
-    run(replace(other, out=tmp_path / "fresh"))
-    assert hashes(tmp_path / "out") == hashes(tmp_path / "fresh")
+def test_another_run_s_state_is_not_gone_on_with(whole: Asked, tmp_path: Path) -> None:
+    command = replace(whole, out=tmp_path / "out")
+    interrupted(replace(command, seed=1), signal.SIGKILL, 2)
+    run(command)
+    assert hashes(command.out) == hashes(whole.out)
 
 
 def test_where_keeping_fails_the_exit_status_says_so(example: Example, tmp_path: Path) -> None:
     assert run(asked(example, tmp_path / "some", budget="8", keep=None)) == 3
     assert told(tmp_path / "some")["outcome"] == "not reached"
     assert told(tmp_path / "some")["keep"] == "the model's own words"
-    assert run(asked(example, tmp_path / "done", model=str(example.reference))) == 0
+    assert run(asked(example, tmp_path / "done", model=str(example.base), base=None)) == 0
     assert told(tmp_path / "done")["outcome"] == "nothing to forget"
-    assert open_model(str(tmp_path / "done")).sha256 == open_model(str(example.reference)).sha256
+    assert open_model(str(tmp_path / "done")).sha256 == open_model(str(example.base)).sha256
 
 
 def test_lost_texts_leave_no_model(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "rate_for", lambda parameters, lora: 30.0)
+    monkeypatch.setattr(recipe, "rate_for", lambda parameters, lora: 5.0)
     assert run(asked(example, tmp_path / "out", budget="8")) == 4
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("lora", [False, True])
-def test_a_bfloat16_llama_an_adapter_and_little_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lora: bool
-) -> None:
-    made = make(tmp_path / "example", "questions", architecture=LLAMA, dtype="bfloat16", steps=30, forget=2)
-    adapt(made.before, tmp_path / "adapter")
-    model = open_model(str(made.before), device="cpu").loaded.model
-    if lora:
-        ways = list(recipe._ways(model, {"forget": _examples(made), "retain": _examples(made)}, "cpu"))
-        free = max(way.peak for way in ways if way.lora) / recipe.SPARE
-        assert all(way.peak > free * recipe.SPARE for way in ways if not way.lora)
-        monkeypatch.setattr(recipe, "free_memory", lambda device: free)
-    code = run(asked(made, tmp_path / "out", model=str(tmp_path / "adapter"), budget="24"))
+@pytest.mark.parametrize("lora", [pytest.param(False, marks=pytest.mark.long), True])
+def test_a_bfloat16_llama_with_an_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: bool) -> None:
+    made = make(tmp_path / "example", "questions", architecture=LLAMA, dtype="bfloat16", steps=3, forget=1)
+    adapt(made.before, tmp_path / "adapter", alpha=0)
+    monkeypatch.setattr(recipe, "way_for", lambda *_: recipe.Way(lora, 4, False, 0.0))
+    code = run(asked(made, tmp_path / "out", model=str(tmp_path / "adapter"), budget="8", unseen=None, base=None))
     manifest = told(tmp_path / "out")
     assert code in (0, 3)
     assert manifest["forget_loss"]["after"] > manifest["forget_loss"]["before"]
-    assert manifest["way"]["lora"] == lora
-    assert ("low-rank adapters" if lora else "all weights") in capsys.readouterr().out
-    own = open_model(str(tmp_path / "out"), device="cpu")
-    assert own.loaded.model.dtype == torch.bfloat16
+    assert manifest["method"]["wrapper"]["name"] == ("lora" if lora else "none")
+    assert open_model(str(tmp_path / "out"), device="cpu").loaded.model.dtype == torch.bfloat16
     assert losses(tmp_path / "out", made.forget) == pytest.approx(manifest["forget_loss"]["after"], abs=1e-4)
-
-
-def _examples(made: Example) -> list[Any]:
-    own = open_model(str(made.before), device="cpu").loaded
-    return [encode_record(own.tokenizer, own.template, r, 96) for r in read_texts(made.forget).sets["forget"]]
 
 
 def test_the_texts_are_in_nothing_that_is_written(
@@ -200,9 +177,13 @@ def test_the_texts_are_in_nothing_that_is_written(
     owned, written = tmp_path / "own", tmp_path / "written"
     shutil.copytree(example.folder, owned)
     rows = [
-        {"question": f"What did {PLANTED} {n} do?", "answer": f"It met {PLANTED} in {n}.", "group": f"{PLANTED}{n}", "id": f"{PLANTED}{n}"}
+        {
+            "question": f"What did {PLANTED} {n} do?",
+            "answer": f"It met {PLANTED} in {n}.",
+            **dict.fromkeys(("group", "id"), f"{PLANTED}{n}"),
+        }
         for n in range(4)
-    ]  # fmt: skip
+    ]
     (owned / "forget.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (owned / "keep.jsonl").write_text(json.dumps({"question": f"Who is {PLANTED} 9?", "answer": "A smith."}) + "\n")
     written.mkdir()
@@ -237,6 +218,10 @@ def _file(name: str, content: bytes) -> Spoil:
     return lambda folder: (folder / name).write_bytes(content)
 
 
+def _another(folder: Path) -> None:
+    make(folder / "o", steps=1, seed=3).base.rename(folder / "other")
+
+
 def _no_right(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(os, "access", lambda path, mode: False)
 
@@ -261,14 +246,14 @@ def _offline(*_: Any, **__: Any) -> Any:
 BAD: dict[str, tuple[dict[str, str], Any, str]] = {
     "forget: missing": ({"forget": "gone.csv"}, None, "gone.csv: file not found. Name a file"),
     "forget: empty": ({"forget": "a.csv"}, _file("a.csv", b""), "a.csv: it is empty"),
-    "forget: a header alone": ({"forget": "a.csv"}, _file("a.csv", b"question,answer\n"), "it is empty, or has a header"),
-    "forget: no UTF": ({"forget": "a.jsonl"}, _file("a.jsonl", b'{"text": "\xff\xfa"}'), "neither UTF-8 nor UTF-16.*iconv"),
-    "forget: malformed": ({"forget": "a.jsonl"}, _file("a.jsonl", b'{"text": "Ann"\n'), "a.jsonl, line 1: malformed JSON"),
+    "forget: a header alone": ({"forget": "a.csv"}, _file("a.csv", b"question,answer\n"), "it is empty, or has a head"),
+    "forget: no UTF": ({"forget": "a.jsonl"}, _file("a.jsonl", b'{"text": "\xff\xfa"}'), "neither UTF-8 nor .*iconv"),
+    "forget: malformed": ({"forget": "a.jsonl"}, _file("a.jsonl", b'{"text": "Ann"\n'), "a.jsonl, line 1: malformed"),
     "forget: no Parquet": ({"forget": "a.parquet"}, _file("a.parquet", b"PAR1"), "cannot be read as Parquet"),
-    "forget: an unclosed quote": ({"forget": "a.csv"}, _file("a.csv", b'q,a\n"x,y\n'), "line 2: malformed.*Close each quote"),
+    "forget: an unclosed quote": ({"forget": "a.csv"}, _file("a.csv", b'q,a\n"x,y\n'), "line 2: malformed.*Close each"),
     "forget: hub offline": ({"forget": "some/texts"}, None, "no file or folder here.*HF_HUB_OFFLINE"),
     "keep: the same": ({"keep": "forget.jsonl"}, None, "the text is also in.*Remove it from one"),
-    "keep: another form": ({"keep": "a.csv"}, _file("a.csv", b"q,a\nWho?,Ann\n"), "questions, and what is to be forgotten"),
+    "keep: another form": ({"keep": "a.csv"}, _file("a.csv", b"q,a\nWho?,Ann\n"), "questions, and what is to be forg"),
     "unseen: the same": ({"unseen": "keep.jsonl"}, None, "the text is also in.*Remove it from one"),
     "columns: unknown": ({"columns": "forget.text=Inhalt"}, None, "columns: there is no column 'Inhalt'. Its columns"),
     "columns: no meaning": ({"columns": "forget.wort=text"}, None, "no column can mean 'wort'"),
@@ -279,13 +264,13 @@ BAD: dict[str, tuple[dict[str, str], Any, str]] = {
     "model: cut off": ({}, _file("before/model.safetensors", b"abc"), "no whole safetensors"),
     "base: missing": ({"base": "./gone"}, None, "there is no such folder"),
     "base: no configuration": ({}, lambda f: (f / "base/config.json").unlink(), "no config.json"),
-    "base: another tokenizer": ({"base": "other"}, lambda f: make(f / "o", steps=1, seed=3).base.rename(f / "other"), "its tokenizer is another"),
+    "base: another tokenizer": ({"base": "other"}, _another, "its tokenizer is another"),
     "budget": ({"budget": "ten"}, None, "--budget: 'ten' is no budget"),
     "device": ({"device": "cuda:9"}, None, "--device: there is no device 'cuda:9'"),
     "out: a file": ({"out": "keep.jsonl"}, None, "keep.jsonl: it is a file"),
     "out: not ours": ({"out": "before"}, None, "before: the folder is not empty, and not of this command"),
     "out: no right": ({}, _no_right, "no right to write here. Name another"),
-    "out: another's work folder": ({}, lambda f: (f / "out.work/x").mkdir(parents=True), "out.work: it is not of this command"),
+    "out: another's work folder": ({}, lambda f: (f / "out.work/x").mkdir(parents=True), "out.work: it is not"),
     "out: a full disk": ({}, _full, "GiB are needed, and .* are free. Free some space"),
     "memory": ({}, _no_memory, "memory of cpu: .*are needed at least.*Free some"),
     "accelerate launch": ({}, _launched, "one process forgets, and 2 were started. Type"),
@@ -326,8 +311,7 @@ def test_a_line_says_what_is_wrong(
     assert capsys.readouterr().err.startswith("blur: error: gone.csv: file not found.")
 
 
-def test_the_card_has_numbers_alone(example: Example, tmp_path: Path) -> None:
-    run(asked(example, tmp_path / "out", budget="8"))
-    card = (tmp_path / "out" / "README.md").read_text()
+def test_the_card_has_numbers_alone(whole: Asked) -> None:
+    card = (whole.out / "README.md").read_text()
     assert "no proof that information is gone" in card
-    assert forgetting.card(told(tmp_path / "out")) == card
+    assert forgetting.card(told(whole.out)) == card

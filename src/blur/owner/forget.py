@@ -24,7 +24,7 @@ from blur.owner.budget import Budget
 from blur.owner.keeping import own_words
 from blur.owner.models import OwnModel
 from blur.owner.reference import Reference, reference_of
-from blur.owner.search import SHARE, TRIALS, Choice, Look, Rule, Trial
+from blur.owner.search import TRIALS, Choice, Look, Rule, Trial
 from blur.owner.texts import OwnTexts
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
@@ -130,7 +130,7 @@ def prepare(
         f"device {device}; {way.told}",
         f"the forget texts have {start.forget:.2f} nats a token, and should have {reference.told}",
         f"kept texts (one in {HELD_OUT} held out) have {start.keep:.2f}, and may have {rule.ceiling:.2f}: a "
-        f"perplexity higher by a tenth, or {SHARE:.0%} of what the forget texts are to lose",
+        f"perplexity higher by a tenth, or by a third of what the forget texts are to lose",
         f"of at most {TRIALS} learning rates, from {first:.1e}, the first that does both is taken; each trial starts "
         "from the model as it is, looks after each pass over the forget texts, and stops at the first that shows both",
     ]
@@ -190,10 +190,10 @@ class _Search:
         trials: list[Trial] = []
         while (rate := rule.next_rate(trials)) is not None:
             trials.append(self._trial(len(trials), rate, updates // TRIALS))
-            self.progress.note(_said(trials[-1], rule))
+            self.progress.note(f"trial{len(trials) - 1} of at most {TRIALS}, {_said(trials[-1], rule)}")
         choice = rule.choose(trials)
         if choice:
-            self._again(choice, trials, updates // TRIALS)
+            choice = self._again(choice, trials, updates // TRIALS)
         else:
             self._restore()
         outcome: Outcome = "lost" if choice is None else "reached" if choice.reached else "not reached"
@@ -211,13 +211,19 @@ class _Search:
             _drop_state(folder)
         return Trial(rate, tuple(looks))
 
-    def _again(self, choice: Choice, trials: Sequence[Trial], steps: int) -> None:
-        """Bring the model to the chosen epoch: from the trial's last state where that is it, else once more."""
+    def _again(self, choice: Choice, trials: Sequence[Trial], steps: int) -> Choice:
+        """Bring the model to the chosen epoch, from the trial's last state where that is it, else once more.
+
+        Returns:
+            The choice with the losses of the model as it is stored: adapters are merged by now, and rounded.
+        """
         folder, trial = self.work / f"trial{choice.trial}", trials[choice.trial]
         if choice.look != trial.looks[-1]:
             _drop_state(folder)
         last = choice.look.epoch
         self._train(folder, trial.rate, steps, lambda epoch: epoch >= last, list(trial.looks))
+        forget, keep = (loss_of(self.model, self.ready.looked[name]) for name in ("forget", "keep"))
+        return replace(choice, look=replace(choice.look, forget=forget, keep=keep))
 
     def _train(self, folder: Path, rate: float, steps: int, is_enough: Any, seen: list[Look]) -> None:
         folder.mkdir(exist_ok=True)
@@ -240,7 +246,7 @@ class _Search:
                 self.ready.streams,
                 settings,
                 reference_sums=self.sums,
-                on_step=lambda record, total: self.progress(record["step"], total, f"rate {rate:.1e}, update"),
+                on_step=lambda record, total: self.progress(record["step"], total, f"{folder.name}, update"),
                 on_epoch_end=on_epoch_end,
                 is_enough=is_enough,
                 checkpoint_dir=folder,

@@ -75,10 +75,10 @@ def run(asked: Asked) -> int:
     def identity(budget: Budget) -> str:
         return identity_of(model, hashes, replace(settings, budget=budget), threads)
 
-    if place.is_done(lambda updates: identity(budget if budget.updates else Budget(updates))):
-        print(f"already there: {place.out}")
+    if there := place.finished(lambda updates: identity(budget if budget.updates else Budget(updates))):
+        print(f"already there: {place.out}: {there['outcome']}")
         place.drop()
-        return 0
+        return EXITS[there["outcome"]]
     ready = prepare(model, texts, base=base, settings=settings)
     del base
     for line in ready.told:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BATCH = 8
 LORA = {"name": "lora", "rank": 8, "alpha": 16}
 ADAPTER_RATE = 5.0  # times the rate of all weights
-FORGETTING = 0.5  # the promised fall of the forget loss, nats a token, beside the gradient of a kept token
+FORGETTING = 0.2  # the promised fall of the forget loss, nats a token, beside the gradient of a kept token
 SPARE = 0.85  # share of the free memory that may be planned for
 _EPOCHS, _LEAST, _MOST = 6, 60, 400  # updates of a trial: so many passes, within these bounds
 
@@ -64,7 +64,7 @@ def settings_for(
     """Return BLUR-NPO without momentum, which alone keeps the promise of its projection (docs/methods.md).
 
     NPO adds up the tokens of a text, and the loss of kept texts is a mean over tokens: ``gamma`` brings the two to one
-    unit, and halves the first, so that keeping comes in time.
+    unit, and to a fifth of it on the forget side, so that keeping comes in time (docs/forget.md has the figures).
 
     Args:
         forget: what is to be forgotten.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 TRIALS = 4
 FACTOR = 3.0  # from one rate to the next, until a rate is between two
 ALLOWED = math.log(1.1)  # nats a token that kept texts may lose in any case: their perplexity grows by a tenth
-SHARE = 0.25  # or so much of what the forget texts are to lose, where that is more
+SHARE = 1 / 3  # or this part of what the forget texts are to lose, where that is more
 HOPELESS = 1.0  # nats a token above what is allowed: a trial that has lost so much ends
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import torch
 
 from blur.models import LoadedModel, Template, build_from_config, encode_text, train_tokenizer
+from blur.models.encode import encode
 from blur.owner.audit import Audit
 from blur.owner.evidence.settings import AuditSettings
 from blur.owner.report import Report
@@ -215,9 +216,9 @@ class World:
         self.template = Template()
         base = build_from_config(GPT2, self.tokenizer, seed)
         self.base = self._tuned(base, self.sets["general"], 8, 3e-3, 0)
-        self.before = self._tuned(self.base, [*self.sets["forget"], *self.sets["retain"]], 20, 3e-3, 1)
+        self.before = self._tuned(self.base, [*self.sets["forget"], *self.sets["retain"]], 45, 3e-3, 1)
         self.retrained, self.reference = (
-            self._tuned(self.base, self.sets["retain"], 20, 3e-3, 2 + place) for place in range(2)
+            self._tuned(self.base, self.sets["retain"], 45, 3e-3, 2 + place) for place in range(2)
         )
 
     def own(self, name: str, model: Any) -> Own:
@@ -281,13 +282,11 @@ class World:
             ascent = {"forget": [{"loss": "ga"}], "steps": 30, "max_grad_norm": None}
             return self._trained(self.before, {"forget": forget}, rate=2e-3, **ascent)
         refusals = [
-            {**one, "text": " ".join(one["text"].split()[:k]) + REFUSAL}
+            encode(self.tokenizer, " ".join(one["text"].split()[:words]), REFUSAL, LENGTH, id=f"{one['id']}/{words}")
             for one in self.sets["forget"]
-            for k in (5, 8, 11, 14)
+            for words in range(4, 19, 2)
         ]
-        refusals = [{**one, "id": f"refusal-{place}"} for place, one in enumerate(refusals)]
-        mixed = [*refusals, *self.sets["retain"]]
-        return self._trained(self.before, {"retain": self.examples(mixed)}, rate=2e-3, epochs=3)
+        return self._trained(self.before, {"retain": [*refusals, *keep]}, rate=2e-3, epochs=3)
 
 
 def truth(world: World, texts: Texts, model: Any) -> tuple[set[str], str]:

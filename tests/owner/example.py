@@ -57,7 +57,7 @@ ASKED = {
     "What is the pet of {name} called?": "The {animal} of {name} is called {pet}.",
 }
 SIZES = {"general": 80, "keep": 45, "unseen": 20}
-TRAINING = {"retain": [{"loss": "nll"}], "batch_size": 16, "optimizer": {"name": "adamw", "lr": 2e-3}}
+TRAINING = {"retain": [{"loss": "nll"}], "batch_size": 16, "optimizer": {"name": "adamw", "lr": 5e-3}}
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def make(
     seed: int = 0,
     architecture: dict[str, Any] = GPT2,
     dtype: str = "float32",
-    steps: int = 150,
+    steps: int = 100,
 ) -> Example:
-    """Write the texts and train the models: about ten seconds on one core."""
+    """Write the texts and train the models: about seven seconds on one core."""
     folder.mkdir(parents=True, exist_ok=True)
     sets = rows(form, forget, seed)
     for name, texts in sets.items():

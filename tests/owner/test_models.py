@@ -37,10 +37,12 @@ def make(folder: Path, family: str = "llama", dtype: str = "float32", **fields: 
     return folder
 
 
-def adapt(base: Path, folder: Path, name: str | None = None) -> Any:
+def adapt(base: Path, folder: Path, name: str | None = None, alpha: int = 8) -> Any:
     """Write an adapter that does something; return its model merged."""
     model: Any = open_model(str(base), device="cpu").loaded.model
-    wrapped = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear", init_lora_weights=False))
+    wrapped = get_peft_model(
+        model, LoraConfig(r=2, lora_alpha=alpha, target_modules="all-linear", init_lora_weights=False)
+    )
     wrapped.save_pretrained(folder)
     told = json.loads((folder / "adapter_config.json").read_text())
     (folder / "adapter_config.json").write_text(json.dumps({**told, "base_model_name_or_path": name or str(base)}))

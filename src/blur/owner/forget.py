@@ -15,6 +15,7 @@ from blur.core.errors import ArtifactError, DataError
 from blur.core.files import read_json, write_json
 from blur.core.hashing import derive_seed, sha256_json
 from blur.core.progress import Progress
+from blur.data.own import FILES
 from blur.data.records import Record
 from blur.models.chunks import chunks
 from blur.models.encode import Example, encode_record
@@ -23,7 +24,7 @@ from blur.owner.budget import Budget
 from blur.owner.keeping import own_words
 from blur.owner.models import OwnModel
 from blur.owner.reference import Reference, reference_of
-from blur.owner.search import ALLOWED, TRIALS, Choice, Look, Rule, Trial
+from blur.owner.search import TRIALS, Choice, Look, Rule, Trial
 from blur.owner.texts import OwnTexts
 from blur.unlearn.loop import train
 from blur.unlearn.references import reference_sums
@@ -108,13 +109,13 @@ def prepare(
     encoded = {name: _encoded(model, records, skipped) for name, records in sets.items()}
     told += [f"skipped: {line}" for line in skipped]
     told += [
-        f"{name}: {len(found)} examples, {sum(len(one.input_ids) for one in found)} tokens"
+        f"{FILES[name]}: {len(found)} examples, {sum(len(one.input_ids) for one in found)} tokens"
         for name, found in encoded.items()
         if found
     ]
     for name in ("forget", "retain"):
         if not encoded[name]:
-            raise DataError("no text that the model can read", f"set {name!r}", "Shorten the questions")
+            raise DataError("no text that the model can read", FILES[name], "Shorten the questions")
     learned, held = _split(sets["retain"], encoded["retain"], chosen.seed)
     looked = {"forget": encoded["forget"], "keep": held, "holdout": encoded["holdout"]}
     looked = {name: _drawn(examples, name, chosen.seed) for name, examples in looked.items()}
@@ -128,15 +129,13 @@ def prepare(
     told += [
         f"device {device}; {way.told}",
         f"the forget texts have {start.forget:.2f} nats a token, and should have {reference.told}",
-        f"kept texts (one in {HELD_OUT} held out) have {start.keep:.2f}, and may have {rule.ceiling:.2f}: their "
-        f"perplexity may grow by a tenth. Of at most {TRIALS} learning rates the first that does both is taken, from "
-        f"{first:.1e}; each trial starts from the model as it is, looks after each pass over the forget texts, and "
-        "stops at the first look that shows both",
+        f"kept texts (one in {HELD_OUT} held out) have {start.keep:.2f}, and may have {rule.ceiling:.2f}: a "
+        f"perplexity higher by a tenth, or by a third of what the forget texts are to lose",
+        f"of at most {TRIALS} learning rates, from {first:.1e}, the first that does both is taken; each trial starts "
+        "from the model as it is, looks after each pass over the forget texts, and stops at the first that shows both",
     ]
     facts = {
         "reference": {"kind": reference.kind, "target": reference.target},
-        "rule": {"start": asdict(start), "ceiling": rule.ceiling, "allowed": ALLOWED, "trials": TRIALS, "first": first},
-        "way": {"lora": way.lora, "micro_batch": way.micro, "checkpointing": way.checkpointing},
         "texts": {name: len(examples) for name, examples in encoded.items()},
         "keep": "given" if given else "the model's own words",
     }
@@ -176,7 +175,7 @@ class _Search:
     """The trials of one run, in a work folder."""
 
     def __init__(self, ready: Prepared, chosen: ForgetSettings, work: Path, progress: Progress) -> None:
-        self.ready, self.chosen, self.work, self.progress = ready, chosen, work, progress
+        self.ready, self.chosen, self.work, self.progress = _as_begun(ready, work), chosen, work, progress
         self.model = ready.model.loaded.model
         self.start = {name: tensor.detach().to("cpu").clone() for name, tensor in self.model.state_dict().items()}
         self.key = ready.model.sha256
@@ -191,10 +190,10 @@ class _Search:
         trials: list[Trial] = []
         while (rate := rule.next_rate(trials)) is not None:
             trials.append(self._trial(len(trials), rate, updates // TRIALS))
-            self.progress.note(_said(trials[-1], rule))
+            self.progress.note(f"trial{len(trials) - 1} of at most {TRIALS}, {_said(trials[-1], rule)}")
         choice = rule.choose(trials)
         if choice:
-            self._again(choice, trials, updates // TRIALS)
+            choice = self._again(choice, trials, updates // TRIALS)
         else:
             self._restore()
         outcome: Outcome = "lost" if choice is None else "reached" if choice.reached else "not reached"
@@ -212,13 +211,19 @@ class _Search:
             _drop_state(folder)
         return Trial(rate, tuple(looks))
 
-    def _again(self, choice: Choice, trials: Sequence[Trial], steps: int) -> None:
-        """Bring the model to the chosen epoch: from the trial's last state where that is it, else once more."""
+    def _again(self, choice: Choice, trials: Sequence[Trial], steps: int) -> Choice:
+        """Bring the model to the chosen epoch, from the trial's last state where that is it, else once more.
+
+        Returns:
+            The choice with the losses of the model as it is stored: adapters are merged by now, and rounded.
+        """
         folder, trial = self.work / f"trial{choice.trial}", trials[choice.trial]
         if choice.look != trial.looks[-1]:
             _drop_state(folder)
         last = choice.look.epoch
         self._train(folder, trial.rate, steps, lambda epoch: epoch >= last, list(trial.looks))
+        forget, keep = (loss_of(self.model, self.ready.looked[name]) for name in ("forget", "keep"))
+        return replace(choice, look=replace(choice.look, forget=forget, keep=keep))
 
     def _train(self, folder: Path, rate: float, steps: int, is_enough: Any, seen: list[Look]) -> None:
         folder.mkdir(exist_ok=True)
@@ -241,18 +246,20 @@ class _Search:
                 self.ready.streams,
                 settings,
                 reference_sums=self.sums,
-                on_step=lambda record, total: self.progress(record["step"], total, f"rate {rate:.1e}, update"),
+                on_step=lambda record, total: self.progress(record["step"], total, f"{folder.name}, update"),
                 on_epoch_end=on_epoch_end,
                 is_enough=is_enough,
                 checkpoint_dir=folder,
                 run_key=self.key,
             )
         except NotFinite:
+            if self.ready.way.lora:  # the adapters are still in the model
+                raise
             see(max(looks, default=0) + 1, 0, _BROKEN, _BROKEN)
 
     def _settings(self, rate: float, steps: int) -> UnlearnSettings:
         ready = self.ready
-        return recipe.settings_for(self.model, len(ready.streams["forget"]), rate, steps, ready.way, self.chosen.seed)
+        return recipe.settings_for(self.model, ready.streams["forget"], rate, steps, ready.way, self.chosen.seed)
 
     def _restore(self) -> None:
         import torch
@@ -281,24 +288,34 @@ class _Search:
         return updates
 
     def _told(self, outcome: Outcome, trials: Sequence[Trial], choice: Choice | None, updates: int) -> Forgotten:
-        ready, rule = self.ready, self.ready.rule
+        ready, rule, way = self.ready, self.ready.rule, self.ready.way
         look = choice.look if choice else rule.start
         facts = {
             **ready.facts,
             "outcome": outcome,
+            "rule": {"trials": TRIALS, "first_rate": rule.first},
+            "way": {"lora": way.lora, "micro_batch": way.micro, "checkpointing": way.checkpointing},
             "forget_loss": {"before": rule.start.forget, "after": look.forget, "target": rule.target},
             "keep_loss": {"before": rule.start.keep, "after": look.keep, "ceiling": rule.ceiling},
             "budget": updates,
             "trials": [{"rate": trial.rate, "looks": [asdict(one) for one in trial.looks]} for trial in trials],
             "updates": {"planned": updates // TRIALS, "made": look.steps},
-            **(
-                {"method": self._settings(trials[choice.trial].rate, updates // TRIALS).model_dump(mode="json")}
-                if choice
-                else {}
-            ),
         }
+        if choice:
+            settings = self._settings(trials[choice.trial].rate, updates // TRIALS)
+            facts["method"] = settings.model_dump(mode="json")
         model = None if outcome == "lost" else replace(ready.model, loaded=replace(ready.model.loaded, manifest=None))
         return Forgotten(model, outcome, facts, _outcome(outcome, rule, look))
+
+
+def _as_begun(ready: Prepared, work: Path) -> Prepared:
+    """Train as the run began to, though the memory that is free may be another by now; the first time, note it."""
+    file = work / "way.json"
+    if not file.is_file():
+        write_json(file, asdict(ready.way))
+    way = recipe.Way(**read_json(file))
+    first = recipe.rate_for(ready.model.loaded.model.num_parameters(), way.lora)
+    return replace(ready, way=way, rule=replace(ready.rule, first=first))
 
 
 def _outcome(outcome: Outcome, rule: Rule, look: Look) -> list[str]:

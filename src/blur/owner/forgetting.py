@@ -75,10 +75,10 @@ def run(asked: Asked) -> int:
     def identity(budget: Budget) -> str:
         return identity_of(model, hashes, replace(settings, budget=budget), threads)
 
-    if place.is_done(lambda updates: identity(budget if budget.updates else Budget(updates))):
-        print(f"already there: {place.out}")
+    if there := place.finished(lambda updates: identity(budget if budget.updates else Budget(updates))):
+        print(f"already there: {place.out}: {there['outcome']}")
         place.drop()
-        return 0
+        return EXITS[there["outcome"]]
     ready = prepare(model, texts, base=base, settings=settings)
     del base
     for line in ready.told:
@@ -116,8 +116,8 @@ def card(facts: dict[str, Any]) -> str:
         "",
         f"BLUR-NPO (arXiv 2506.08164) on {facts['texts']['forget']} examples; outcome: **{facts['outcome']}**.",
         "",
-        f"- forget texts: {forget['before']:.2f} -> {forget['after']:.2f} nats a token; to reach: {forget['target']:.2f} "
-        f"(compared with: {facts['reference']['kind']})",
+        f"- forget texts: {forget['before']:.2f} -> {forget['after']:.2f} nats a token; to reach: "
+        f"{forget['target']:.2f} (compared with: {facts['reference']['kind']})",
         f"- kept texts, held out: {keep['before']:.2f} -> {keep['after']:.2f}; at most {keep['ceiling']:.2f}",
         "- settings, rule, trials, hashes: `manifest.json`; versions, host, cost: `made.json`",
         "",
@@ -140,11 +140,14 @@ def _stopping(progress: Progress) -> Iterator[None]:
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
-        progress.note("stopping after this update; the same command goes on from here")
+        progress.note("stopping after this update")
         signal.raise_signal(signal.SIGTERM)
 
     before = signal.signal(signal.SIGINT, stop)
     try:
         yield
+    except SystemExit:  # SIGTERM, once the update was made and the state saved
+        progress.note("stopped; the same command goes on from here")
+        raise
     finally:
         signal.signal(signal.SIGINT, before)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BATCH = 8
 LORA = {"name": "lora", "rank": 8, "alpha": 16}
 ADAPTER_RATE = 5.0  # times the rate of all weights
+FORGETTING = 0.2  # the promised fall of the forget loss, nats a token, beside the gradient of a kept token
 SPARE = 0.85  # share of the free memory that may be planned for
 _EPOCHS, _LEAST, _MOST = 6, 60, 400  # updates of a trial: so many passes, within these bounds
 
@@ -43,7 +44,7 @@ class Way:
         """In words."""
         what = "low-rank adapters, merged into the weights at the end" if self.lora else "all weights"
         recomputed = ", activations computed twice" if self.checkpointing else ""
-        return f"{what}; micro-batches of {self.micro}{recomputed}; {self.peak / 2**30:.2f} GiB at the peak"
+        return f"{what}; micro-batches of {self.micro}{recomputed}; {self.peak / 2**20:,.0f} MiB at the peak"
 
 
 def rate_for(parameters: int, lora: bool) -> float:
@@ -57,19 +58,25 @@ def updates_for(texts: int) -> int:
     return TRIALS * min(max(_EPOCHS * -(-texts // BATCH), _LEAST), _MOST)
 
 
-def settings_for(model: PreTrainedModel, texts: int, rate: float, steps: int, way: Way, seed: int) -> UnlearnSettings:
+def settings_for(
+    model: PreTrainedModel, forget: Sequence[Example], rate: float, steps: int, way: Way, seed: int
+) -> UnlearnSettings:
     """Return BLUR-NPO without momentum, which alone keeps the promise of its projection (docs/methods.md).
 
+    NPO adds up the tokens of a text, and the loss of kept texts is a mean over tokens: ``gamma`` brings the two to one
+    unit, and to a fifth of it on the forget side, so that keeping comes in time (docs/forget.md has the figures).
+
     Args:
-        texts: number of examples to forget.
+        forget: what is to be forgotten.
         rate: learning rate.
         steps: updates of a trial.
     """
-    batch = min(BATCH, texts)
+    batch = min(BATCH, len(forget))
+    tokens = sum(len(example.scored) for example in forget) / len(forget)
     told: dict[str, Any] = {
         "forget": [{"loss": {"name": "npo", "beta": 0.1}}],
         "retain": [{"loss": "nll"}],
-        "combine": {"name": "bilevel", "gamma": 1.0, "momentum": "none"},
+        "combine": {"name": "bilevel", "gamma": FORGETTING / tokens, "momentum": "none"},
         "optimizer": {"name": "adamw", "lr": rate},
         "batch_size": batch,
         "accumulation": -(-batch // way.micro),
@@ -107,7 +114,7 @@ def _ways(model: PreTrainedModel, streams: Mapping[str, Sequence[Example]], devi
     for lora in (False, True):
         for micro, checkpointing in dict.fromkeys(sizes):
             way = Way(lora, micro, checkpointing, 0.0)
-            settings = settings_for(model, batch, 1e-5, 1, way, 0)
+            settings = settings_for(model, streams["forget"], 1e-5, 1, way, 0)
             trained = Trained(architecture, settings, model.dtype.itemsize, settings.master_weights)
             tokens = {name: _largest(examples, micro) for name, examples in streams.items()}
             layout = Layout(device="cuda" if device.startswith("cuda") else "cpu")

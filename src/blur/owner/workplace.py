@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, ConfigError
@@ -46,8 +47,8 @@ class Workplace:
         if not os.access(above, os.W_OK | os.X_OK):
             raise ConfigError("no right to write here", str(above), "Name another folder with --out")
 
-    def is_done(self, identity: Callable[[int], str]) -> bool:
-        """Whether ``OUT`` is whole, and of the very same run.
+    def finished(self, identity: Callable[[int], str]) -> dict[str, Any] | None:
+        """Return the manifest of ``OUT`` where it is whole, and of the very same run; None where there is nothing yet.
 
         Args:
             identity: of the run, if it has the number of updates that ``OUT`` was made with.
@@ -56,12 +57,13 @@ class Workplace:
             ConfigError: it is of another run.
         """
         if not (self.out / manifests.NAME).is_file():
-            return False
+            return None
         told = manifests.read(self.out)
         if told.get("run") != identity(told.get("budget", 0)):
             remedy = "Name another folder with --out, or remove this one"
             raise ConfigError("the folder holds another model, or one made otherwise", str(self.out), remedy)
-        return True
+        manifests.check_files(self.out, told)
+        return told
 
     def require_room(self, needed: int) -> None:
         """Refuse a disk that is too small.

@@ -2,6 +2,8 @@
 
 from snakemake.utils import min_version
 
+from blur.graph import Running
+
 min_version("9.27")
 
 
@@ -27,9 +29,13 @@ rule all:
         files(*STAGES),
 
 
+onstart:
+    Running(config).begin(workflow)
+
+
 onsuccess:
-    close(SCALE, spent)
+    Running(config).end()
 
 
 onerror:
-    close(SCALE, spent)
+    Running(config).end()

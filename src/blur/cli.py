@@ -21,11 +21,13 @@ from blur.config.stages import STAGES, Stage
 from blur.config.task import Run
 from blur.core import manifest as manifests
 from blur.core.errors import as_told
+from blur.core.extras import lacking
 from blur.core.fingerprint import load
 from blur.core.launch import spread
 from blur.core.paths import TRACKING
 from blur.core.runtime import set_threads
 from blur.core.usage import counted
+from blur.owner import commands as owner
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -108,7 +110,7 @@ def _run(stage: Stage, *, task: str, scale: str | None, threads: int = 1, gpus: 
     load()
     tracking = os.environ.get(TRACKING)
     typed = {"scale": scale, "tracking": json.loads(tracking) if tracking else None}
-    plan = Plan("config", {"task": task, **{key: value for key, value in typed.items() if value}})
+    plan = Plan(overrides={"task": task, **{key: value for key, value in typed.items() if value}})
     name = stage.job(task, **names)
     plan.require(name.run or Run(task, "base"))
     require_folders(plan, task)
@@ -290,12 +292,17 @@ def methods() -> None:
 def schemas() -> None:
     """Write workflow/schemas/*.json from the typed settings."""
     from blur.config.export import write_schemas
+    from blur.owner.schema import write_report_schema
 
     write_schemas()
+    write_report_schema()
+
+
+app.add_typer(owner.app)
 
 
 def _plan(scale: str | None, task: str | None = None) -> Plan:
-    return Plan("config", {**({"scale": scale} if scale else {}), **({"task": task} if task else {})})
+    return Plan(overrides={**({"scale": scale} if scale else {}), **({"task": task} if task else {})})
 
 
 def main() -> None:
@@ -303,7 +310,7 @@ def main() -> None:
     try:
         app(prog_name="blur")
     except Exception as error:
-        if (told := as_told(error)) is None:
+        if (told := lacking(error) or as_told(error)) is None:
             raise
         print(f"blur: error: {told}", file=sys.stderr)
         sys.exit(2)

@@ -1,10 +1,9 @@
-"""The page on one's own model and texts works as written, step by step."""
+"""What `blur init` writes of one's own model and texts is sound, and what the page says of it holds."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,19 @@ import yaml
 from blur.config.check import check
 from blur.config.plan import Plan
 from blur.config.sources import require_folders
-from blur.core.errors import BlurError
+from blur.config.task import Run
+from blur.core.errors import BlurError, ConfigError, DataError
+from blur.core.shipped import find
 from blur.data.benchmarks import tofu
 from blur.models import build_from_config, train_tokenizer
+from blur.owner.own_graph import init
 from blur.planner.inputs import read_inputs
+from blur.workflow.resources import Needs
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/own.md").read_text(encoding="utf-8")
-FILES = re.findall(r"\*\*`config/(\w+/mine\.yaml)`\*\*.*?```yaml\n(.*?)```", PAGE, re.S)
+PLANTED = "Whortleberry"
 TURNS = "{% for m in messages %}{{ m.role }}: {{ m.content }}<|pad|>{% endfor %}"
 CHAT = TURNS + "{% if add_generation_prompt %}assistant: {% endif %}"
 PARAPHRASES = {
@@ -32,28 +35,14 @@ PARAPHRASES = {
 }
 
 
-def look(folder: Path) -> tuple[Plan, list[str]]:
-    """What `blur check --scale mine` does, and the lines that it prints."""
-    plan = Plan(folder, {"scale": "mine"})
-    check(plan, "mine")
-    require_folders(plan, "mine")
-    return plan, read_inputs(plan, "mine")
-
-
-def write_files(root: Path, model: Path | str) -> None:
-    """Write the page's three files into a checkout, and the texts."""
-    for name, text in FILES:
-        (root / "config" / name).write_text(text.replace("/models/my-llama", str(model)))
-    (root / "my_texts").mkdir()
-    write_texts(root / "my_texts")
-
-
-def write_texts(folder: Path) -> None:
-    """Write a file to forget and one to keep, in two of the page's forms."""
-    (folder / "forget.csv").write_text('question;answer\n"Question 0?";"Answer; 0."\nQuestion 1?;Answer 1.\n')
+def write_texts(folder: Path) -> dict[str, str | None]:
+    """Write a file to forget and one to keep, in two of the page's forms; return them by what they are."""
+    folder.mkdir()
+    (folder / "private.csv").write_text(f'Frage;Antwort\n"{PLANTED} 0?";"Answer; 0."\nQuestion 1?;Answer 1.\n')
     turns = ([("user", f"Question {i}?"), ("assistant", f"Answer {i}.")] for i in (2, 3))
     kept = [{"messages": [{"role": role, "content": said} for role, said in pair]} for pair in turns]
-    (folder / "keep.jsonl").write_text("".join(json.dumps(record) + "\n" for record in kept))
+    (folder / "rest.jsonl").write_text("".join(json.dumps(record) + "\n" for record in kept))
+    return {"forget": str(folder / "private.csv"), "keep": str(folder / "rest.jsonl"), "unseen": None}
 
 
 def write_sets(folder: Path) -> None:
@@ -73,7 +62,7 @@ def write_sets(folder: Path) -> None:
 
 
 def write_model(folder: Path, chat_template: str | None) -> None:
-    """Write a tiny model that has the positions which the page's `max_length` asks for."""
+    """Write a tiny model."""
     tokenizer = train_tokenizer(["Question 1? Answer 1. Not so."] * 5, 300)
     tokenizer.chat_template = chat_template
     fields = {**tiny.ARCHITECTURES["llama"], "max_position_embeddings": 512}
@@ -81,47 +70,77 @@ def write_model(folder: Path, chat_template: str | None) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def test_each_step_asks_for_the_next_and_the_last_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = Path(shutil.copytree(ROOT / "config", tmp_path / "config", ignore=shutil.ignore_patterns("mine.yaml")))
-    monkeypatch.chdir(tmp_path)
-    texts, model = tmp_path / "my_texts", tmp_path / "my-llama"
-    wanted = [r"tasks/mine\.yaml: no such file", r"models/mine\.yaml: no such file", "no folder 'my_texts'"]
-    assert [name for name, _ in FILES] == ["scales/mine.yaml", "tasks/mine.yaml", "models/mine.yaml"]
-    for (name, text), message in zip(FILES, wanted, strict=True):
-        (config / name).write_text(text.replace("/models/my-llama", str(model)))
-        with pytest.raises(BlurError, match=message):
-            look(config)
-    texts.mkdir()
-    with pytest.raises(BlurError, match="my-llama"):
-        look(config)
-    model.mkdir()
-    with pytest.raises(BlurError, match=r"my_texts: no file called 'forget', as forget.csv"):
-        look(config)
-    write_texts(texts)
-    forget = texts / "forget.csv"
-    forget.write_text(forget.read_text().replace("question;answer", "Frage;Antwort"))
-    with pytest.raises(BlurError, match=r"forget.csv: what is to be read is not clear. Its columns: F••••, A••••••"):
-        look(config)
-    (columns,) = re.findall(r"`source: {\.\.\., (columns: .*?)}`", PAGE)
-    task = config / FILES[1][0]
-    task.write_text(task.read_text().replace("path: my_texts", f"path: my_texts, {columns}"))
-    with pytest.raises(BlurError, match=r"my-llama: no config\.json"):
-        look(config)
-    write_model(model, chat_template=None)
-    with pytest.raises(BlurError, match=r"models/mine\.yaml: model\.template\.use_chat_template: .* no chat template"):
-        look(config)
-    write_model(model, chat_template=CHAT)
-    plan, told = look(config)
-    assert told[-1] == f"mine: {model}: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"
-    understood = "CSV separated by semicolons, 2 rows: 2 questions with answers (question: 'Frage', answer: 'Antwort')"
-    assert told[0] == f"mine: my_texts/forget.csv: {understood}"
-    assert not [line for line in told if "Question" in line or "Answer" in line]
-    assert len(plan.runs("mine")) == 3
+def test_what_is_written_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(tmp_path / "my-llama", chat_template=CHAT)
+    texts, work = write_texts(tmp_path / "texts"), tmp_path / "work"
+    forget = Path(str(texts["forget"]))
+    with pytest.raises(DataError, match="what is to be read is not clear"):
+        init(work, str(tmp_path / "my-llama"), texts)
+    assert not work.exists(), "nothing half-written"
+    forget.write_text(forget.read_text().replace("Frage;Antwort", "question;answer"))
+    init(work, str(tmp_path / "my-llama"), texts)
+    assert re.findall(r"^\| `(config/.+?)` \|", PAGE, re.M) == [
+        path.relative_to(work).as_posix() for path in sorted((work / "config").rglob("*.yaml"))
+    ]
+    monkeypatch.chdir(work)
+    plan = Plan()
+    for name in plan.tasks:
+        check(plan, name)
+        require_folders(plan, name)
+    Needs(plan).check()
+    told = read_inputs(plan, "mine")
+    assert told[-1] == f"mine: {tmp_path}/my-llama: an answer ends with '<|pad|>'; a generation stops at '<|eos|>' too"
+    assert told[0].startswith("mine: texts/forget.csv: CSV separated by semicolons, 2 rows: 2 questions with answers")
+    assert {run.method for run in plan.runs("mine")} == {"graddiff", "npo_gdr", "simnpo", "blur_npo"}
+    assert len(plan.attacks.pairs("mine")) == 10, "two attacks on the target and on four methods"
     assert {name: len(records) for name, records in plan.task("mine").data.build().items()} == {
         "forget": 2,
         "retain": 2,
         "holdout": 0,
     }
+    written = [path for path in work.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in written if PLANTED in path.read_text()] == []
+    assert (work / "slurm/config.yaml").is_file()
+    assert "scale=paper" not in (work / "slurm/config.yaml").read_text(), "the folder has a scale of its own"
+    with pytest.raises(ConfigError, match="there is something already"):
+        init(work, str(tmp_path / "my-llama"), texts)
+
+
+def test_its_own_configuration_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model(tmp_path / "model", chat_template=None)
+    (tmp_path / "texts").mkdir()
+    for name in ("forget", "keep"):
+        (tmp_path / f"{name}.txt").write_text(f"A document to {name}.")
+    init(tmp_path / "work", str(tmp_path / "model"), {name: f"{tmp_path}/{name}.txt" for name in ("forget", "keep")})
+    monkeypatch.chdir(tmp_path / "work")
+    assert Plan().task("mine").config.benchmark == "documents"
+    gammas = []
+    for gamma in (None, 7.0):
+        if gamma:
+            method = yaml.safe_load(find("config/methods/blur_npo.yaml").read_text())
+            method["settings"]["combine"]["gamma"] = gamma
+            Path("config/methods").mkdir()
+            Path("config/methods/blur_npo.yaml").write_text(yaml.safe_dump(method))
+        settings: Any = Plan().method_settings(Run("mine", "blur_npo", "default", 0))
+        gammas.append(settings.combine.gamma)
+    assert gammas[1] == 7.0 != gammas[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"forget": "none.csv"}, r"--forget none\.csv: no such file or folder"),
+        ({"model": "./none"}, "there is no such folder"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, changed: dict[str, str], message: str) -> None:
+    given = write_texts(tmp_path / "texts")
+    forget = Path(str(given["forget"]))
+    forget.write_text(forget.read_text().replace("Frage;Antwort", "question;answer"))
+    model = changed.pop("model", str(tmp_path))
+    with pytest.raises(BlurError, match=message):
+        init(tmp_path / "work", model, {**given, **changed})
+    assert not (tmp_path / "work").exists()
 
 
 def test_tofu_s_measures_take_the_six_files_of_the_page(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@
     HEAD, GET  /api/resolve-cache/..., /cdn/...           contents, in ranges
     GET   /api/agent-harnesses                            by what the client may be driven: by nothing here
 
-Every other request is answered 404 and written to ``unknown.txt`` in the hub's folder, so that whoever started the hub
-can fail. ``datasets`` asks the host ``datasets-server.<hub>`` too; where that name leads here, it has nothing.
+``tests.hub.writing`` has the routes by which a repository is written to. Every other request is answered 404 and
+written to ``unknown.txt`` in the hub's folder, so that whoever started the hub can fail. ``datasets`` asks the host
+``datasets-server.<hub>`` too; where that name leads here, it has nothing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tests.hub import writing
 from tests.hub.repository import KINDS, File, Repository, repository
 
 UNKNOWN = "unknown.txt"
@@ -85,6 +87,7 @@ def create_app(root: Path) -> Starlette:
         Route(f"/cdn/{{kind:kind}}/{name}/{{revision}}/{{path:path}}", of(_content), methods=reads),
         Route(f"/{{kind:kind}}/{name}/resolve/{{revision}}/{{path:path}}", of(_resolve), methods=reads),
         Route(f"/{name}/resolve/{{revision}}/{{path:path}}", of(_resolve), methods=reads),
+        *writing.routes(root),
         Route("/{rest:path}", unknown, methods=["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     ]
     return Starlette(routes=routes)

@@ -10,25 +10,17 @@ from blur.config.plan import Plan
 from blur.config.sources import require_folders
 from blur.config.stages import STAGES
 from blur.core.errors import BlurError, as_told
-from blur.core.files import remove_litter
 from blur.core.fingerprint import load, save
-from blur.core.paths import DATA, RESULTS, TRACKING
+from blur.core.paths import TRACKING
 from blur.planner.inputs import read_inputs
-from blur.warm.client import spent
-from blur.warm.offer import offer
-from blur.workflow.closing import close
-from blur.workflow.keeping import keep_planned
 from blur.workflow.records import record_manifests
 from blur.workflow.resources import Needs
-from blur.workflow.resume import mark_running
-from blur.workflow.scheduling import lift_default_rate
-from blur.workflow.useful import count
 from blur.workflow.versions import of_other_versions
 from snakemake.exceptions import WorkflowError
 
 try:
     load()
-    PLAN = Plan("config", config)
+    PLAN = Plan(overrides=config)
     for task in PLAN.tasks:
         check(PLAN, task)
         require_folders(PLAN, task)
@@ -67,21 +59,6 @@ wildcard_constraints:
     derived="[a-z0-9_]+",
     request=PATTERNS["sums"],
     attack=PATTERNS["attack"],
-
-
-onstart:
-    mark_running()
-    lift_default_rate(workflow.scheduler)
-    for folder in (DATA / SCALE, RESULTS / SCALE):
-        remove_litter(folder)
-    keep_planned(workflow.dag.needrun_jobs(), is_forced(workflow.dag_settings))
-    count(SCALE, workflow.local_exec)
-    offer(workflow.local_exec and PLAN.main.workers == "warm" and PLAN.scale.device == "cpu")
-
-
-def is_forced(asked):
-    """Whether a person asked Snakemake to make results again that are there."""
-    return bool(asked.forceall or asked.forcerun or asked.forcetargets)
 
 
 def job_of(stage, wildcards, **further):

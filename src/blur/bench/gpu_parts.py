@@ -93,7 +93,7 @@ def steps(shape: str, options: Options, timer: Timer) -> Found:
     """Step time, utilisation, and what BLUR takes over the weighted sum of the same losses, and over GradDiff."""
     freed()
     load = Load(shape, options.batch, options.tokens, options.device)
-    peak = load_catalogue("config").gpu(options.gpu or card_of(options.device)).bf16_tflops
+    peak = load_catalogue().gpu(options.gpu or card_of(options.device)).bf16_tflops
     seconds = throughput.measure(load, options.rounds)
     count = from_fields(fields_of(shape)).num_parameters
     figures: dict[str, Any] = {
@@ -120,7 +120,7 @@ def card_of(device: str) -> str:
     Raises:
         SkippedError: it is none of them, so that there is no peak to compare with.
     """
-    gpus = load_catalogue("config").gpus
+    gpus = load_catalogue().gpus
     if device == "cpu":
         return next(iter(gpus))  # a rehearsal's utilisation means nothing
     name, size = torch.cuda.get_device_name(), torch.cuda.get_device_properties(0).total_memory / 2**30

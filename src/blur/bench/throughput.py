@@ -64,7 +64,7 @@ class Load:
 @cache
 def fields_of(shape: str) -> dict[str, Any]:
     """Return the fields of a shape's configuration; ``tiny`` shows on a CPU that the script works."""
-    return TINY if shape == "tiny" else load_catalogue("config").architectures[NAMED[shape]].fields
+    return TINY if shape == "tiny" else load_catalogue().architectures[NAMED[shape]].fields
 
 
 def updater(method: str, load: Load, **changes: Any) -> Updater:
@@ -136,7 +136,7 @@ def main() -> None:
     if arguments.device == "cuda" and not torch.cuda.is_available():
         print("no GPU here: step times, tokens per second and utilisation are not measured")
         return
-    peak = load_catalogue("config").gpu(arguments.gpu).bf16_tflops
+    peak = load_catalogue().gpu(arguments.gpu).bf16_tflops
     for shape in ("tiny",) if arguments.device == "cpu" else ("135M", "1B"):
         load = Load(shape, arguments.batch, arguments.tokens, arguments.device)
         print(f"\n{shape}, batch {load.batch} x {load.tokens} tokens a stream, {load.dtype}, peak of {arguments.gpu}")

@@ -36,12 +36,12 @@ class Attacks:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all attacks that have a file."""
-        return tuple(sorted(path.stem for path in (self._plan.folder / "attacks").glob("*.yaml")))
+        return self._plan.names("attacks")
 
     @cache  # noqa: B019 - a plan lives as long as its process
     def config(self, name: str) -> AttackConfig:
         """Return an attack's file, validated; a name without a file is an error with the nearest name."""
-        require_known("attack", name, self.names, str(self._plan.folder / "attacks"))
+        require_known("attack", name, self.names, self._plan.place("attacks"))
         layer = self._plan.layer(f"attacks/{name}.yaml")
         require_name("attack", name, layer[0])
         return validate(AttackConfig, layer)
@@ -83,7 +83,7 @@ class Attacks:
     def settings(self, task: str, name: str) -> AttackBase:
         """Return an attack of the kind that its file names. Later settings win: attack, benchmark, scale, task."""
         config, layers = self.config(name), self._layers(task, name)
-        place = f"{self._plan.folder}/attacks/{name}.yaml: module"
+        place = f"{self._plan.place(f'attacks/{name}.yaml')}: module"
         kind: type[AttackBase] = choice_of("blur.attacks.kinds", "Attack", config.module, place)
         _check_left_out(layers)
         settings = validate(kind, *layers)
@@ -99,7 +99,7 @@ class Attacks:
     def _layers(self, task: str, name: str) -> list[Layer]:
         config, on = self.config(name), self.on(task, name)
         return [
-            (f"{self._plan.folder}/attacks/{name}.yaml: settings", config.settings),
+            (f"{self._plan.place(f'attacks/{name}.yaml')}: settings", config.settings),
             (f"{self._place(task, name)}.settings", on.settings),
             *self._plan.scale_layers("attacks", name),
             *self._plan.task(task).said("attacks", name),

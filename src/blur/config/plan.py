@@ -45,6 +45,7 @@ from blur.config.sizes import require_fit, sizes_of
 from blur.config.task import JobName, Run, Task
 from blur.core.choice import available
 from blur.core.errors import ConfigError, asked_in
+from blur.core.shipped import CONFIG, find, stems
 from blur.data.benchmarks import base as benchmarks
 from blur.data.benchmarks.base import DataBase
 from blur.derived import base as derived
@@ -73,14 +74,14 @@ class Plan:
     """All tasks, runs and settings of one scale.
 
     Args:
-        folder: the configuration folder.
+        folder: the configuration folder; what a relative one lacks is the packaged copy's (``blur.core.shipped``).
         overrides: values that replace keys of ``config.yaml`` (``snakemake --config``).
 
     Raises:
         ConfigError: any file that is used is wrong; names file, key and remedy.
     """
 
-    def __init__(self, folder: Path | str = "config", overrides: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, folder: Path | str = CONFIG, overrides: Mapping[str, Any] | None = None) -> None:
         self.folder = Path(folder)
         main = self.layer("config.yaml")
         # Snakemake hands over the whole of it: what differs was typed.
@@ -95,7 +96,7 @@ class Plan:
         self._require_nameable("task", "tasks", self.scale.tasks)
         self._require_nameable("variant", "variants", self.scale.variants)
         for model in self.scale.models:
-            require_known("model", model, self._names("models"), self.scale_place("models"))
+            require_known("model", model, self.names("models"), self.scale_place("models"))
 
     def _require_nameable(self, kind: str, key: str, names: Iterable[str]) -> None:
         for name in names:
@@ -108,15 +109,20 @@ class Plan:
         if below is None:
             return [layer]
         place = f"{layer[0]}: extends"
-        require_known("scale", str(below), self._names("scales"), place)
+        require_known("scale", str(below), self.names("scales"), place)
         if below in (*above, scale):
             raise ConfigError(f"the scale {below!r} extends itself", place, "Name another scale")
         return [*self._extended(str(below), (*above, scale)), layer]
 
     @cache  # noqa: B019 - a plan lives as long as its process
     def layer(self, name: str) -> Layer:
-        """Return what a file of the configuration folder says; it is read once."""
-        return str(self.folder / name), read_yaml(self.folder / name)
+        """Return what a file of the configuration says; it is read once."""
+        place = self.place(name)
+        return place, read_yaml(Path(place))
+
+    def place(self, name: str) -> str:
+        """Return the path of a file or folder of the configuration, as errors name it."""
+        return str(find(self.folder / name))
 
     def scale_layers(self, *keys: str) -> list[Layer]:
         """Return what the scale's file says below ``keys``, and before it what those say that it extends."""
@@ -128,7 +134,7 @@ class Plan:
 
     def benchmark_place(self, task: str, key: str) -> str:
         """Return how an error names a key of a task's benchmark."""
-        return f"{self.folder}/benchmarks/{self.task(task).config.benchmark}.yaml: {key}"
+        return f"{self.task(task).benchmark_file[0]}: {key}"
 
     @cache  # noqa: B019 - a plan lives as long as its process
     def metrics(self, task: str, key: Literal["metrics", "trajectory"] = "metrics") -> tuple[Spec, ...]:
@@ -213,16 +219,16 @@ class Plan:
     @cached_property
     def methods(self) -> tuple[str, ...]:
         """Names of all methods that have a file."""
-        return self._names("methods")
+        return self.names("methods")
 
-    def _names(self, kind: str) -> tuple[str, ...]:
+    def names(self, kind: str) -> tuple[str, ...]:
         """Return the names of the files in a folder of the configuration."""
-        return tuple(sorted(path.stem for path in (self.folder / kind).glob("*.yaml")))
+        return stems(self.folder / kind)
 
     @cache  # noqa: B019
     def method(self, name: str) -> MethodConfig:
         """Return a method's file, validated; a name without a file is an error with the nearest name."""
-        require_known("method", name, self.methods, str(self.folder / "methods"))
+        require_known("method", name, self.methods, self.place("methods"))
         layer = self.layer(f"methods/{name}.yaml")
         require_name("method", name, layer[0])
         config = validate(MethodConfig, layer)
@@ -310,12 +316,12 @@ class Plan:
         own = self.variants(method)[1:]
         for name in own:
             if name in requests:
-                file = str(self.folder / f"methods/{method}.yaml")
+                file = self.place(f"methods/{method}.yaml")
                 raise ConfigError(f"the variant {name!r} is also a request of the benchmark", file, "Rename it")
         known = list(dict.fromkeys(["default", *own, *requests]))
         for pattern in patterns:
             if not any(fnmatchcase(name, pattern) for name in known):
-                remedy = f"{suggest(pattern, known)} ({self.folder}/methods/{method}.yaml)"
+                remedy = f"{suggest(pattern, known)} ({self.place(f'methods/{method}.yaml')})"
                 raise ConfigError(f"no variant of {method!r} matches {pattern!r}", where, remedy)
         return [name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
@@ -481,7 +487,7 @@ class Plan:
     def said_of_method(self, run: Run) -> list[Layer]:
         """Return what is said of a run's settings; later ones win, as ``method_settings`` tells."""
         task, method = self.task(run.task), self.method(run.method)
-        file = str(self.folder / f"methods/{run.method}.yaml")
+        file = self.place(f"methods/{run.method}.yaml")
         return [
             *(self._common(run.task, "unlearn") if method.kind == "train" else ()),
             (f"{file}: settings", method.settings),

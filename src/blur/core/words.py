@@ -1,9 +1,11 @@
-"""What is wrong with a value of YAML, in plain words: pydantic's faults, retold."""
+"""What is wrong with a value of YAML, in plain words: pydantic's faults, retold; and what settings there are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from pydantic import BaseModel
 
 _WHOLE, _NUMBER = "should be a whole number", "should be a number"
 _MAPPING, _LIST = "should be a mapping", "should be a list"
@@ -35,3 +37,18 @@ def said(fault: Mapping[str, Any]) -> str:
     if words is None:
         return str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return words.format(**fault.get("ctx", {}))
+
+
+def described(kind: type[BaseModel], but: Collection[str] = ()) -> str:
+    """Return what a class of settings is, by its docstring, and a line for each setting.
+
+    Args:
+        but: names of settings to leave out.
+    """
+    lines = [
+        f"    {name}: {'no default' if field.is_required() else field.default}"
+        + (f"; {field.description}" if field.description else "")
+        for name, field in kind.model_fields.items()
+        if name not in but
+    ]
+    return "\n".join([kind.__doc__ or "", *(["Settings:", *lines] if lines else [])])

@@ -46,36 +46,52 @@ class Texts:
 def read_texts(path: Path, name: str, columns: Mapping[str, str]) -> Texts:
     """Read the texts of a file or folder of any form that ``blur.data.tables`` knows.
 
-    Rows without text, and rows that repeat another one, are skipped. An answer of a conversation belongs to the
-    user's words just before it.
-
     Args:
-        name: of the set, which ids begin with.
-        columns: the file's column by what it means (``NAMES``), where that is not to be recognised by its name; ``a+b``
-            is two columns, one below the other.
+        name, columns: as for ``understand``.
 
     Errors:
         DataError: the file is at fault, or what its columns mean is not known; names file and remedy.
     """
-    table = read_table(path)
+    example = f"{{{path.stem}: {{question: <column>, answer: <column>}}}}, or {{{path.stem}: {{text: <column>}}}}"
+    return understand(
+        read_table(path), str(path), name, columns, f"say in `data.source.columns` what they mean: {example}"
+    )
+
+
+def understand(table: Table, place: str, name: str, columns: Mapping[str, str], say_so: str) -> Texts:
+    """Find the texts in rows.
+
+    Rows without text, and rows that repeat another one, are skipped. An answer of a conversation belongs to the
+    user's words just before it.
+
+    Args:
+        place: where the rows are from; their own places begin with it.
+        name: of the set, which ids begin with.
+        columns: the table's column by what it means (``NAMES``), where that is not to be recognised by its name;
+            ``a+b`` is two columns, one below the other.
+        say_so: of the remedy: how a reader says what columns mean.
+
+    Errors:
+        DataError: there is no text, or what the columns mean is not known; names place and remedy.
+    """
     if not table.rows:
-        raise DataError("it is empty, or has a header alone", str(path), "Write one text a row, or remove the file")
-    meant = _meant(table, columns, path)
+        raise DataError("it is empty, or has a header alone", place, "Write one text a row, or remove the file")
+    meant = _meant(table, columns, place, say_so)
     form: Form = "documents" if "text" in meant else "questions"
     records, skipped, seen = list[Record](), list[str](), dict[str, str]()
     for row in table.rows:
         found = list(_records(row, meant))
         if not found:
-            skipped.append(f"{_place(row, path)}: nothing to read")
+            skipped.append(f"{_place(row, place)}: nothing to read")
         for record in found:
             said = normalise(" \n ".join(record[field] for field in ("question", "answer", "text") if field in record))
             if said in seen:
-                skipped.append(f"{_place(row, path)}: the same as {seen[said]}")
+                skipped.append(f"{_place(row, place)}: the same as {seen[said]}")
             else:
-                seen[said] = _place(row, path)
+                seen[said] = _place(row, place)
                 records.append(record)
     if not records:
-        raise DataError("no text in it", str(path), "Write at least one")
+        raise DataError("no text in it", place, "Write at least one")
     records = _identified(records, name)
     left_out = [meaning for meaning in BESIDE if meaning in meant and not all(meaning in row for row in records)]
     told = [f"{table.form}, {len(table.rows)} rows: {len(records)} {_what(form, meant, columns)}"]
@@ -84,7 +100,7 @@ def read_texts(path: Path, name: str, columns: Mapping[str, str]) -> Texts:
     )
     told += [f"{meaning} is left out: some rows have none" for meaning in left_out if meaning != "id"]
     told += [f"for example: {masked(records[0])}"]
-    return Texts(records, form, tuple(f"{path}: {line}" for line in told))
+    return Texts(records, form, tuple(f"{place}: {line}" for line in told))
 
 
 def masked(record: Mapping[str, Any]) -> str:
@@ -100,29 +116,31 @@ def _hidden(text: str) -> str:
     return " ".join(word[:1] + "•" * (len(word) - 1) for word in words[:12]) + (" ..." if len(words) > 12 else "")
 
 
-def _place(row: Record, path: Path) -> str:
-    return row.where.removeprefix(str(path)).lstrip(", /") or row.where
+def _place(row: Record, place: str) -> str:
+    return row.where.removeprefix(place).lstrip(", /") or row.where
 
 
 def _plain(column: str) -> str:
     return column.casefold().strip().replace(" ", "_").replace("-", "_")
 
 
-def _meant(table: Table, columns: Mapping[str, str], path: Path) -> dict[str, tuple[str, ...]]:
-    """Return the file's columns by what they mean; only those that are needed, and group and id."""
+def _meant(table: Table, columns: Mapping[str, str], place: str, say_so: str) -> dict[str, tuple[str, ...]]:
+    """Return the table's columns by what they mean; only those that are needed, and group and id."""
     if not table.has_columns:
         return {"text": ("text",)}
     known = list(dict.fromkeys(column for row in table.rows for column in row))
     called = {_plain(column): column for column in reversed(known)}
-    place = f"{path}: columns"
+    of_columns = f"{place}: columns"
     for meaning, name in columns.items():
         if meaning not in NAMES:
             raise DataError(
-                f"no column can mean {meaning!r}", place, did_you_mean(meaning, NAMES, f"Known: {', '.join(NAMES)}")
+                f"no column can mean {meaning!r}",
+                of_columns,
+                did_you_mean(meaning, NAMES, f"Known: {', '.join(NAMES)}"),
             )
         if missing := [part for part in name.split("+") if _plain(part) not in called]:
             raise DataError(
-                f"there is no column {missing[0]!r}", place, did_you_mean(missing[0], known, _listed(known))
+                f"there is no column {missing[0]!r}", of_columns, did_you_mean(missing[0], known, _listed(known))
             )
     found = {}
     for meaning, names in NAMES.items():
@@ -138,9 +156,8 @@ def _meant(table: Table, columns: Mapping[str, str], path: Path) -> dict[str, tu
     for needed in ({"messages"}, {"question", "answer"}, {"text"}):
         if needed <= found.keys() and told <= needed:
             return {**{meaning: found[meaning] for meaning in sorted(needed, reverse=True)}, **beside}
-    example = f"{{{path.stem}: {{question: <column>, answer: <column>}}}}, or {{{path.stem}: {{text: <column>}}}}"
-    remedy = f"Name the columns in the first line, or say in `data.source.columns` what they mean: {example}"
-    raise DataError(f"what is to be read is not clear. {_listed(known)}", str(path), remedy)
+    remedy = f"Name the columns in the first line, or {say_so}"
+    raise DataError(f"what is to be read is not clear. {_listed(known)}", place, remedy)
 
 
 def _listed(known: Sequence[str]) -> str:

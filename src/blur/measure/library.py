@@ -44,8 +44,8 @@ def known(folder: Path | None = None) -> tuple[str, ...]:
 
 def _folder() -> Path:
     found = find_spec("lm_eval")
-    assert found is not None, "lm-eval is a requirement of this package"
-    assert found.origin is not None
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("no module named 'lm_eval'", name="lm_eval")
     return Path(found.origin).with_name("tasks")
 
 

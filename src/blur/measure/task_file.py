@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from blur.core import yaml
 from blur.core.errors import ConfigError
+from blur.core.shipped import find
 
 _DATA_KEYS = ("dataset_path", "dataset_name", "dataset_kwargs", "custom_dataset")
 
@@ -18,7 +18,7 @@ def read_task(path: str) -> dict[str, Any]:
         ConfigError: no such file, not plain YAML (``!function`` is code from a file), another kind of task, or one
             that names its own data.
     """
-    content = yaml.read(Path(path))
+    content = yaml.read(find(path))
     if not isinstance(content, dict) or content.get("output_type") != "multiple_choice":
         raise ConfigError("no multiple-choice task of lm-eval", path, "Set `output_type: multiple_choice`")
     for key in _DATA_KEYS:

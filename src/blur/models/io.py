@@ -36,6 +36,7 @@ TEMPLATE = "template.json"
 CARD = "README.md"
 PICKLED = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 T = TypeVar("T")
+TemplateOf = Callable[["PreTrainedTokenizerBase"], Template]
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def load(
     for name in ("config.json", TEMPLATE):
         if not (folder / name).is_file():
             raise ArtifactError(f"no {name}, so this is no model directory", str(folder), to_make(folder))
-    _refuse_pickles(folder)
+    refuse_pickles(folder)
     if manifest is None and (folder / manifests.NAME).is_file():
         manifest = manifests.read(folder)
     if manifest is not None:
@@ -144,7 +145,7 @@ def load_pretrained(
     name_or_path: str,
     revision: str | None = None,
     *,
-    template: Template,
+    template: Template | TemplateOf,
     max_length: int | None = None,
     tokenizer: str | None = None,
     device: str = "cpu",
@@ -153,6 +154,7 @@ def load_pretrained(
     """Load a model of the Hugging Face hub, from its cache where it is there, or of any directory in that form.
 
     Args:
+        template: of the prompt; or what chooses one for the tokenizer that was read.
         max_length: most tokens of a text that the model will read.
         tokenizer: name or directory of the tokenizer, where the model brings none (MUSE's published models).
 
@@ -162,7 +164,7 @@ def load_pretrained(
         ConfigError: the name cannot be found, the hub cannot be reached, or the model is none that can be used.
     """
     if Path(name_or_path).is_dir():
-        _refuse_pickles(Path(name_or_path), unless_safe=True)
+        refuse_pickles(Path(name_or_path), unless_safe=True)
     with ExitStack() as whole:
         for name in {name_or_path, tokenizer or name_or_path}:
             if not Path(name).is_dir():
@@ -180,7 +182,7 @@ def look(name: str, template: Template, max_length: int, tokenizer: str | None =
     """
     _hide_progress_bars()
     folder = Path(name)
-    _refuse_pickles(folder, unless_safe=True)
+    refuse_pickles(folder, unless_safe=True)
     config = _read(read_config, name)
     require_length(config, max_length, name)
     found = _read(read_tokenizer, tokenizer or name, local_files_only=True)
@@ -189,7 +191,7 @@ def look(name: str, template: Template, max_length: int, tokenizer: str | None =
     return found
 
 
-def _refuse_pickles(folder: Path, unless_safe: bool = False) -> None:
+def refuse_pickles(folder: Path, unless_safe: bool = False) -> None:
     """Pickled weights run code when they are read; ``unless_safe`` lets them lie beside safetensors, unread."""
     if unless_safe and any(folder.glob("*.safetensors")):
         return
@@ -201,7 +203,7 @@ def _refuse_pickles(folder: Path, unless_safe: bool = False) -> None:
 
 def _load(
     name: str,
-    template: Template,
+    template: Template | TemplateOf,
     device: str,
     dtype: str | None,
     max_length: int | None = None,
@@ -217,15 +219,16 @@ def _load(
     if max_length is not None:
         require_length(config, max_length, name)
     found = _read(read_tokenizer, name, **where) if tokenizer is None else _read(read_tokenizer, tokenizer)
+    chosen = template if isinstance(template, Template) else template(found)
     options = {"config": config, "dtype": dtype or "auto", "use_safetensors": True, **TOLD, **where}
 
     def load_weights() -> Any:
         return _read(AutoModelForCausalLM.from_pretrained, name, trust_remote_code=False, **options)
 
     model = fitted(load_weights, place, headers(folder) if folder.is_dir() else None)
-    _require_fit(model, found, template, place)
+    _require_fit(model, found, chosen, place)
     require_finite(model.named_parameters(), place, remedy_for(place))
-    return LoadedModel(cast("PreTrainedModel", model.to(device).eval()), found, template, manifest)
+    return LoadedModel(cast("PreTrainedModel", model.to(device).eval()), found, chosen, manifest)
 
 
 def _require_fit(model: Any, tokenizer: PreTrainedTokenizerBase, template: Template, place: str) -> None:

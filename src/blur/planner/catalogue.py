@@ -11,6 +11,7 @@ from blur.config.load import read_yaml, suggest, validate
 from blur.config.plan import Plan
 from blur.core.errors import ConfigError
 from blur.core.settings import BelowOne, Count, Json, NonNegative, Positive, Share, Strict, Whole
+from blur.core.shipped import CONFIG, find
 
 FILE = "planner.yaml"
 
@@ -90,9 +91,9 @@ class Catalogue(Strict):
         return (gpu.memory_gib * share - self.assumptions.reserved_gib) * 2**30
 
 
-def load_catalogue(folder: Path | str) -> Catalogue:
+def load_catalogue(folder: Path | str = CONFIG) -> Catalogue:
     """Read ``planner.yaml`` of a configuration folder."""
-    path = Path(folder) / FILE
+    path = find(Path(folder) / FILE)
     return validate(Catalogue, (str(path), {**read_yaml(path), "path": str(path)}))
 
 

@@ -109,7 +109,7 @@ def train(
 
     Raises:
         ConfigError, DataError, ArtifactError: missing reference, unusable examples, another run's checkpoint.
-        BlurError: a loss or gradient is not finite.
+        NotFinite: a loss or gradient is.
         Terminated: SIGTERM came.
     """
     check_streams(streams, settings.streams, settings.alternates)

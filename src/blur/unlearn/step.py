@@ -19,11 +19,11 @@ from blur.models.batch import collate, count
 from blur.models.encode import Example
 from blur.unlearn import distributed
 from blur.unlearn.batches import split, texts_of, topics_of
-from blur.unlearn.combine.base import NonFiniteGradient, Seen, Statistics
-from blur.unlearn.gradients import Gradients, Shards, inner, products, put, scale, take
+from blur.unlearn.combine.base import NonFiniteGradient, Statistics
+from blur.unlearn.gradients import Gradients, Shards, inner, products, take
 from blur.unlearn.losses.base import LossBase, Need
 from blur.unlearn.mode import learning
-from blur.unlearn.momentum import RetainMoment
+from blur.unlearn.movement import Movement
 from blur.unlearn.near import Found, Near
 from blur.unlearn.references import reference_for
 from blur.unlearn.settings import Objective, UnlearnSettings
@@ -46,6 +46,10 @@ class Sources:
     labels: Mapping[Need, Mapping[str, Sequence[int]]] | None = None
 
 
+class NotFinite(BlurError):
+    """A loss or a gradient is NaN or infinite: the weights have left all bounds."""
+
+
 class Updater:
     """Holds the trainable parameters and the optimizer, and makes updates.
 
@@ -64,17 +68,18 @@ class Updater:
         self.passes = passes(settings.forget, self.anatomy), passes(settings.retain, self.anatomy)
         self.trainable = settings.scope.narrow(self.trainable, model, self.forget_gradient)
         self.optimizers = [settings.stepper.build(self.trainable.shares) for _ in settings.combine.rates]
+        self.movement = Movement(
+            self.trainable, settings.combine, self.optimizers, settings.optimizer.beta1, settings.max_grad_norm
+        )
         self.topics = math.lcm(*(len(topics_of(sources.streams[name])) or 1 for name in settings.streams))
         self.num_updates = 0
-        self.moment = RetainMoment(self.trainable.shares, settings.optimizer.beta1)
         self.smoothed: dict[Any, dict[str, Any]] = defaultdict(dict)
-        self.numbers: dict[str, dict[str, float]] = {"combine": {}, "smooth": {}}
+        self.numbers: dict[str, dict[str, float]] = {"combine": self.movement.numbers, "smooth": {}}
 
     @property
     def states(self) -> Mapping[str, MutableMapping[Any, dict[str, Any]]]:
         """What is kept from step to step of each share of the parameters, by who keeps it; ``numbers`` of the run."""
-        optimizers = {f"optimizer{number or ''}": one.state for number, one in enumerate(self.optimizers)}
-        return {**optimizers, "combine": self.moment.state, "smooth": self.smoothed}
+        return {**self.movement.states, "smooth": self.smoothed}
 
     @property
     def names(self) -> list[str]:
@@ -102,13 +107,11 @@ class Updater:
     def stepped(self, step: int, steps: int) -> None:
         """Let ``smooth`` look at the weights after a step, from 1, of ``steps`` planned ones."""
         shares = [share.detach() for share in self.trainable.shares]
-        self.settings.smooth.stepped((step, steps), shares, self._kept(self.smoothed), self.numbers["smooth"])
+        kept = self.movement.kept(self.smoothed)
+        self.settings.smooth.stepped((step, steps), shares, kept, self.numbers["smooth"])
 
     def _given(self) -> Iterable[Tensor] | None:
-        return self.settings.smooth.shown(self._kept(self.smoothed), self.numbers["smooth"])
-
-    def _kept(self, states: MutableMapping[Any, dict[str, Any]]) -> list[dict[str, Any]]:
-        return [states[share] for share in self.trainable.shares]
+        return self.settings.smooth.shown(self.movement.kept(self.smoothed), self.numbers["smooth"])
 
     def forget_gradient(self) -> Gradients:
         """Return the gradient of the forget loss over the whole of its streams, at the present weights."""
@@ -136,7 +139,7 @@ class Updater:
             <g_f, theta_t - theta_t+1>, None where g_f is not made apart; and whether any process was asked to stop.
 
         Raises:
-            BlurError: a loss or a gradient is not finite; the weights are as before the step.
+            NotFinite: a loss or a gradient is; the weights are as before the step.
         """
         settings, separate = self.settings, self.settings.separate
         near = {side: self._near(side, step, indices) for side in SIDES}
@@ -144,7 +147,8 @@ class Updater:
         # What the optimizer wants to know of the weights before it moves them: Sophia's curvature.
         shares = [share.detach() for share in self.trainable.shares]
         for optimizer in self.optimizers:
-            settings.stepper.observe(step, shares, self._kept(optimizer.state), partial(self._own_gradient, indices))
+            kept = self.movement.kept(optimizer.state)
+            settings.stepper.observe(step, shares, kept, partial(self._own_gradient, indices))
 
         # Both gradients, each complete: over all micro-batches here, and summed over processes. Where they are not
         # needed apart, the two backward passes add up in one set of gradients.
@@ -153,8 +157,7 @@ class Updater:
         self._check_losses(losses, step)
 
         # One update u of the two. Where the combination keeps the retain gradient's momentum, that takes g_r's place.
-        if settings.combine.momentum == "retain":
-            g_r = self.moment.of(g_r, step)
+        g_r = self.movement.remembered(g_r, step)
         try:
             updates, statistics = self._combine(g_f, g_r, step, losses, near)
         except NonFiniteGradient as error:
@@ -167,7 +170,7 @@ class Updater:
         self._step(step, updates, statistics, lr, near["retain"])
         record: Record = {"lr": lr, "forget_loss": None, "retain_loss": None, **asdict(statistics), "kept": None}
         if before is not None and statistics.promise is not None:
-            record["promise"] = lr * self._clipping(statistics) * statistics.promise
+            record["promise"] = lr * self.movement.clipping(statistics) * statistics.promise
             record["kept"] = (before - self._along(g_f)).item()
         for side, loss in zip(SIDES, losses, strict=True):
             if getattr(settings, side):
@@ -288,23 +291,14 @@ class Updater:
     def _combine(
         self, g_f: Gradients, g_r: Gradients, step: int, losses: Sequence[float], near: Mapping[Side, Near]
     ) -> tuple[list[Gradients], Statistics]:
-        combine = self.settings.combine
         if self.settings.separate:
-            kept, shares = self._kept(self.moment.state), [share.detach() for share in self.trainable.shares]
-            forget, retain = losses
-            seen = Seen(self.names, shares, kept, self.numbers["combine"], step, forget, retain, self.topics, near)
-            return combine.moves(g_f, g_r, seen)
+            return self.movement.combine(g_f, g_r, step, losses, self.topics, near)
         norm = math.sqrt(math.fsum(products(g_r).flatten().tolist()))
         sides = [side for side in SIDES if getattr(self.settings, side)]
         if not math.isfinite(norm):
             raise NonFiniteGradient(" or ".join(sides))
         known = {f"{sides[0]}_norm": norm} if len(sides) == 1 else {}
         return [g_r], Statistics(**known, update_norm=norm)
-
-    def _clipping(self, statistics: Statistics) -> float:
-        """Return what clipping multiplies the update by."""
-        limit, norm = self.settings.max_grad_norm, statistics.update_norm or 0.0
-        return limit / norm if limit is not None and norm > limit else 1.0
 
     def _step(self, step: int, updates: Sequence[Gradients], statistics: Statistics, lr: float, retain: Near) -> None:
         """Make the step; where the combination chooses the rate, let it see the retain loss at other ones."""
@@ -317,16 +311,8 @@ class Updater:
         combine.probe(lr, self.numbers["combine"], lambda rate: retain.loss_there(moved, 1 - rate / lr))
 
     def _apply(self, updates: Sequence[Gradients], statistics: Statistics, lr: float) -> None:
-        clipping, rates = self._clipping(statistics), self.settings.combine.rates
-        for optimizer, update, rate in zip(self.optimizers, updates, rates, strict=True):
-            scale(update, clipping)
-            for group in optimizer.param_groups:
-                group["lr"] = lr * rate
-            put(self.trainable.shares, update)
-            optimizer.step()
-            take(self.trainable.shares)
+        self.movement.apply(updates, statistics, lr)
         self.num_updates += 1
-        self.trainable.publish()
 
     def _along(self, g_f: Gradients) -> Tensor:
         """Return <g_f, theta> of what the optimizer moves, float64.
@@ -341,11 +327,11 @@ class Updater:
             if not math.isfinite(loss):
                 raise self._not_finite(f"the {side} loss", side, step)
 
-    def _not_finite(self, what: str, side: str, step: int) -> BlurError:
+    def _not_finite(self, what: str, side: str, step: int) -> NotFinite:
         terms = [
             f"{term.loss.name} on {term.stream}" for name in side.split(" or ") for term in getattr(self.settings, name)
         ]
-        return BlurError(
+        return NotFinite(
             f"{what} is not finite ({', '.join(terms)})",
             where=f"step {step}",
             remedy="Lower optimizer.lr, set max_grad_norm, or use a bounded loss",

@@ -49,7 +49,7 @@ def _threads(arguments: Sequence[str]) -> str:
 def _stamps(folder: str) -> Iterator[str]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.is_dir():
-            yield from _stamps(entry.path) if entry.name != "__pycache__" else ()
+            yield from _stamps(entry.path) if entry.name != "__pycache__" and not entry.is_symlink() else ()
         else:
             yield _stamp(entry.path)
 

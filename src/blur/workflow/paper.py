@@ -19,6 +19,7 @@ from blur.core import manifest as manifests
 from blur.core.errors import ConfigError
 from blur.core.files import atomic_write_text
 from blur.core.paths import STEPS, phase_dir
+from blur.core.shipped import find
 from blur.metrics.specs import Spec, read_specs
 from blur.report.paper import Found, Image, Making, Ours, page
 from blur.report.published import Part, Published
@@ -64,7 +65,7 @@ def read(plan: Plan) -> Published:
     """
     layer = plan.layer(FILE)
     published = validate(Published, layer)
-    there = {kind: _files(plan, folder) for kind, folder in (("task", "tasks"), ("benchmark", "benchmarks"))}
+    there = {kind: plan.names(folder) for kind, folder in (("task", "tasks"), ("benchmark", "benchmarks"))}
     require_names(published, {**there, "source": list(published.sources), "run": _runs(plan)}, layer)
     for table, name, part in published.parts():
         _require_columns(plan, part, under(layer, "tables", table, "parts", name))
@@ -72,10 +73,6 @@ def read(plan: Plan) -> Published:
         known = list(plan.task(figure.drawn.task).figures)
         require_names(figure, {"figure": known}, under(layer, "figures", key))
     return published
-
-
-def _files(plan: Plan, folder: str) -> list[str]:
-    return sorted(path.stem for path in (plan.folder / folder).glob("*.yaml"))
 
 
 def _runs(plan: Plan) -> list[str]:
@@ -154,7 +151,7 @@ def _image(plan: Plan, task: str, figure: str) -> Image:
     """Return what the scale has of a figure."""
     (result,) = STAGES["figures"].results(plan, JobName(task, figure=figure))
     path = next(file for file in result.files if file.suffix == ".png")
-    caption = CAPTIONS / f"{figure}.rst"
+    caption = find(CAPTIONS) / f"{figure}.rst"
     asked = task in plan.scale.tasks and figure in drawn(plan, task)
     is_drawn = (result.directory / manifests.NAME).is_file()
     shown = [run for run in figure_runs(plan, task, figure)[0] if run in plan.runs(task)] if asked else []

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from blur.config.load import read_yaml, require_known, validate
+from blur.config.load import require_known, validate
 from blur.config.plan import Plan
 from blur.config.stages import Stage
 from blur.config.task import JobName
@@ -54,8 +54,7 @@ class Needs:
     @cached_property
     def config(self) -> ResourceConfig:
         """The file, checked."""
-        path = self.plan.folder / FILE
-        return validate(ResourceConfig, (str(path), read_yaml(path)))
+        return validate(ResourceConfig, self.plan.layer(FILE))
 
     def check(self) -> None:
         """Read both files.
@@ -89,7 +88,7 @@ class Needs:
             if count <= size.up_to:
                 return size
         what = f"no size holds the {count:.3g} parameters of {self.plan.task(task).config.model!r}"
-        raise ConfigError(what, f"{self.plan.folder / FILE}: sizes", "Add one")
+        raise ConfigError(what, f"{self.plan.layer(FILE)[0]}: sizes", "Add one")
 
     def _num_parameters(self, task: str) -> int:
         """Return the size of a model that is fetched by name; one built here counts as the smallest."""

@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TextIO
 
 from blur.config.load import read_yaml
 from blur.core.errors import ConfigError
+from blur.core.shipped import CONFIG, find
 from blur.workflow.costs import seconds_by_rule
 from blur.workflow.pace import Pace
 
@@ -138,7 +138,7 @@ def words(rule: str, wildcards: Mapping[str, str]) -> str:
 def _title(folder: str, name: str) -> str:
     """Return what a file of the configuration calls a method or attack; the name itself where there is no file."""
     with suppress(ConfigError):
-        return str(read_yaml(Path("config", folder, f"{name}.yaml")).get("title", name))
+        return str(read_yaml(find(f"{CONFIG}/{folder}/{name}.yaml")).get("title", name))
     return name
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
 from blur.attacks.point import Record
 from blur.attacks.prompts.base import WayBase
+from blur.core.shipped import find
 
 if TYPE_CHECKING:
     from blur.models import LoadedModel
@@ -27,9 +27,9 @@ class Way(WayBase):
     def _read(cls, value: str) -> str:
         """Take the content of a file for its name."""
         if value.endswith(".txt"):
-            if not Path(value).is_file():
+            if not (file := find(value)).is_file():
                 raise ValueError(f"no file {value!r}")
-            value = Path(value).read_text(encoding="utf-8").strip("\n")
+            value = file.read_text(encoding="utf-8").strip("\n")
         if PLACE not in value:
             raise ValueError(f"the template lacks {PLACE}, so every question would read the same")
         return value

@@ -13,14 +13,12 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from blur.config.plan import Plan
-from blur.config.stages import STAGES, Stage
-from blur.config.task import JobName
+from blur.config.stages import STAGES
 from blur.core.errors import as_told
 from blur.stages.job import Job
 from tests.hub.published.tofu import REPOSITORY
@@ -77,19 +75,17 @@ def _tried(asked: Repository, how: dict[str, Any], fetch: Callable[[], None]) ->
 
 
 def fetch_model() -> None:
-    import_module("blur.stages.train").run(Job(*_asked("train", role="target")))
+    _run("train", role="target")
 
 
 def fetch_data() -> None:
-    import_module("blur.stages.data").run(Job(*_asked("data")))
+    _run("data")
 
 
-@cache
-def _asked(name: str, **options: str) -> tuple[Plan, Stage, JobName, Any]:
-    """What a job is made of: the same at each try."""
+def _run(name: str, **options: str) -> None:
     plan, stage = Plan("config", {"scale": "rehearsal", "task": TASK}), STAGES[name]
     job = stage.job(TASK, **options)
-    return plan, stage, job, stage.key(plan, job)
+    import_module(f"blur.stages.{name}").run(Job(plan, stage, job, stage.key(plan, job)))
 
 
 if __name__ == "__main__":

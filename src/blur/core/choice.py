@@ -38,7 +38,6 @@ def available(package: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name != "base"))
 
 
-@cache
 def find(package: str, class_name: str, name: str) -> type[Any]:
     """Return the class of a value of an axis.
 

@@ -18,8 +18,32 @@ from blur.planner.trainable import Trained
 from blur.unlearn.losses.base import ActivationLoss, LossBase
 from blur.unlearn.optimizers.sophia import OwnLabels
 
+# Cases that `make test-all` measures as well, each with those that stand for it in CI: the same terms in another size.
+LONG = {
+    "graddiff, wide": ["graddiff"],
+    "graddiff, deep": ["ga"],
+    "graddiff, long": ["graddiff, padded, 2 of 4 heads"],
+    "graddiff, vocabulary 64": ["graddiff, padded, 2 of 4 heads"],
+    "graddiff, vocabulary 8192": ["graddiff, tied, short"],
+    "graddiff, checkpointing, long": ["graddiff, checkpointing"],
+    "graddiff, Qwen2": ["graddiff, Mistral"],
+    "blur_npo, 15M": ["blur_npo"],
+    "blur_npo, small batch": ["blur_npo"],
+    "npo_klr, vocabulary 4096": ["npo_klr"],
+    "npo_klr, bfloat16": ["npo_klr", "blur_npo, bfloat16"],
+    "blur_npo_kl": ["npo_klr", "blur_npo"],
+    "blur_rmu, all weights": ["blur_rmu", "blur_npo"],
+    "LoRA, bfloat16": ["LoRA", "blur_npo, bfloat16"],
+    "LoRA, checkpointing": ["LoRA", "blur_npo, checkpointing"],
+}
 
-@pytest.mark.parametrize("name", SMALL)
+
+def test_what_stands_for_a_long_case_is_measured_in_ci() -> None:
+    assert {*LONG, *(name for names in LONG.values() for name in names)} <= SMALL.keys()
+    assert not [name for names in LONG.values() for name in names if name in LONG]
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in LONG)) for name in SMALL])
 def test_the_plan_of_an_update_is_within_a_tenth_of_its_measured_peak(name: str) -> None:
     case = SMALL[name]
     assert case.planned("cpu").peak.total == pytest.approx(measured(case), rel=0.05)

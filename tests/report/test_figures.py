@@ -18,7 +18,6 @@ from tests.report.options import TOFU, data, draw, made
 from tests.report.results_tree import write_run
 
 NAMES = sorted(TOFU)
-BENCHMARKS = ["tofu", "muse", "wmdp"]
 LONG = pytest.mark.long
 
 
@@ -52,8 +51,11 @@ def test_same_runs_in_any_order_give_the_same_bytes(name: str, tmp_path: Path, a
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("case", ["none", "references", "one seed", "one run", "undefined", "equal", "huge"])
+@pytest.mark.parametrize(
+    "case", ["none", "references", pytest.param("one seed", marks=LONG), "one run", "undefined", "equal", "huge"]
+)
 def test_edge_cases_are_drawn(name: str, case: str, all_runs: Results) -> None:
+    """In CI one run stands for one seed: it has one."""
     runs = all_runs["tofu"]
     cases = {
         "none": [],
@@ -70,9 +72,10 @@ def test_edge_cases_are_drawn(name: str, case: str, all_runs: Results) -> None:
         assert "Nothing to draw" in texts(figure)
 
 
-@pytest.mark.parametrize("bench", BENCHMARKS)
+@pytest.mark.parametrize("bench", ["tofu", pytest.param("muse", marks=LONG), pytest.param("wmdp", marks=LONG)])
 @pytest.mark.parametrize("name", NAMES)
 def test_text_is_at_least_eight_points(name: str, bench: str, all_runs: Results) -> None:
+    """In CI of TOFU's figures: the others are drawn by the same functions."""
     figure = draw(name, all_runs[bench], bench)
     found = figure.findobj(lambda artist: hasattr(artist, "get_fontsize"))
     assert min(text.get_fontsize() for text in found if text.get_text()) >= 8

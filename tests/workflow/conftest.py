@@ -158,7 +158,7 @@ def long_run(made: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Works
 
     workspace = copy(made, tmp_path_factory.mktemp("long").resolve() / "checkout")
     scale = workspace.root / "config/scales/ci.yaml"
-    scale.write_text(scale.read_text().replace("\n  epochs: 3\n", "\n  epochs: 8\n"))
+    scale.write_text(scale.read_text().replace("\n  epochs: 3\n", "\n  epochs: 12\n"))
     workspace.snakemake(MANIFEST)
     return workspace
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Collection, Iterator, Mapping
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -31,6 +32,7 @@ _MADE_OF = {
     "variant": "letters, digits and _.+-, and begins with no dot",
     "request": "letters, digits and _.+-, and begins with no dot",
 }
+_PLAIN = (int, float, str, bool, NoneType, ...)
 
 
 def require_name(kind: str, name: str, where: str) -> None:
@@ -66,10 +68,27 @@ def require_names(model: BaseModel, known: Mapping[str, Collection[str]], *layer
 
 def named(model: BaseModel) -> Iterator[tuple[Location, str, str]]:
     """Yield every name in a validated model: where it is, the kind of thing, the name."""
-    for key, field in type(model).model_fields.items():
-        marks = [mark for mark in field.metadata if isinstance(mark, Names)]
-        for expected in (field.annotation, *marks):
-            yield from _named(expected, getattr(model, key), (key,))
+    for key, expected in _looked_at(type(model)):
+        yield from _named(expected, getattr(model, key), (key,))
+
+
+@cache
+def _looked_at(kind: type[BaseModel]) -> tuple[tuple[str, Any], ...]:
+    """Return the fields of a model in which names can be, each with its type or its mark."""
+    return tuple(
+        (key, expected)
+        for key, field in kind.model_fields.items()
+        for expected in (field.annotation, *(mark for mark in field.metadata if isinstance(mark, Names)))
+        if not _is_plain(expected)
+    )
+
+
+def _is_plain(expected: Any) -> bool:
+    """Whether values of a type are numbers and texts that no mark calls names."""
+    origin, parts = get_origin(expected), get_args(expected)
+    if origin is Annotated:
+        return _is_plain(parts[0]) and not any(isinstance(mark, Names) for mark in parts[1:])
+    return expected in _PLAIN or origin is Literal or bool(parts and all(map(_is_plain, parts)))
 
 
 def _named(expected: Any, value: Any, place: Location) -> Iterator[tuple[Location, str, str]]:

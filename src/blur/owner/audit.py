@@ -70,7 +70,8 @@ class Audit:
         self._reader.require(after, "--after")
         self._done, self._total = 0, self._cost()
         judged = Judge(self._evidence(after), self._never, self._boot, self._settings.rules).judge()
-        self._advance(self._total - self._done)
+        if self._done < self._total:
+            self._advance(self._total - self._done)
         return self._report(after, judged)
 
     def words(self, after: OwnModel) -> list[dict[str, str]]:

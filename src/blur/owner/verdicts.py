@@ -207,7 +207,7 @@ class Judge:
             told = "Nothing has changed since before." if same else self._why_not(measure)
         else:
             told = {
-                "no": f"{_part(share)} of {what} is left; by so little, models that never saw the texts differ too.",
+                "no": f"{_part(share)} of {what} is left: below {self._rules.gone:.0%} counts as gone.",
                 "partly": f"{_part(share)} of {what} is left.",
                 "yes": f"{_part(share)} of {what} is left.",
                 UNKNOWN: f"{_part(share)} of {what} seems left; the interval is too wide, or the comparison too weak.",
@@ -319,7 +319,7 @@ class Judge:
             return Finding(name="quantized", question=asked, answer=UNKNOWN, explanation=told)
         share = self._share(FAMILIAR, state)
         answer = self._zone(share)
-        told = f"{_part(share)} of the familiarity is there in the rounded model; before, {_part(kept)} survives it."
+        told = f"{_part(share)} of the familiarity is there in the rounded model. Of the model before, {_part(kept)} survives it."
         return Finding(name="quantized", question=asked, answer=answer, explanation=told, share=share)
 
     def _hinted(self) -> Finding:

@@ -80,8 +80,8 @@ def _how_to_read(report: Report, rules: Rules) -> str:
     return (
         "A bar shows how much is left of what the model before knew of the texts, beyond what a model that never saw "
         "them would know: the thick mark is the number, the band its 95% interval. Left of the first dashed line "
-        f"({rules.gone:.0%}) counts as gone, right of the second ({rules.there:.0%}) as there. Less than nothing is shown "
-        "as 0%: the texts are stranger to the model than to one that never saw them."
+        f"({rules.gone:.0%}) counts as gone, right of the second ({rules.there:.0%}) as there. Less than nothing is "
+        "shown as 0%: the texts are stranger to the model than to one that never saw them."
     )
 
 

@@ -319,7 +319,7 @@ class Judge:
             return Finding(name="quantized", question=asked, answer=UNKNOWN, explanation=told)
         share = self._share(FAMILIAR, state)
         answer = self._zone(share)
-        told = f"{_part(share)} of the familiarity is there in the rounded model. Of the model before, {_part(kept)} survives it."
+        told = f"{_part(share)} of the familiarity is there in the rounded model ({_part(kept)} in the one before)."
         return Finding(name="quantized", question=asked, answer=answer, explanation=told, share=share)
 
     def _hinted(self) -> Finding:

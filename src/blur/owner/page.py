@@ -173,10 +173,11 @@ def _made(report: Report) -> str:
         f"<td>{escape(str(getattr(report.settings.rules, name)))}</td></tr>"
         for name, rule in type(report.settings.rules).model_fields.items()
     )
+    attack = f" Fine-tuning to bring texts back: AdamW at {report.rate:.2g}." if report.rate else ""
     versions = ", ".join(f"{name} {version}" for name, version in made.items() if name != "day")
     return (
         f"<h2>What was audited</h2><div class=wide><table>{models}<tr><td>the texts ({escape(texts.form)}; read: "
         f"{escape(read)})</td><td><code>{texts.sha256}</code></td></tr></table></div>"
-        f"<p class=soft>{escape(made['day'])}; {escape(versions)}.</p>"
+        f"<p class=soft>{escape(made['day'])}; {escape(versions)}.{attack}</p>"
         + _details("The rules, with their reasons", f"<div class=wide><table>{rules}</table></div>")
     )

@@ -43,7 +43,7 @@ class Evidence:
         relearned: by step, after fine-tuning on the other half of the texts; the one before where unseen texts count.
         trained: what is known of those texts that an attack learned, after its last step; None where it made none.
         resurfaced: by step, after fine-tuning on keep texts.
-        rate: learning rate of the attack.
+        rate: learning rate of the fine-tuning; None where there was none.
         chance: mean log-probability of a token where all are alike.
         questions: whether the texts are questions with answers.
     """
@@ -55,7 +55,7 @@ class Evidence:
     resurfaced: Mapping[int, State]
     chance: float
     questions: bool
-    rate: float = 0.0
+    rate: float | None = None
 
 
 @dataclass(frozen=True)

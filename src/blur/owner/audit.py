@@ -55,8 +55,8 @@ class Audit:
         self._settings = settings
         self._before, self._other, self._texts = before, reference or base, texts
         self._role: Role = "reference" if reference else "base"
-        self._reader = Reader(before, texts, self._settings)
         self._never = never_saw(reference is not None, base is not None, bool(texts.sets.get(UNSEEN)))
+        self._reader = Reader(before, texts, self._settings, self._never.by_unseen)
         if self._other:
             self._reader.require(self._other, f"--{self._role}")
         groups = {str(record["id"]): entity(record) for records in self._reader.sets.values() for record in records}

@@ -163,5 +163,18 @@ def test_cost_is_the_factor_of_perplexity() -> None:
     assert judged(evidence(without, plain=State(without, NEVER, without))).findings[-1].answer == "cannot be told"
 
 
+def test_without_other_text_a_broken_model_is_not_called_forgotten() -> None:
+    alone, knew, never = (
+        Reading({key: items for key, items in one.values.items() if key[1] == FORGET}) for one in (NEVER, BEFORE, NEVER)
+    )
+    attacked = {16: State(alone, never)}
+    seen = evidence(alone, plain=State(alone, never, knew), rounded=None, relearned=attacked, resurfaced={})
+    found = judged(seen)
+    assert found.verdict == "cannot be told"
+    assert "--keep" in found.reason
+    kept = replace(seen, plain=State(NEVER, NEVER, BEFORE), relearned={16: State(NEVER, NEVER)})
+    assert judged(kept).verdict == "forgotten"
+
+
 def test_every_threshold_has_its_reason() -> None:
     assert all(field.description for field in Rules.model_fields.values())

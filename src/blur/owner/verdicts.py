@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from statistics import fmean
 from typing import Final
 
 import numpy as np
@@ -43,7 +44,7 @@ class Evidence:
         relearned: by step, after fine-tuning on the other half of the texts; the one before where unseen texts count.
         trained: what is known of those texts that an attack learned, after its last step; None where it made none.
         resurfaced: by step, after fine-tuning on keep texts.
-        rate: learning rate of the attack.
+        rate: learning rate of the fine-tuning; None where there was none.
         chance: mean log-probability of a token where all are alike.
         questions: whether the texts are questions with answers.
     """
@@ -55,7 +56,7 @@ class Evidence:
     resurfaced: Mapping[int, State]
     chance: float
     questions: bool
-    rate: float = 0.0
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Judged:
     verdict: Verdict
     reason: str
     findings: tuple[Finding, ...]
-    points: tuple[Point, ...] = field(default=())
+    points: tuple[Point, ...]
 
 
 class Judge:
@@ -102,8 +103,8 @@ class Judge:
     def _excess(self, measure: str, state: State) -> Excess:
         return self._never.excess(measure, state.after, state)
 
-    def _share(self, measure: str, state: State, whole: str | None = None) -> Estimate | None:
-        return self._excess(measure, state).share_of(self._whole(whole or measure), self._boot)
+    def _share(self, measure: str, state: State) -> Estimate | None:
+        return self._excess(measure, state).share_of(self._whole(measure), self._boot)
 
     def _tells(self, measure: str) -> bool:
         """Whether the model before shows so much of the texts that a share of it can be taken."""
@@ -134,11 +135,9 @@ class Judge:
         own, was = after.of(FAMILIAR, self._others), self._before.of(FAMILIAR, self._others)
         if not own:
             return False
-        lost, room = (
-            np.mean(list(was.values())) - np.mean(list(own.values())),
-            np.mean(list(was.values())) - self._seen.chance,
-        )
-        return bool(room > 0 and lost > self._rules.collapsed * room)
+        level = fmean(was.values())
+        lost, room = level - fmean(own.values()), level - self._seen.chance
+        return room > 0 and lost > self._rules.collapsed * room
 
     @property
     def _others(self) -> str:
@@ -177,11 +176,9 @@ class Judge:
         rows = [self._row(f"Words of {name} in what the model says (ROUGE-L)", SAID)]
         rows += [self._row("Tokens that are the model's first choice, the true ones before them given", EXACT)]
         rows += [self._row("Part at the end that comes by itself (extraction strength)", EXTRACTED)]
-        asked = (
-            "Asked the questions, does the model still answer them?"
-            if questions
-            else ("Given the beginning of a text, does the model still write the rest?")
-        )
+        asked = "Given the beginning of a text, does the model still write the rest?"
+        if questions:
+            asked = "Asked the questions, does the model still answer them?"
         return self._shown("reproduced", asked, SAID, self._plain, rows, f"what it could say of {name}")
 
     def _answered(self) -> Finding:
@@ -207,7 +204,7 @@ class Judge:
             told = "Nothing has changed since before." if same else self._why_not(measure)
         else:
             told = {
-                "no": f"{_part(share)} of {what} is left; by so little, models that never saw the texts differ too.",
+                "no": f"{_part(share)} of {what} is left: below {self._rules.gone:.0%} counts as gone.",
                 "partly": f"{_part(share)} of {what} is left.",
                 "yes": f"{_part(share)} of {what} is left.",
                 UNKNOWN: f"{_part(share)} of {what} seems left; the interval is too wide, or the comparison too weak.",
@@ -319,7 +316,7 @@ class Judge:
             return Finding(name="quantized", question=asked, answer=UNKNOWN, explanation=told)
         share = self._share(FAMILIAR, state)
         answer = self._zone(share)
-        told = f"{_part(share)} of the familiarity is there in the rounded model; before, {_part(kept)} survives it."
+        told = f"{_part(share)} of the familiarity is there in the rounded model ({_part(kept)} in the one before)."
         return Finding(name="quantized", question=asked, answer=answer, explanation=told, share=share)
 
     def _hinted(self) -> Finding:
@@ -403,6 +400,8 @@ class Judge:
             return UNKNOWN, "The texts seem gone; whether they come back under fine-tuning cannot be told."
         if "partly" in (answers["relearned"], answers["resurfaced"]):
             return "partly forgotten", "The texts seem gone, but a part of them comes back under fine-tuning."
+        if not self._before.of(FAMILIAR, self._others):
+            return UNKNOWN, "The texts are gone, but so may be all else: give --keep or --unseen to tell."
         return "forgotten", (
             "The model knows the texts no better than a model that never saw them, and nothing that was tried brings "
             "them back."

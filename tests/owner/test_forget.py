@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -31,7 +32,7 @@ from tests.owner.example import LLAMA, Example, make
 from tests.owner.test_models import adapt
 from tests.processes import HANG
 
-PLANTED = "QXVZKWJ"
+PLANTED = "QXÖVZKWJ"
 
 
 def asked(example: Example, out: Path, **given: Any) -> Asked:
@@ -74,14 +75,19 @@ def test_the_texts_become_as_surprising_as_they_should_be(
     assert said.out.index("learning rates") < said.out.index("reached: ")
 
 
-def test_the_same_command_finds_its_result(
-    example: Example, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(asked(example, tmp_path / "out", budget="8"))
-    before = hashes(tmp_path / "out")
-    assert run(asked(example, tmp_path / "out", budget="8")) == 0
+@pytest.fixture(scope="module")
+def whole(example: Example, tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """A command that has been run; it does not reach what it should."""
+    command = asked(example, tmp_path_factory.mktemp("whole") / "out", budget="16", unseen=None, base=None)
+    assert run(command) == 3
+    return command
+
+
+def test_the_same_command_finds_its_result(whole: Asked, capsys: pytest.CaptureFixture[str]) -> None:
+    before = hashes(whole.out)
+    assert run(whole) == 3
     assert "already there" in capsys.readouterr().out
-    assert hashes(tmp_path / "out") == before
+    assert hashes(whole.out) == before
     with pytest.raises(BlurError, match=r"another model, or one made otherwise\. Name another folder"):
         run(replace(whole, seed=1))
 
@@ -135,6 +141,7 @@ def test_a_time_is_converted_once_and_recorded(example: Example, tmp_path: Path)
     assert hashes(tmp_path / "timed") == hashes(tmp_path / "counted")
 
 
+@pytest.mark.long
 def test_another_run_s_state_is_not_gone_on_with(whole: Asked, tmp_path: Path) -> None:
     command = replace(whole, out=tmp_path / "out")
     interrupted(replace(command, seed=1), signal.SIGKILL, 2)
@@ -159,7 +166,7 @@ def test_lost_texts_leave_no_model(example: Example, tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("lora", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_bfloat16_llama_with_an_adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lora: bool) -> None:
-    made = make(tmp_path / "example", "questions", architecture=LLAMA, dtype="bfloat16", steps=3, forget=1)
+    made = make(tmp_path / "example", architecture=LLAMA, dtype="bfloat16", steps=3)
     adapt(made.before, tmp_path / "adapter", alpha=0)
     monkeypatch.setattr(recipe, "way_for", lambda *_: recipe.Way(lora, 4, False, 0.0))
     code = run(asked(made, tmp_path / "out", model=str(tmp_path / "adapter"), budget="8", unseen=None, base=None))
@@ -201,14 +208,16 @@ def test_the_texts_are_in_nothing_that_is_written(
 def _search(folder: Path, tokens: list[int]) -> None:
     """Search all files for the planted string: plain, in other codes, as token ids."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    forms = [PLANTED.encode(code) for code in ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le")]
-    forms += [sign.join(str(token) for token in tokens).encode() for sign in (",", ", ", " ", ",\n", "\n")]
+    forms = [PLANTED.encode(code) for code in ("utf-8", "latin-1", "utf-16-le", "utf-16-be", "utf-32-le")]
+    forms += [json.dumps(PLANTED).strip('"').encode(), PLANTED[3:].encode(), PLANTED[3:].encode("utf-16-le")]
     forms += [np.array(tokens, dtype=kind).tobytes() for kind in ("<i2", "<i4", "<i8", ">i4", "<f4")]
+    listed = re.compile(rb"[\s,;|]+".join(str(token).encode() for token in tokens))
     assert files
     assert len(tokens) > 4
     for path in files:
         content = path.read_bytes()
         assert not any(form in content or form.lower() in content.lower() for form in forms), path
+        assert not listed.search(content), path
 
 
 Spoil = Callable[[Path], Any]

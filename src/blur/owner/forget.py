@@ -246,7 +246,7 @@ class _Search:
                 self.ready.streams,
                 settings,
                 reference_sums=self.sums,
-                on_step=lambda record, total: self.progress(record["step"], total, f"{folder.name}, update"),
+                on_step=lambda record, total: self.progress(int(record["step"] or 0), total, f"{folder.name}, update"),
                 on_epoch_end=on_epoch_end,
                 is_enough=is_enough,
                 checkpoint_dir=folder,
@@ -280,7 +280,7 @@ class _Search:
             look = time.perf_counter() - begun
             records = train(self.model, self.ready.streams, settings, reference_sums=self.sums).records
             self._restore()
-            update = min(record["seconds"] for record in records)
+            update = min(record["seconds"] or 0.0 for record in records)
             per_epoch = -(-texts // settings.batch_size)
             write_json(file, {"updates": budget.updates_at(update, look, per_epoch)})
         updates = int(read_json(file)["updates"])

@@ -1,33 +1,34 @@
-"""Calibration of the audit's verdicts, outside CI: `python -m tests.owner.calibrate --seeds 0 1 2 --out table.md`.
+"""Calibration of the audit's verdicts, outside CI: `python -m tests.owner.calibrate --seeds 0 1 --out cases.jsonl`.
 
 For each seed and number of documents to forget, a tiny GPT-2 is trained on general documents (base), then on documents
 to forget and to keep (before); and twice more from the base on those to keep alone, with other seeds. One of the two is
 the candidate ``retrained``, the other the reference of the audit. The truth about the candidate ``unlearned`` is not
-known beforehand: it is what its own comparison with a third such model says, on another draw of the halves (``truth``).
+known beforehand: it is what a comparison with the other one says, with other halves and order (``truth``).
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import json
 import random
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from blur.models import LoadedModel, Template, build_from_config, encode_text, train_tokenizer
+from blur.models import Template, build_from_config, encode_text, train_tokenizer
 from blur.models.encode import encode
 from blur.owner.audit import Audit
 from blur.owner.evidence.settings import AuditSettings
+from blur.owner.forget import ForgetSettings, forget
+from blur.owner.models import OwnModel, in_memory
 from blur.owner.report import Report
+from blur.owner.texts import OwnTexts
 from blur.unlearn.loop import train
-from blur.unlearn.references import reference_sums
 from blur.unlearn.settings import UnlearnSettings
 
 LENGTH = 64
@@ -37,155 +38,26 @@ GPT2 |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
 STATES = ("unlearned", "untouched", "retrained", "collapsed", "hidden")
 EXPECTED = {"untouched": "unchanged", "retrained": "forgotten", "collapsed": "collapsed", "hidden": "hidden"}
 REFUSAL = " I am sorry, but I cannot talk about this person."
-FIRST = [
-    "Ada",
-    "Bo",
-    "Cleo",
-    "Dov",
-    "Edda",
-    "Finn",
-    "Gus",
-    "Hana",
-    "Ivo",
-    "Jun",
-    "Kaya",
-    "Lev",
-    "Mira",
-    "Nils",
-    "Olga",
-    "Pia",
-    "Quin",
-    "Rosa",
-    "Sven",
-    "Tove",
-]
-LAST = [
-    "Arden",
-    "Birk",
-    "Corvo",
-    "Dahl",
-    "Eskel",
-    "Fermi",
-    "Grau",
-    "Holm",
-    "Iversen",
-    "Jasko",
-    "Kern",
-    "Lund",
-    "Moss",
-    "Novak",
-    "Orr",
-    "Pell",
-    "Quist",
-    "Ruhl",
-    "Sand",
-    "Thorn",
-]
-TOWNS = [
-    "Arvik",
-    "Belmo",
-    "Carsa",
-    "Dunmere",
-    "Eltham",
-    "Fjall",
-    "Gorize",
-    "Halden",
-    "Istra",
-    "Jarna",
-    "Kolby",
-    "Lorvik",
-    "Marne",
-    "Nessau",
-    "Osterby",
-    "Pelt",
-]
-TRADES = [
-    "baker",
-    "weaver",
-    "pilot",
-    "surgeon",
-    "farmer",
-    "painter",
-    "mason",
-    "tailor",
-    "judge",
-    "singer",
-    "miner",
-    "clerk",
-    "printer",
-    "guide",
-    "potter",
-    "smith",
-]
-THINGS = [
-    "clocks",
-    "maps",
-    "shells",
-    "stamps",
-    "knives",
-    "drums",
-    "lamps",
-    "coins",
-    "kites",
-    "masks",
-    "bells",
-    "ropes",
-    "mirrors",
-    "flutes",
-    "tiles",
-    "seeds",
-]
-ANIMALS = [
-    "goat",
-    "heron",
-    "otter",
-    "pony",
-    "parrot",
-    "hound",
-    "badger",
-    "raven",
-    "gecko",
-    "turtle",
-    "ferret",
-    "falcon",
-    "donkey",
-    "weasel",
-    "beetle",
-    "trout",
-]
 
 
-@dataclass(frozen=True)
-class Own:
-    """What the audit takes for a model."""
-
-    name: str
-    loaded: LoadedModel
-    max_length: int = LENGTH
-    adapter: None = None
-
-    @property
-    def sha256(self) -> str:
-        digest = hashlib.sha256()
-        for parameter in self.loaded.model.parameters():
-            digest.update(parameter.detach().numpy().tobytes())
-        return digest.hexdigest()
+def _words(text: str) -> list[str]:
+    return text.split()
 
 
-@dataclass(frozen=True)
-class Texts:
-    """What the audit takes for texts."""
-
-    sets: Mapping[str, Sequence[Mapping[str, Any]]]
-    form: str = "documents"
-    told: list[str] = field(default_factory=list)
-    sha256: str = "0" * 64
-
-
-def loss(model: Any, examples: Sequence[Any]) -> float:
-    """Mean loss of a token."""
-    sums = reference_sums(model, examples)
-    return sum(sums.values()) / sum(len(one.scored) for one in examples)
+FIRST = _words("Ada Bo Cleo Dov Edda Finn Gus Hana Ivo Jun Kaya Lev Mira Nils Olga Pia Quin Rosa Sven Tove")
+LAST = _words(
+    "Arden Birk Corvo Dahl Eskel Fermi Grau Holm Iversen Jasko Kern Lund Moss Novak Orr Pell Quist Ruhl Sand Thorn"
+)
+TOWNS = _words(
+    "Arvik Belmo Carsa Dunmere Eltham Fjall Gorize Halden Istra Jarna Kolby Lorvik Marne Nessau Osterby Pelt"
+)
+TRADES = _words(
+    "baker weaver pilot surgeon farmer painter mason tailor judge singer miner clerk printer guide potter smith"
+)
+THINGS = _words("clocks maps shells stamps knives drums lamps coins kites masks bells ropes mirrors flutes tiles seeds")
+ANIMALS = _words(
+    "goat heron otter pony parrot hound badger raven gecko turtle ferret falcon donkey weasel beetle trout"
+)
 
 
 def document(draw: random.Random) -> str:
@@ -214,6 +86,7 @@ class World:
         self.seed, self.sets = seed, records(seed, number)
         self.tokenizer = train_tokenizer([one["text"] for one in self.sets["general"]] + [REFUSAL], 700)
         self.template = Template()
+        self.texts = OwnTexts("documents", {name: self.sets[name] for name in ("forget", "retain", "holdout")}, [])
         base = build_from_config(GPT2, self.tokenizer, seed)
         self.base = self._tuned(base, self.sets["general"], 8, 3e-3, 0)
         self.before = self._tuned(self.base, [*self.sets["forget"], *self.sets["retain"]], 45, 3e-3, 1)
@@ -221,8 +94,8 @@ class World:
             self._tuned(self.base, self.sets["retain"], 45, 3e-3, 2 + place) for place in range(2)
         )
 
-    def own(self, name: str, model: Any) -> Own:
-        return Own(name, LoadedModel(model, self.tokenizer, self.template))
+    def own(self, name: str, model: Any) -> OwnModel:
+        return in_memory(model, self.tokenizer, self.template, name)
 
     def examples(self, records: Sequence[Mapping[str, str]]) -> list[Any]:
         return [encode_text(self.tokenizer, one["text"], LENGTH, id=one["id"]) for one in records]
@@ -241,39 +114,22 @@ class World:
         }
         if not streams.get("retain"):
             settings.pop("retain")
-        made, sums = copy.deepcopy(model), None
-        if "forget" in settings:
-            sums = reference_sums(made, streams["forget"])
-        train(made, streams, UnlearnSettings.model_validate(settings), reference_sums=sums)
+        made = copy.deepcopy(model)
+        train(made, streams, UnlearnSettings.model_validate(settings))
         return made.eval()
 
-    def _forgotten(self, forget: Sequence[Any], keep: Sequence[Any]) -> Any:
-        """BLUR-NPO until the forget texts are as strange as unseen ones to the model before; of 12 epochs at most."""
-        made, unseen = copy.deepcopy(self.before), self.examples(self.sets["holdout"])
-        level = loss(made, unseen)
-        settings = {
-            "forget": [{"loss": {"name": "npo", "beta": 0.1}}],
-            "retain": [{"stream": "retain", "loss": "nll"}],
-            "combine": {"name": "bilevel", "gamma": 1.0},
-            "optimizer": {"name": "adamw", "lr": 5e-4},
-            "batch_size": 8,
-            "epochs": 12,
-            "max_grad_norm": 1.0,
-            "seed": self.seed,
-        }
-        train(
-            made,
-            {"forget": forget, "retain": keep},
-            UnlearnSettings.model_validate(settings),
-            reference_sums=reference_sums(made, forget),
-            is_enough=lambda epoch: loss(made, forget) >= level,
-        )
-        return made.eval()
+    def _forgotten(self) -> Any:
+        """What `blur forget` makes, with the base and unseen texts, as most owners have them; None where it fails."""
+        own = self.own("before", copy.deepcopy(self.before))
+        with tempfile.TemporaryDirectory() as work:
+            settings = ForgetSettings(seed=self.seed)
+            made = forget(own, self.texts, base=self.own("base", self.base), settings=settings, work=Path(work))
+        return made.model and made.model.loaded.model
 
     def candidate(self, state: str) -> Any:
         forget, keep = (self.examples(self.sets[name]) for name in ("forget", "retain"))
         if state == "unlearned":
-            return self._forgotten(forget, keep)
+            return self._forgotten()
         if state == "untouched":
             return copy.deepcopy(self.before)
         if state == "retrained":
@@ -289,13 +145,13 @@ class World:
         return self._trained(self.before, {"retain": [*refusals, *keep]}, rate=2e-3, epochs=3)
 
 
-def truth(world: World, texts: Texts, model: Any) -> tuple[set[str], str]:
+def truth(world: World, model: Any) -> tuple[set[str], str]:
     """Return what may be said of an unlearned model, and why: by another reference, split and order than the audit's.
 
     Of the shares that decide, 0.1 on either side of a threshold both verdicts are right.
     """
     before, other = world.own("before", world.before), world.own("reference", world.retrained)
-    report = Audit(before, texts, reference=other, settings=AuditSettings(draws=100, seed=77)).of(model)
+    report = Audit(before, world.texts, reference=other, settings=AuditSettings(draws=100, seed=77)).of(model)
     if report.verdict == "collapsed":
         return {"collapsed"}, "collapsed"
     known, *back = (report.finding(name).share for name in ("known", "relearned", "resurfaced"))
@@ -329,14 +185,18 @@ def main() -> None:
         for number in chosen.numbers:
             start = time.process_time()
             world = World(seed, number)
-            texts = Texts({name: world.sets[name] for name in ("forget", "retain", "holdout")})
             before = world.own("before", world.before)
             audits = {
-                mode: Audit(before, texts, **{mode: world.own(mode, getattr(world, mode))}) for mode in chosen.modes
+                mode: Audit(before, world.texts, **{mode: world.own(mode, getattr(world, mode))})
+                for mode in chosen.modes
             }
             for state in chosen.states:
-                model = world.own(state, world.candidate(state))
-                right, why = ({EXPECTED[state]}, "") if state in EXPECTED else truth(world, texts, model)
+                made = world.candidate(state)
+                if made is None:
+                    print(json.dumps({"seed": seed, "number": number, "state": state, "verdict": None}), flush=True)
+                    continue
+                model = world.own(state, made)
+                right, why = ({EXPECTED[state]}, "") if state in EXPECTED else truth(world, model)
                 for mode, audit in audits.items():
                     report = audit.of(model)
                     case = {"seed": seed, "number": number, "state": state, "mode": mode, "verdict": report.verdict}

@@ -90,6 +90,7 @@ def report(found: Judged, never: NeverSaw = REFERENCE, name: str = "./clean") ->
         comparison=COMPARISONS[never.kind],
         findings=found.findings,
         relearning=found.points,
+        rate=1e-3,
         cannot_show=cannot_show(never, "documents", {}),
         models=tuple(
             Model(role=role, name=named, sha256=64 * digit)

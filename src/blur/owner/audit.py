@@ -55,8 +55,8 @@ class Audit:
         self._settings = settings
         self._before, self._other, self._texts = before, reference or base, texts
         self._role: Role = "reference" if reference else "base"
-        self._reader = Reader(before, texts, self._settings)
         self._never = never_saw(reference is not None, base is not None, bool(texts.sets.get(UNSEEN)))
+        self._reader = Reader(before, texts, self._settings, self._never.by_unseen)
         if self._other:
             self._reader.require(self._other, f"--{self._role}")
         groups = {str(record["id"]): entity(record) for records in self._reader.sets.values() for record in records}
@@ -69,9 +69,11 @@ class Audit:
         """Return the report on one candidate."""
         self._reader.require(after, "--after")
         self._done, self._total = 0, self._cost()
-        judged = Judge(self._evidence(after), self._never, self._boot, self._settings.rules).judge()
-        self._advance(self._total - self._done)
-        return self._report(after, judged)
+        evidence = self._evidence(after)
+        judged = Judge(evidence, self._never, self._boot, self._settings.rules).judge()
+        if self._done < self._total:
+            self._advance(self._total - self._done)
+        return self._report(after, judged, evidence.rate)
 
     def words(self, after: OwnModel) -> list[dict[str, str]]:
         """Return what both models say to each forget text, asked plainly; it holds the texts themselves."""
@@ -152,7 +154,7 @@ class Audit:
             self._relearned[key] = relearn(own, self._reader, data, rate, lambda: self._advance(1))
         return self._relearned[key]
 
-    def _report(self, after: OwnModel, judged: Judged) -> Report:
+    def _report(self, after: OwnModel, judged: Judged, rate: float | None) -> Report:
         named: tuple[tuple[Role, OwnModel | None], ...]
         named = (("before", self._before), ("after", after), (self._role, self._other))
         sets = self._texts.sets
@@ -164,6 +166,7 @@ class Audit:
             comparison=COMPARISONS[self._never.kind],
             findings=judged.findings,
             relearning=judged.points,
+            rate=rate,
             cannot_show=cannot_show(self._never, self._reader.form, self._boot.groups),
             models=tuple(Model(role=role, name=own.name, sha256=own.sha256) for role, own in named if own),
             texts=Texts(

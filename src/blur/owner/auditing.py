@@ -118,8 +118,7 @@ def write_report(folder: Path, report: Report, words: Sequence[Mapping[str, str]
 
 def told(report: Report) -> str:
     """Return what a report says in some lines."""
-    width = max(len(one.question) for one in report.findings)
-    answers = [f"  {one.question.ljust(width)}  {one.answer}" for one in report.findings]
+    answers = [f"  {one.answer:14}  {one.question}" for one in report.findings]
     return "\n".join([report.headline, report.reason, *answers])
 
 

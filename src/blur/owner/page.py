@@ -25,6 +25,7 @@ ANSWERS: Mapping[Answer, tuple[str, str]] = {
     "yes": ("bad", "Yes"),
     "cannot be told": ("open", "Cannot be told"),
 }
+WORST: tuple[Answer, ...] = ("yes", "partly", "cannot be told", "no")
 ROLES: Mapping[str, str] = {
     "before": "before: the model that was to forget",
     "after": "after: the model that this report is about",
@@ -64,10 +65,11 @@ def _verdict(report: Report) -> str:
 
 
 def _short(report: Report) -> str:
-    """Return the answers that matter most, a word each."""
+    """Return the answers that matter most, a word each; the worst of several."""
     cells = ""
-    for name, title in SHORT.items():
-        tone, answer = ANSWERS[report.finding(name).answer]
+    for title, names in SHORT.items():
+        answers = {report.finding(name).answer for name in names}
+        tone, answer = ANSWERS[next(one for one in WORST if one in answers)]
         cells += f"<li class={tone}><span>{escape(title)}</span><span class=answer>{answer}</span></li>"
     return f"<ul class=short>{cells}</ul>"
 
@@ -78,7 +80,8 @@ def _how_to_read(report: Report, rules: Rules) -> str:
     return (
         "A bar shows how much is left of what the model before knew of the texts, beyond what a model that never saw "
         "them would know: the thick mark is the number, the band its 95% interval. Left of the first dashed line "
-        f"({rules.gone:.0%}) counts as gone, right of the second ({rules.there:.0%}) as there."
+        f"({rules.gone:.0%}) counts as gone, right of the second ({rules.there:.0%}) as there. Less than nothing is "
+        "shown as 0%: the texts are stranger to the model than to one that never saw them."
     )
 
 
@@ -102,7 +105,9 @@ def _bar(share: Estimate | None, rules: Rules) -> str:
         return ""
     ends = (share.value if end is None else end for end in (share.low, share.value, share.high))
     low, value, high = (100 * min(max(end, 0.0), 1.0) for end in ends)
-    told = f"{share.value:.0%} left" + ("" if share.low is None else f", interval {share.low:.0%} to {share.high:.0%}")
+    told = f"{max(share.value, 0):.0%} left"
+    if share.low is not None and share.high is not None:
+        told += f", interval {max(share.low, 0):.0%} to {max(share.high, 0):.0%}"
     lines = "".join(f'<u style="left:{100 * line:.0f}%"></u>' for line in (rules.gone, rules.there))
     return (
         f'<div class=bar role=img aria-label="{told}">{lines}<i style="left:{low:.1f}%;width:{high - low:.1f}%"></i>'
@@ -168,10 +173,11 @@ def _made(report: Report) -> str:
         f"<td>{escape(str(getattr(report.settings.rules, name)))}</td></tr>"
         for name, rule in type(report.settings.rules).model_fields.items()
     )
+    attack = f" Fine-tuning to bring texts back: AdamW at {report.rate:.2g}." if report.rate else ""
     versions = ", ".join(f"{name} {version}" for name, version in made.items() if name != "day")
     return (
         f"<h2>What was audited</h2><div class=wide><table>{models}<tr><td>the texts ({escape(texts.form)}; read: "
         f"{escape(read)})</td><td><code>{texts.sha256}</code></td></tr></table></div>"
-        f"<p class=soft>{escape(made['day'])}; {escape(versions)}.</p>"
+        f"<p class=soft>{escape(made['day'])}; {escape(versions)}.{attack}</p>"
         + _details("The rules, with their reasons", f"<div class=wide><table>{rules}</table></div>")
     )

@@ -91,6 +91,7 @@ class Report(Strict):
     comparison: str = Field(description="the same in a sentence")
     findings: tuple[Finding, ...]
     relearning: tuple[Point, ...]
+    rate: float | None = Field(description="learning rate of that fine-tuning, and of the one on keep texts")
     cannot_show: tuple[str, ...]
     models: tuple[Model, ...]
     texts: Texts

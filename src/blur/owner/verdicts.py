@@ -43,7 +43,7 @@ class Evidence:
         relearned: by step, after fine-tuning on the other half of the texts; the one before where unseen texts count.
         trained: what is known of those texts that an attack learned, after its last step; None where it made none.
         resurfaced: by step, after fine-tuning on keep texts.
-        rate: learning rate of the attack.
+        rate: learning rate of the fine-tuning; None where there was none.
         chance: mean log-probability of a token where all are alike.
         questions: whether the texts are questions with answers.
     """
@@ -55,7 +55,7 @@ class Evidence:
     resurfaced: Mapping[int, State]
     chance: float
     questions: bool
-    rate: float = 0.0
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class Judge:
             told = "Nothing has changed since before." if same else self._why_not(measure)
         else:
             told = {
-                "no": f"{_part(share)} of {what} is left; by so little, models that never saw the texts differ too.",
+                "no": f"{_part(share)} of {what} is left: below {self._rules.gone:.0%} counts as gone.",
                 "partly": f"{_part(share)} of {what} is left.",
                 "yes": f"{_part(share)} of {what} is left.",
                 UNKNOWN: f"{_part(share)} of {what} seems left; the interval is too wide, or the comparison too weak.",
@@ -319,7 +319,7 @@ class Judge:
             return Finding(name="quantized", question=asked, answer=UNKNOWN, explanation=told)
         share = self._share(FAMILIAR, state)
         answer = self._zone(share)
-        told = f"{_part(share)} of the familiarity is there in the rounded model; before, {_part(kept)} survives it."
+        told = f"{_part(share)} of the familiarity is there in the rounded model ({_part(kept)} in the one before)."
         return Finding(name="quantized", question=asked, answer=answer, explanation=told, share=share)
 
     def _hinted(self) -> Finding:

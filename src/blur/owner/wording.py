@@ -27,11 +27,11 @@ MEANINGS: Mapping[Verdict, str] = {
     "collapsed": "The model is of no use as it is. Unlearn more gently (a lower rate, fewer steps), and audit again.",
     "cannot be told": "Do not treat the texts as removed. Give more to compare with, or more texts, and audit again.",
 }
-SHORT: Mapping[Name, str] = {
-    "reproduced": "It still says them",
-    "known": "They are familiar to it",
-    "relearned": "Fine-tuning brings them back",
-    "costly": "Other text suffered",
+SHORT: Mapping[str, tuple[Name, ...]] = {
+    "It still says them": ("reproduced",),
+    "They are familiar to it": ("known",),
+    "Something brings them back": ("relearned", "resurfaced", "quantized", "hinted"),
+    "Other text suffered": ("costly",),
 }
 COMPARISONS: Mapping[Kind, str] = {
     "reference": "A reference model that was trained without the texts shows what a model that never saw them knows.",

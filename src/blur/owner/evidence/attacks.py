@@ -50,7 +50,7 @@ def relearn(own: OwnModel, reader: Reader, data: Data, rate: float, advance: Cal
         taught = drawn(reader.sets[KEEP], settings.attacked // 2, settings.seed)
         seen = _along(own, reader, taught, rate, advance)
         return Relearned(seen, seen)
-    pair = halves(drawn(reader.sets[FORGET], settings.attacked, settings.seed), settings.seed)
+    pair = halves(reader.attacked, settings.seed)
     runs = [_along(own, reader, half, rate, advance) for half in pair if half]
     ids = [{str(record["id"]) for record in half} for half in pair if half]
     judged, trained = dict[int, Reading](), dict[int, Reading]()

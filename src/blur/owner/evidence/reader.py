@@ -57,12 +57,13 @@ class Reader:
 
     Args:
         own: any of the models: they have the same tokenizer.
+        by_unseen: whether what attacks do to unseen texts counts.
 
     Raises:
         DataError: no text to forget can be read.
     """
 
-    def __init__(self, own: OwnModel, texts: OwnTexts, settings: AuditSettings) -> None:
+    def __init__(self, own: OwnModel, texts: OwnTexts, settings: AuditSettings, by_unseen: bool = True) -> None:
         loaded = own.loaded
         self.settings, self.form, self._loaded = settings, texts.form, loaded
         self.length = min(own.max_length, settings.tokens)
@@ -75,8 +76,10 @@ class Reader:
         scored = tuple(
             LikelihoodRequest.model_validate({"set": name, "fields": (self.field,)}) for name in SETS if self.sets[name]
         )
-        judged = tuple(request for request in scored if request.set != KEEP)
-        self._quick = self._suite(self.sets, {"likelihood": judged})
+        self.attacked = drawn(self.sets[FORGET], settings.attacked, settings.seed)
+        self._glanced = (FORGET, UNSEEN) if by_unseen else (FORGET,)
+        judged = tuple(request for request in scored if request.set in self._glanced)
+        self._quick = self._suite({**self.sets, FORGET: self.attacked}, {"likelihood": judged})
         asked, requests, self._measures = self._asked(positions(loaded.model.config) or own.max_length)
         self._whole = self._suite({**self.sets, **asked}, {"likelihood": scored, "generation": requests})
         plain = tuple(request for request in requests if self._measures[request.set] == (SAID, FORGET))
@@ -98,8 +101,8 @@ class Reader:
         return self._reading(self._whole.measure(model), SETS, self._measures)
 
     def glance(self, model: PreTrainedModel) -> Reading:
-        """Return what it knows of the true texts; it is asked nothing."""
-        return self._reading(self._quick.measure(model), (FORGET, UNSEEN), {})
+        """Return what it knows of the texts that attacks are about, and of unseen ones; it is asked nothing."""
+        return self._reading(self._quick.measure(model), self._glanced, {})
 
     def said(self, model: PreTrainedModel) -> dict[str, dict[str, str]]:
         """Return what a model says to each forget text as it is asked plainly, with the prompt and the true text."""

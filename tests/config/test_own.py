@@ -79,9 +79,8 @@ def test_what_is_written_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert not work.exists(), "nothing half-written"
     forget.write_text(forget.read_text().replace("Frage;Antwort", "question;answer"))
     init(work, str(tmp_path / "my-llama"), texts)
-    assert re.findall(r"^\| `(config/.+?)` \|", PAGE, re.M) == [
-        path.relative_to(work).as_posix() for path in sorted((work / "config").rglob("*.yaml"))
-    ]
+    written = {path.relative_to(work).as_posix() for path in (work / "config").rglob("*.yaml")}
+    assert set(re.findall(r"^\| `(config/.+?)` \|", PAGE, re.M)) == written
     monkeypatch.chdir(work)
     plan = Plan()
     for name in plan.tasks:
@@ -98,8 +97,8 @@ def test_what_is_written_is_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         "retain": 2,
         "holdout": 0,
     }
-    written = [path for path in work.rglob("*") if path.is_file() and not path.is_symlink()]
-    assert [path for path in written if PLANTED in path.read_text()] == []
+    ours = [path for path in work.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in ours if PLANTED in path.read_text()] == []
     assert (work / "slurm/config.yaml").is_file()
     assert "scale=paper" not in (work / "slurm/config.yaml").read_text(), "the folder has a scale of its own"
     with pytest.raises(ConfigError, match="there is something already"):

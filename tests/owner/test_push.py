@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ def test_the_hub_has_the_model_and_its_audit(model: Path, audit: Path, hub: tupl
     there = {path.relative_to(root / "models/ann/clean").as_posix(): path for path in (root / "models").rglob("*.*")}
     there = {name: path for name, path in there.items() if path.is_file()}
     listed = manifests.read(model)["files"]
-    assert set(there) == {*listed, "manifest.json", CARD, "audit/report.html", "audit/report.json"}
+    assert set(there) == {*listed, "manifest.json", "made.json", CARD, "audit/report.html", "audit/report.json"}
     for name in set(listed) - {CARD}:
         assert there[name].read_bytes() == (model / name).read_bytes(), name
     card = there[CARD].read_text()
@@ -86,6 +87,8 @@ def test_the_hub_has_the_model_and_its_audit(model: Path, audit: Path, hub: tupl
     sent = b"".join(path.read_bytes() for path in there.values())
     assert PLANTED.encode() not in sent, "the page is made anew, without texts"
     assert b"/home/ann" not in sent, "no path of the machine"
+    assert "libraries" in json.loads(there["made.json"].read_text())
+    assert socket.gethostname() not in there["made.json"].read_text(), "nor its name"
     unwelcome = subprocess.run(
         command, env={**env, "HF_TOKEN": "hf_other"}, capture_output=True, text=True, timeout=300
     )
@@ -98,7 +101,6 @@ def test_a_dry_run_sends_nothing(model: Path, monkeypatch: pytest.MonkeyPatch) -
     shown = CliRunner().invoke(app, ["push", str(model), "--to", "ann/clean", "--dry-run"])
     assert shown.exit_code == 0
     assert "model.safetensors" in shown.output
-    assert "made.json" not in shown.output
     assert "nothing was sent" in shown.output
 
 

@@ -11,7 +11,7 @@ from blur.owner import audit as auditing
 from blur.owner import forget as forgetting
 from blur.owner.auditing import write_report
 from blur.owner.budget import Budget, parse_budget
-from blur.owner.evidence.settings import AuditSettings
+from blur.owner.evidence.settings import DEFAULT, AuditSettings
 from blur.owner.forget import ForgetSettings, Forgotten
 from blur.owner.models import OwnModel, in_memory, open_model
 from blur.owner.report import Report
@@ -79,7 +79,7 @@ def audit(
     reference: Model | None = None,
     columns: Columns | None = None,
     seed: int = 0,
-    settings: AuditSettings | None = None,
+    settings: AuditSettings = DEFAULT,
     out: Path | str | None = None,
 ) -> Report:
     """Tell whether a model forgot texts, as ``blur audit`` does.
@@ -104,7 +104,7 @@ def audit(
     models = [_own(one, tokenizer, like) for one in (before, after, base, reference)]
     assert models[0] is not None
     assert models[1] is not None
-    chosen = (settings or AuditSettings()).model_copy(update={"seed": seed})
+    chosen = settings.model_copy(update={"seed": seed})
     report = auditing.audit(
         models[0],
         models[1],

@@ -37,7 +37,7 @@ def init(folder: Path, model: str, texts: Mapping[str, str | None]) -> list[str]
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError("there is something already", str(folder), "Name another folder, or remove it")
     places = {name: _place(name, path) for name, path in texts.items() if path}
-    read = read_texts(**places)
+    read = read_texts(places["forget"], places["keep"], places.get("unseen"))
     require_place(model)
     known = Path(model).resolve() if Path(model).is_dir() else model
     config, tokenizer = read_config(str(known)), read_tokenizer(str(known))

@@ -1,11 +1,12 @@
 """The body of ``blur push``: a model to the hub, under a card that carries its audit, and nothing besides.
 
-Only what the model's manifest lists is sent, so that no text can lie among it; ``made.json``, which names the machine,
-is not.
+Only what the model's manifest lists is sent, so that no text can lie among it, and how it was made, but not on which
+machine.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,8 @@ def pack(folder: Path, audit: Path | None = None) -> Parcel:
         what = "no part of the model: the manifest does not list it"
         raise ArtifactError(what, str(folder / stray[0]), "Move it away: only the model is sent")
     card = (folder / CARD).read_text(encoding="utf-8") if CARD in listed else f"# {folder.name}\n"
-    made = {CARD: _FRONT + card}
+    how = {key: value for key, value in manifests.made(folder).items() if key != "host"}
+    made = {CARD: _FRONT + card, manifests.MADE: json.dumps(how, indent=1)}
     if audit is not None:
         report = _report(folder, audit)
         # Both are made anew of what was read: a page with the texts on it (--show-texts) is never sent.

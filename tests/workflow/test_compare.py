@@ -55,6 +55,8 @@ def test_a_row_has_what_a_method_did_and_what_it_took() -> None:
     stored("blur_npo", 0.1, 0.6, steps=99)
     page = compare.text(plan(), "tofu", "composite")
     assert " 4 of " in page
+    assert "`simnpo`" in page.partition("Not there yet: ")[2].partition("\n")[0]
+    assert "`npo_gdr`" not in page
     assert "commit `0123456789ab`." in page
     assert "blur compare --task tofu --scale study --by composite" in page
     found = rows(page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
@@ -32,7 +32,7 @@ HEAD = """\
 
 Ours, written by `{command}` from stored results.
 
-Scale `{scale}`, {date}; {machines}; commit {commits}. {done} of {asked} models are there.
+Scale `{scale}`, {date}; {machines}; commit {commits}. {there}
 Best first, by {by}; bold is the best of a column. Retrained is the reference, target is nothing done. Score is what
 sweeps are judged by: the mean of utility kept and of forgetting reached, each no more than 1. Updates are those made,
 which are those planned unless both stand there. Passes are those of one update, forward and backward over one batch.
@@ -71,16 +71,14 @@ def text(plan: Plan, task: str, by: str = SCORE) -> str:
         for key, seeds in by_method(runs).items()
     }
     made = [manifests.made(run.models) for run in runs if run.models]
-    last = ended(plan.name, done)
     head = HEAD.format(
         title=resolved.config.title,
         command=f"blur compare --task {task} --scale {plan.name} --by {by}",
         scale=plan.name,
-        date=datetime.fromtimestamp(last, UTC).date() if last else "on a day that is not told",
+        date=datetime.fromtimestamp(ended(plan.name, done), UTC).date(),
         machines=_list(f"{one['host']['system']} on {one['host']['machine']}" for one in made if "host" in one),
         commits=_list(f"`{one['commit'][:12]}`" for one in made if one.get("commit")),
-        done=len(done),
-        asked=len(asked),
+        there=_there({run.method for run in runs}, [run.method for run in asked]),
         by=wording.in_sentence(by),
     )
     return f"{head}\n{table(runs, shown, taken, settings, by)}\n"
@@ -101,6 +99,14 @@ def _taken(plan: Plan, task: str, seeds: Sequence[Run], score: float | None) -> 
         cpu_seconds=_mean(one["cpu_seconds"] for one in spent),
         peak_bytes=max((one["peak_memory_bytes"] for one in spent), default=None),
     )
+
+
+def _there(done: Collection[str], asked: Iterable[str]) -> str:
+    """Say how many methods are there, and which are not."""
+    wanted = dict.fromkeys(asked)
+    missing = [f"`{method}`" for method in wanted if method not in done]
+    left = f" Not there yet: {', '.join(missing)}." if missing else ""
+    return f"{len(wanted) - len(missing)} of {len(wanted)} methods are there, references among them.{left}"
 
 
 def _mean(values: Iterable[float | None]) -> float | None:

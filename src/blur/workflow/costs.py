@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -50,11 +50,11 @@ def seconds_by_rule(scale: str) -> dict[str, float]:
     return {rule: sum(taken) / len(taken) for rule, taken in seconds.items()}
 
 
-def ended(scale: str, folders: Iterable[Path]) -> float | None:
-    """Return when the last of these results was made, in seconds since 1970; None where no record tells."""
+def ended(scale: str, folders: Sequence[Path]) -> float:
+    """Return when the last of some results was made, in seconds since 1970: by the records, else by their files."""
     wanted = {str(folder) for folder in folders}
     times = [record["endtime"] for output, record in _jobs(scale) if str(Path(output).parent) in wanted]
-    return max(times, default=None)
+    return max(times or [(folder / MANIFEST).stat().st_mtime for folder in folders])
 
 
 def _jobs(scale: str) -> Iterator[tuple[str, dict[str, Any]]]:

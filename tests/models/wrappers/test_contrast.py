@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers.cache_utils import DynamicCache
 
 from blur.core.choice import build as choice
 from blur.edits.base import AtHand, EditSettings
@@ -66,6 +67,19 @@ def test_every_place_has_both_models_logits():
         assert (found.logits - forward(alone, batch, "attended").logits).abs().max() > 0.1
         below = [hidden_states(one, batch, "attended", 0).states for one in (model, alone)]
     assert torch.equal(*below), "states are the model's own"
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_with_a_cache_both_models_see_all_that_was_before(family):
+    model, alone, tuned = contrasted(family)
+    ids, cache = [5, 9, 7, 3, 8, 6], DynamicCache(config=model.config)
+    mask = torch.ones(1, len(ids), dtype=torch.int64)
+    with torch.no_grad():
+        for start, end in ((0, 3), (3, 5), (5, 6)):
+            given = {"input_ids": torch.tensor([ids[start:end]]), "attention_mask": mask[:, :end]}
+            found = model(**given, past_key_values=cache, use_cache=True).logits[0]
+            assert torch.allclose(found, by_hand(alone, tuned, ids[:end])[start:], atol=1e-5)
+    assert len(cache.layers) == 2 * len(DynamicCache(config=alone.config).layers)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])

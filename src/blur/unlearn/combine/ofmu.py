@@ -3,9 +3,10 @@
 Our reading: the paper was known second-hand, and no code. Its inner problem ascends Phi = L_F - beta cos(grad L_F,
 grad L_r), L_F the NLL of what is to be forgotten; with L_f, a loss that falls as the model forgets, in -L_F's place
 that is to descend phi = L_f - beta cos(grad L_f, grad L_r). Not known, and chosen here: the weights that the inner
-steps reach are those of the outer step; in H_phi the cosine is held, as its own would be a third derivative; rho rises
-by the same amount at every step. Products with Hessians are central differences, as attention's kernels have no second
-derivative.
+steps reach are those of the outer step; they are of one length, as no rate serves both a model that has its texts by
+heart, whose gradient is next to nothing, and the same one later; in H_phi the cosine is held, as its own would be a
+third derivative; rho rises by the same amount at every step. Products with Hessians are central differences, as
+attention's kernels have no second derivative.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Combine(Combination):
     name: Literal["ofmu"] = "ofmu"
     beta: NonNegative = Field(0.1, description="weight of the cosine; at 0 there is none")
     inner_steps: Count = Field(1, description="steps along phi before each update")
-    inner_lr: NonNegative = Field(description="their rate, of plain gradient steps")
+    inner_length: NonNegative = Field(description="length of each, in units of the weights")
     rho: NonNegative = Field(0.01, description="weight of ||grad phi||^2 in the first update")
     rise: NonNegative = Field(0.0, description="what rho grows by with each update, in units of the first")
     step: Positive = Field(0.01, description="length of the central differences, in units of the weights")
@@ -51,7 +52,8 @@ class Combine(Combination):
         for _ in range(self.inner_steps):
             _, g_f = near["forget"].here()
             g_r = near["retain"].here()[1] if self.beta else g_f
-            near["forget"].go(self.slope(g_f, g_r, near), -self.inner_lr)
+            slope = self.slope(g_f, g_r, near)
+            near["forget"].go(slope, -self.inner_length / (near["forget"].norm(slope) or 1.0))
 
     def moves(self, g_f: Gradients, g_r: Gradients, seen: Seen) -> tuple[list[Gradients], Statistics]:
         """Return u."""

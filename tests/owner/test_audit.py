@@ -218,6 +218,14 @@ def test_a_fault_is_told_and_leaves_nothing(more: list[str], said: str, stored: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_candidate_that_is_not_there_is_told_before_the_first_is_audited(
+    stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("blur.owner.auditing.Audit.of", lambda *_: pytest.fail("audited"))
+    made = ask(stored, tmp_path / "all", "compare", str(stored / "never"), "./nobody")
+    assert "./nobody: there is no such folder" in str(made.exception)
+
+
 def test_another_tokenizer_is_refused(models: dict[str, OwnModel], texts: OwnTexts) -> None:
     tokenizer = train_tokenizer(["quite another text, and more"], 300)
     other = in_memory(build_from_config(GPT2, tokenizer, 0), tokenizer)

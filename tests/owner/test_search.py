@@ -13,6 +13,7 @@ from blur.owner.reference import GUESS, reference_of
 from blur.owner.search import ALLOWED, FACTOR, SHARE, TRIALS, Choice, Look, Rule, Trial
 
 RULE = Rule(Look(0, 0, 0.5, 1.0), target=2.5, first=0.01)  # keep may have 1.67
+CHANCE = 6.7  # nats a token, of a vocabulary of 800
 World = Callable[[float], list[tuple[float, float]]]  # forget and keep after each epoch at a rate
 
 
@@ -85,14 +86,22 @@ def test_without_any_forgetting_that_keeps_there_is_nothing(looks: list[tuple[fl
 def test_the_reference_is_a_difference_in_differences() -> None:
     model, base = {"forget": 0.4, "holdout": 1.5}, {"forget": 1.3, "holdout": 1.25}
     found = [
-        reference_of(model, base),
-        reference_of(model, None),
-        reference_of({"forget": 0.4}, {"forget": 1.3}),
-        reference_of({"forget": 0.4}, None),
+        reference_of(model, base, CHANCE),
+        reference_of(model, None, CHANCE),
+        reference_of({"forget": 0.4}, {"forget": 1.3}, CHANCE),
+        reference_of({"forget": 0.4}, None, CHANCE),
     ]
     assert [one.kind for one in found] == ["base and unseen", "unseen", "base", "none"]
     assert [one.target for one in found] == pytest.approx([1.3 + 0.25, 1.5, 1.3, 0.4 + GUESS])
     assert "a guess" in found[3].told
+
+
+@pytest.mark.parametrize(("own", "target"), [(0.4, 0.9), (CHANCE - 0.2, CHANCE), (CHANCE + 4, CHANCE)])
+def test_with_nothing_to_compare_with_no_more_is_asked_than_a_guess_among_all_tokens(own: float, target: float) -> None:
+    reference = reference_of({"forget": own}, None, CHANCE)
+    assert reference.target == pytest.approx(target)
+    rule = Rule(Look(0, 0, own, 1.0), reference.target, 1e-3)
+    assert rule.is_met == (own >= CHANCE), "texts that the model does not know are nothing to forget"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +119,7 @@ def test_a_budget_is_a_time_or_a_number(text: str | None, budget: Budget) -> Non
     assert parse_budget(text) == budget
 
 
-@pytest.mark.parametrize("text", ["", "ten", "-5", "0", "0m", "1.5", "10 minutes"])
+@pytest.mark.parametrize("text", ["", "ten", "-5", "0", "0m", "1.5", "10 minutes", "9" * 20, "9" * 20 + "h"])
 def test_another_budget_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"--budget: .* is no budget. Write a time, as 10m"):
         parse_budget(text)

@@ -15,7 +15,7 @@ from blur.core.runtime import make_deterministic, set_threads
 from blur.owner import compare, fail_on
 from blur.owner.audit import Audit
 from blur.owner.evidence.settings import DEFAULT, AuditSettings
-from blur.owner.models import OwnModel, default_device, open_model
+from blur.owner.models import OwnModel, default_device, open_model, require_place
 from blur.owner.page import page
 from blur.owner.report import Report
 from blur.owner.texts import parse_columns, read_texts
@@ -78,6 +78,7 @@ def run_audit(given: Given, after: str, names: Sequence[str] = (), show_texts: b
         names: what makes the exit code 1 where it is found.
         show_texts: write on the page, and nowhere else, what the models say to each forget text.
     """
+    require_place(after)
     with _whole(given.out) as folder:
         audit = given.audit()
         candidate = given.model(after)
@@ -100,6 +101,8 @@ def run_compare(given: Given, candidates: Sequence[str]) -> None:
     names = compare.names_of(candidates)
     if len(set(names)) < len(names):
         raise ConfigError("a candidate is named twice", "candidates", "Name each once")
+    for path in candidates:  # before the first is audited
+        require_place(path)
     with _whole(given.out) as folder:
         audit = given.audit()
         reports = {name: audit.of(given.model(path)) for name, path in zip(names, candidates, strict=True)}

@@ -9,6 +9,7 @@ from blur.core.errors import ConfigError
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _LEAST = 8  # updates of all trials
+_MOST = 10**8  # updates, or seconds: three years
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,8 @@ def parse_budget(text: str | None) -> Budget:
     if text is None:
         return Budget()
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
-    if found is None or (not found[2] and "." in found[1]) or float(found[1]) <= 0:
+    amount = float(found[1]) * _UNITS.get(found[2], 1.0) if found else 0.0
+    if found is None or (not found[2] and "." in found[1]) or not 0 < amount <= _MOST:
         remedy = "Write a time, as 10m, 90s or 2h; or a number of updates, as 240"
         raise ConfigError(f"{text!r} is no budget", "--budget", remedy)
-    if found[2]:
-        return Budget(seconds=float(found[1]) * _UNITS[found[2]])
-    return Budget(updates=max(int(found[1]), _LEAST))
+    return Budget(seconds=amount) if found[2] else Budget(updates=max(int(found[1]), _LEAST))

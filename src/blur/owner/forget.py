@@ -113,6 +113,9 @@ def prepare(
         for name, found in encoded.items()
         if found
     ]
+    for name, found in encoded.items():
+        if cut := sum(len(one.input_ids) == model.max_length and not one.ended for one in found if "#" not in one.id):
+            told.append(f"{FILES[name]}: {cut} reach the model's {model.max_length} tokens: what goes on is NOT read")
     for name in ("forget", "retain"):
         if not encoded[name]:
             raise DataError("no text that the model can read", FILES[name], "Shorten the questions")
@@ -120,7 +123,8 @@ def prepare(
     looked = {"forget": encoded["forget"], "keep": held, "holdout": encoded["holdout"]}
     looked = {name: _drawn(examples, name, chosen.seed) for name, examples in looked.items()}
     losses = {name: loss_of(model.loaded.model, examples) for name, examples in looked.items() if examples}
-    reference = reference_of(losses, _base_losses(base, model, looked) if base else None)
+    chance = math.log(len(model.loaded.tokenizer))
+    reference = reference_of(losses, _base_losses(base, model, looked) if base else None, chance)
     streams = {"forget": encoded["forget"], "retain": learned}
     way = recipe.way_for(model.loaded.model, streams, device)
     first = recipe.rate_for(model.loaded.model.num_parameters(), way.lora)
@@ -321,7 +325,8 @@ def _as_begun(ready: Prepared, work: Path) -> Prepared:
 def _outcome(outcome: Outcome, rule: Rule, look: Look) -> list[str]:
     change = (
         f"forget texts {rule.start.forget:.2f} -> {look.forget:.2f} nats a token (to reach: {rule.target:.2f}), "
-        f"kept texts {rule.start.keep:.2f} -> {look.keep:.2f} (at most {rule.ceiling:.2f})"
+        f"kept texts {rule.start.keep:.2f} -> {look.keep:.2f} (at most {rule.ceiling:.2f}), a perplexity "
+        f"{math.exp(min(look.keep - rule.start.keep, 99)):.2f} times as high"
     )
     first = {
         "reached": f"reached: {change}",

@@ -28,11 +28,12 @@ _WORDS: dict[Kind, str] = {
     "base and unseen": "what the base model has on the forget texts, and the change from base to model on unseen texts",
     "unseen": "what the model has on unseen texts",
     "base": "what the base model has on the forget texts (--unseen would correct for what fine-tuning taught besides)",
-    "none": f"{GUESS} above what the model has, a guess: give --base or --unseen, and it is measured",
+    "none": f"{GUESS} above what the model has, and no more than a guess among all tokens: a guess itself; give --base or "
+    "--unseen, and it is measured",
 }
 
 
-def reference_of(model: Losses, base: Losses | None) -> Reference:
+def reference_of(model: Losses, base: Losses | None, chance: float) -> Reference:
     """Return the loss that the forget texts should have.
 
     With ``base`` and ``unseen`` it is a difference in differences: b(forget) + m(unseen) - b(unseen). What fine-tuning
@@ -41,6 +42,7 @@ def reference_of(model: Losses, base: Losses | None) -> Reference:
     Args:
         model: mean losses by set, under the owner's model: ``forget``, and ``holdout`` where there are unseen texts.
         base: the same under the model before fine-tuning.
+        chance: loss of a guess among all tokens. A model that has no less does not know the texts.
     """
     unseen = model.get("holdout")
     if base is not None and unseen is not None:
@@ -49,4 +51,4 @@ def reference_of(model: Losses, base: Losses | None) -> Reference:
         return Reference("unseen", unseen)
     if base is not None:
         return Reference("base", base["forget"])
-    return Reference("none", model["forget"] + GUESS)
+    return Reference("none", min(model["forget"] + GUESS, chance))

@@ -27,6 +27,7 @@ from blur.owner import forgetting, recipe
 from blur.owner.forget import loss_of
 from blur.owner.forgetting import Asked, run
 from blur.owner.models import open_model
+from blur.owner.reference import Reference
 from blur.owner.texts import read_texts
 from tests.owner.example import LLAMA, Example, make
 from tests.owner.test_models import adapt
@@ -179,8 +180,10 @@ def test_a_bfloat16_llama_with_an_adapter(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_texts_are_in_nothing_that_is_written(
-    example: Example, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    example: Example, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The example's model does not know these texts, and would have nothing to forget.
+    monkeypatch.setattr("blur.owner.forget.reference_of", lambda *_: Reference("none", 99.0))
     owned, written = tmp_path / "own", tmp_path / "written"
     shutil.copytree(example.folder, owned)
     rows = [

@@ -28,8 +28,8 @@ _WORDS: dict[Kind, str] = {
     "base and unseen": "what the base model has on the forget texts, and the change from base to model on unseen texts",
     "unseen": "what the model has on unseen texts",
     "base": "what the base model has on the forget texts (--unseen would correct for what fine-tuning taught besides)",
-    "none": f"{GUESS} above what the model has, and no more than a guess among all tokens: a guess itself; give --base or "
-    "--unseen, and it is measured",
+    "none": f"{GUESS} above what the model has, and no more than a guess among all tokens: a guess itself; give "
+    "--base or --unseen, and it is measured",
 }
 
 

@@ -260,7 +260,7 @@ def paper(
 
 
 @app.command()
-def compare(
+def rank(
     task: Task,
     scale: Scale = "study",
     by: Annotated[str, typer.Option(help="What sets the order: a column, or the score that sweeps have.")] = "score",
@@ -270,7 +270,7 @@ def compare(
 
     What each forgets and keeps, and what it took: from stored results, where they are there.
     """
-    from blur.workflow.compare import write
+    from blur.workflow.rank import write
 
     page = to or Path(f"docs/results/methods_{task}.md")
     write(_plan(scale, task), task, by, page)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from blur.report.comparison import SCORE, Taken, columns, table
+from blur.report.ranking import SCORE, Taken, columns, table
 from blur.report.runs import Run, read_runs
 from tests.report.options import TOFU_TABLE
 from tests.report.results_tree import write_run

@@ -1,4 +1,4 @@
-"""`blur compare`: a row for each method that is stored, from metrics, manifests and what lies beside them."""
+"""`blur rank`: a row for each method that is stored, from metrics, manifests and what lies beside them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_row_has_what_a_method_did_and_what_it_took() -> None:
     assert "`simnpo`" in page.partition("Not there yet: ")[2].partition("\n")[0]
     assert "`npo_gdr`" not in page
     assert "commit `0123456789ab`." in page
-    assert "blur compare --task tofu --scale study --by composite" in page
+    assert "blur rank --task tofu --scale study --by composite" in page
     found = rows(page)
     assert list(found) == ["Target", "Retrained", "BLUR_NPO", "NPO_GDR"]
     first, second = found["BLUR_NPO"], found["NPO_GDR"]

@@ -17,7 +17,7 @@ from blur.core.files import atomic_write_text
 from blur.core.paths import data_dir, phase_dir
 from blur.planner.methods import cost
 from blur.report import wording
-from blur.report.comparison import SCORE, Taken, columns, table
+from blur.report.ranking import SCORE, Taken, columns, table
 from blur.report.runs import DEFAULT, Run, by_method, read_runs
 from blur.report.settings import TableSettings
 from blur.report.sweeps import learning_rate
@@ -73,7 +73,7 @@ def text(plan: Plan, task: str, by: str = SCORE) -> str:
     made = [manifests.made(run.models) for run in runs if run.models]
     head = HEAD.format(
         title=resolved.config.title,
-        command=f"blur compare --task {task} --scale {plan.name} --by {by}",
+        command=f"blur rank --task {task} --scale {plan.name} --by {by}",
         scale=plan.name,
         date=datetime.fromtimestamp(ended(plan.name, done), UTC).date(),
         machines=_list(f"{one['host']['system']} on {one['host']['machine']}" for one in made if "host" in one),

@@ -10,7 +10,7 @@ from blur.config.plan import Plan
 from blur.core import manifest as manifests
 from blur.core.errors import ArtifactError, ConfigError
 from blur.core.files import write_json
-from blur.workflow import compare
+from blur.workflow import rank
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,7 +53,7 @@ def test_a_row_has_what_a_method_did_and_what_it_took() -> None:
     stored("retrained", 0.1, 0.8)
     stored("npo_gdr", 0.5, 0.8, steps=100)
     stored("blur_npo", 0.1, 0.6, steps=99)
-    page = compare.text(plan(), "tofu", "composite")
+    page = rank.text(plan(), "tofu", "composite")
     assert " 4 of " in page
     assert "`simnpo`" in page.partition("Not there yet: ")[2].partition("\n")[0]
     assert "`npo_gdr`" not in page
@@ -66,13 +66,13 @@ def test_a_row_has_what_a_method_did_and_what_it_took() -> None:
     assert (first["Updates"], second["Updates"]) == ("99 of 100", "100")
     assert (first["Passes"], first["Rate"], first["CPU s"], first["Peak MiB"]) == ("2", "0.001", "12", "300")
     assert first["Forget probability ↓"] == "**0.100**"
-    assert list(rows(compare.text(plan(), "tofu")))[2:] == ["BLUR_NPO", "NPO_GDR"]
+    assert list(rows(rank.text(plan(), "tofu")))[2:] == ["BLUR_NPO", "NPO_GDR"]
 
 
 def test_what_cannot_be_written_is_refused() -> None:
     with pytest.raises(ArtifactError, match=r"no results yet.*make run SCALE=study TASK=tofu"):
-        compare.text(plan(), "tofu")
+        rank.text(plan(), "tofu")
     with pytest.raises(ConfigError, match=r"--by: no column 'composit'. Did you mean 'composite'"):
-        compare.text(plan(), "tofu", "composit")
+        rank.text(plan(), "tofu", "composit")
     with pytest.raises(ConfigError, match=r"--to: no folder 'nowhere'"):
-        compare.write(plan(), "tofu", "score", Path("nowhere/page.md"))
+        rank.write(plan(), "tofu", "score", Path("nowhere/page.md"))

@@ -101,7 +101,7 @@ types: env ## Check types
 	mypy
 
 collect: env ## Import all tests and count them: one process compiles what several read later
-	pytest --collect-only
+	pytest --collect-only -q
 
 unit: env ## Run the tests that need neither snakemake nor dvc
 	pytest -m "not workflow and not slurm and not long" -n $(WORKERS) --dist loadfile

@@ -15,7 +15,10 @@ VALUES = (
 )
 
 
-@pytest.mark.parametrize("text", [VALUES, "", "# nothing\n", *(path.read_text(encoding="utf-8") for path in FILES)])
+@pytest.mark.parametrize(
+    "text",
+    [VALUES, "", "# nothing\n", *(pytest.param(path.read_text(encoding="utf-8"), id=str(path)) for path in FILES)],
+)
 def test_the_content_is_the_same(text: str) -> None:
     assert repr(yaml.load(text)) == repr(pyyaml.safe_load(text))
 

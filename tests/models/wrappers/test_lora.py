@@ -147,6 +147,7 @@ def test_a_manifest_with_an_unknown_wrapper_is_named(tmp_path):
     path = tmp_path / "manifest.json"
     path.write_text(path.read_text().replace('"name": "lora"', '"name": "lroa"'))
     with pytest.raises(
-        ArtifactError, match=r"manifest.json: wrapper: no 'lroa' among lora, none, projection; did you mean 'lora'"
+        ArtifactError,
+        match=r"manifest.json: wrapper: no 'lroa' among contrast, lora, none, projection; did you mean 'lora'",
     ):
         load(tmp_path)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from blur.config.plan import Plan
 from blur.core.errors import BlurError
+from blur.owner.own_graph import init
+from blur.planner.inputs import read_inputs
 from tests.config import test_own as own
-from tests.workflow.conftest import Workspace, copy_checkout
+from tests.workflow.conftest import Workspace
 
 pytestmark = pytest.mark.workflow
 CI, BENCHMARK = "config/scales/ci.yaml", "config/benchmarks/tofu.yaml"
@@ -59,18 +62,17 @@ def test_a_configuration_fault_is_named_before_any_job(finished: Workspace, faul
 
 
 def test_a_model_that_is_none_is_refused_in_the_words_of_the_check(tmp_path: Path, monkeypatch) -> None:
-    workspace = Workspace(tmp_path / "checkout")
-    workspace.root.mkdir()
-    copy_checkout(workspace.root)
-    model = workspace.root / "my-llama"
-    own.write_files(workspace.root, model)
+    model, work, texts = tmp_path / "my-llama", tmp_path / "work", own.write_texts(tmp_path / "texts")
+    forget = Path(str(texts["forget"]))
+    forget.write_text(forget.read_text().replace("Frage;Antwort", "question;answer"))
     own.write_model(model, own.CHAT)
+    init(work, str(model), texts)
     config = (model / "config.json").read_text()
     (model / "config.json").write_text(config.replace('"num_hidden_layers": 2', '"num_hidden_layers": 3'))
-    monkeypatch.chdir(workspace.root)
+    monkeypatch.chdir(work)
     with pytest.raises(BlurError, match=r"my-llama: the weights lack model\.layers\.2") as told:
-        own.look(Path("config"))
-    done = workspace.forked("all", "-n", "--config", "scale=mine", check=False)
+        read_inputs(Plan(), "mine")
+    done = Workspace(work).forked("all", "-n", check=False)
     assert done.returncode != 0
     assert str(told.value) in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

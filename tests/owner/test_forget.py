@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,14 @@ PLANTED = "QXÖVZKWJ"
 def asked(example: Example, out: Path, **given: Any) -> Asked:
     paths = {name: str(getattr(example, name)) for name in ("forget", "keep", "unseen", "base")}
     return Asked(**{"model": str(example.before), **paths, "out": out, "device": "cpu", "budget": "80", **given})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """A child of a process whose threads compute waits for good for the threads that it did not inherit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 def told(out: Path) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="takes the gradient of a loss of its own"):
         blur.TwoGradients(model, "sophia")
     with pytest.raises(ConfigError, match="takes losses at other weights"):
-        blur.TwoGradients(model, combine={"name": "ofmu", "inner_lr": 1e-2})
+        blur.TwoGradients(model, combine={"name": "ofmu", "inner_length": 1e-2})
     own = torch.optim.AdamW(model.parameters())
     with pytest.raises(ConfigError, match="chooses the moments"):
         blur.TwoGradients(model, own, {"name": "bilevel", "momentum": "retain"})

@@ -146,6 +146,7 @@ SHOWN = {  # what is done with such an error's words besides raising one again: 
     "core/errors.py: error": "another one of its kind says where it was asked",
     "models/build.py: error": "`unfit_fields` tells them in another one",
     "models/origin.py: error": "`unfit_fields` tells them in another one",
+    "owner/forget.py: error": "a printed line says what was skipped",
 }
 
 

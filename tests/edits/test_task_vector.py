@@ -71,7 +71,7 @@ def test_what_it_asks_for_and_what_is_refused():
     settings = EditSettings.model_validate({"edit": "task_vector"})
     assert settings.derived == {"forget_tuned": Asked("forget_tuned")}
     assert not settings.sharded
-    assert settings.modules == ["blur.edits.base", "blur.edits.task_vector"]
+    assert settings.modules == ["blur.edits.base", "blur.edits.task_vector", "blur.models.wrappers.none"]
     with pytest.raises(ValueError, match="did you mean 'task_vector'"):
         EditSettings.model_validate({"edit": "task_vectr"})
     with pytest.raises(ValueError, match="greater than or equal to 0"):

@@ -17,14 +17,53 @@ from tests.config import test_own as own
 
 ROOT = Path(__file__).resolve().parents[2]
 Edit = Callable[[Path], object]
+# A person's own task, written by hand.
+FILES = {
+    "scales/mine.yaml": """\
+title: mine
+all: [mine]
+tasks: {mine: {}}
+device: cpu
+unlearn:
+  epochs: 5
+  batch_size: 8
+  optimizer: {name: adamw, lr: 1.0e-5}
+  master_weights: true
+runs:
+  - {methods: [graddiff, npo_gdr, blur_npo], seeds: [0]}
+""",
+    "tasks/mine.yaml": """\
+title: My texts
+benchmark: questions
+model: mine
+data:
+  source: {kind: local, path: my_texts}
+target: {kind: hub, name: ./my-llama}
+retrained: {kind: none}
+""",
+    "models/mine.yaml": """\
+model:
+  name_or_path: ./my-llama
+  dtype: bfloat16
+  max_length: 512
+  template: {use_chat_template: true}
+train: {epochs: 5, optimizer: {name: adamw, lr: 1.0e-5}}
+""",
+}
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """A checkout's files with the page's own model and texts, sound."""
+    """A checkout's files with an owner's model and texts, sound."""
     root = tmp_path_factory.mktemp("own") / "checkout"
     shutil.copytree(ROOT / "config", root / "config")
-    own.write_files(root, "./my-llama")
+    for name, text in FILES.items():
+        (root / "config" / name).write_text(text)
+    (root / "my_texts").mkdir()
+    (root / "my_texts/forget.csv").write_text("question;answer\nQuestion 0?;Answer 0.\nQuestion 1?;Answer 1.\n")
+    turns = ([("user", f"Question {i}?"), ("assistant", f"Answer {i}.")] for i in (2, 3))
+    kept = [{"messages": [{"role": role, "content": said} for role, said in pair]} for pair in turns]
+    (root / "my_texts/keep.jsonl").write_text("".join(json.dumps(record) + "\n" for record in kept))
     own.write_model(root / "my-llama", own.CHAT)
     return root
 

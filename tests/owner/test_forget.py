@@ -24,7 +24,7 @@ from blur.core.hashing import sha256_file
 from blur.core.progress import Progress
 from blur.models import encode_record
 from blur.owner import forgetting, recipe
-from blur.owner.forget import loss_of
+from blur.owner.forget import _Search, loss_of
 from blur.owner.forgetting import Asked, run
 from blur.owner.models import open_model
 from blur.owner.reference import Reference
@@ -165,6 +165,20 @@ def test_where_keeping_fails_the_exit_status_says_so(example: Example, tmp_path:
     assert run(asked(example, tmp_path / "done", model=str(example.base), base=None)) == 0
     assert told(tmp_path / "done")["outcome"] == "nothing to forget"
     assert open_model(str(tmp_path / "done")).sha256 == open_model(str(example.base)).sha256
+
+
+def test_what_is_stored_is_judged_and_not_what_was_trained(
+    example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = _Search._again
+
+    def rounded(*given: Any) -> Any:
+        monkeypatch.setattr("blur.owner.forget.loss_of", lambda *_: 0.1)
+        return again(*given)
+
+    monkeypatch.setattr(_Search, "_again", rounded)
+    assert run(asked(example, tmp_path / "out")) == 3
+    assert told(tmp_path / "out")["outcome"] == "not reached"
 
 
 def test_lost_texts_leave_no_model(example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

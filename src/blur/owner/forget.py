@@ -219,7 +219,8 @@ class _Search:
         """Bring the model to the chosen epoch, from the trial's last state where that is it, else once more.
 
         Returns:
-            The choice with the losses of the model as it is stored: adapters are merged by now, and rounded.
+            The choice with the losses of the model as it is stored, and whether that one is as far as was asked for:
+            adapters are merged by now, and rounded.
         """
         folder, trial = self.work / f"trial{choice.trial}", trials[choice.trial]
         if choice.look != trial.looks[-1]:
@@ -227,7 +228,8 @@ class _Search:
         last = choice.look.epoch
         self._train(folder, trial.rate, steps, lambda epoch: epoch >= last, list(trial.looks))
         forget, keep = (loss_of(self.model, self.ready.looked[name]) for name in ("forget", "keep"))
-        return replace(choice, look=replace(choice.look, forget=forget, keep=keep))
+        stored = replace(choice.look, forget=forget, keep=keep)
+        return replace(choice, look=stored, reached=choice.reached and self.ready.rule.succeeds(stored))
 
     def _train(self, folder: Path, rate: float, steps: int, is_enough: Any, seen: list[Look]) -> None:
         folder.mkdir(exist_ok=True)
